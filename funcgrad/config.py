@@ -1,0 +1,33 @@
+"""Settings: every FUNCGRAD_* environment variable in one table.
+
+| variable       | default | meaning                                                                                     |
+|----------------|---------|---------------------------------------------------------------------------------------------|
+| FUNCGRAD_CHECK | 0       | 1: check every program after every transformation and pass                                  |
+| FUNCGRAD_DUMP  | (none)  | a directory: every stage of every compilation is written there as numbered text files       |
+| FUNCGRAD_LOG   | (none)  | `compile`: say on stderr what is traced and compiled, why, and how long it took             |
+| FUNCGRAD_THREADS | 0     | threads of compiled loops; 0 means as many as the machine has                                |
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Setting:
+    """One setting: its environment variable and present value; assign `.value` to change it in a running program."""
+
+    name: str
+    value: Any
+
+
+def _integer(name: str, default: int) -> Setting:
+    return Setting(name, int(os.environ.get(name, default)))
+
+
+CHECK = _integer("FUNCGRAD_CHECK", 0)
+DUMP = Setting("FUNCGRAD_DUMP", os.environ.get("FUNCGRAD_DUMP", ""))
+LOG = Setting("FUNCGRAD_LOG", os.environ.get("FUNCGRAD_LOG", ""))
+THREADS = _integer("FUNCGRAD_THREADS", 0)

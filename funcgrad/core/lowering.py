@@ -1,0 +1,90 @@
+"""Lowering forms: what the compiler needs to know about an op, as plain data. The compiler knows these forms, not op names.
+
+| form       | the op's result at output index i is ...                                                                |
+|------------|---------------------------------------------------------------------------------------------------------|
+| Scalar     | `fn(*element expressions, **params)`: the same index of every operand                                   |
+| IndexMap   | `fn(i, *reads, **params)`: each read is a function from an index to the operand's element there         |
+| Reduce     | `combine` over the reduced axes of the operand, starting from `init`                                    |
+| Scan       | running `combine` along one axis (cumulative sum)                                                       |
+| Scatter    | a copy of operand 0, with updates combined into it at indices that are data                             |
+| Contract   | a sum of products (dot_general): BLAS when it is large, a loop nest when it is small                    |
+| Library    | whatever a routine called by pointer leaves in the output buffer                                        |
+| Loop       | a body program run a fixed number of times with carried state (scan)                                    |
+| Call       | the outputs of a program held by the equation: inlined                                                  |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """Elementwise: `fn(*exprs, **params) -> Expr`, or a tuple of Expr for an op with several results."""
+
+    fn: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class IndexMap:
+    """Data movement: `fn(index, *reads, **params) -> Expr`. `view` says that it reads one operand once, unconditionally."""
+
+    fn: Callable[..., Any]
+    view: bool = False
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """A monoid over axes: `combine` names it (add, mul, minimum, maximum, and, or); `axes` comes from the params."""
+
+    combine: str
+
+
+@dataclass(frozen=True)
+class ArgReduce:
+    """The position of the first extreme element along `axis`; `better(candidate, best)` compares two elements."""
+
+    better: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A running monoid along the parameter `axis`, from the end when `reverse`."""
+
+    combine: str
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """`combine(old, update)` at data-dependent positions; out-of-range positions are dropped."""
+
+    combine: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """dot_general: parameters `contract` and `batch` name the axes."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A routine called by pointer: `emit(emitter, inputs, outputs, params)` appends the call."""
+
+    emit: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """scan: the parameters hold the body program and say how its inputs and outputs are carried."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """An equation that means its program: `program(params)` gives it; it is inlined before scheduling."""
+
+    program: Callable[[dict], Any]
+
+
+Form = Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Contract | Library | Loop | Call

@@ -1,0 +1,220 @@
+"""Scalar expressions: what one element of an array costs to compute, as a small typed tree.
+
+With this module one can build, evaluate and print the scalar programs inside a loop nest. An elementwise op declares its
+meaning as a Python function from `Expr` to `Expr` (`scalar=lambda x: 1 / (1 + exp(-x))`); the compiler walks the resulting
+tree to emit LLVM, the source printer walks it to emit Python, and `evaluate` walks it with NumPy, which is the oracle.
+
+    expr ::= const | sym | load buffer[expr, ...] | op expr ...
+    op   ::= an entry of INSTRUCTIONS (one machine instruction or so) | a math function of FUNCTIONS (expanded by vecmath)
+           | convert | bitcast | library name expr ... | beyond name limit expr expr  (the last two call the C library)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+# Instructions: name -> NumPy meaning. All operands of one instruction have one dtype; comparisons give bool.
+INSTRUCTIONS: dict[str, Callable[..., Any]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "neg": np.negative,
+    "abs": np.abs, "sqrt": np.sqrt, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "rint": np.rint,
+    "copysign": np.copysign, "minimum": np.minimum, "maximum": np.maximum,
+    "fma": lambda a, b, c: _fma(a, b, c),
+    "quo": lambda a, b: _quotient(a, b),  # integer division, towards zero; 0 where the divisor is 0
+    "rem": lambda a, b: _remainder(a, b),  # integer remainder with the sign of a, or C fmod for floats
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "not": np.invert,
+    "shl": np.left_shift, "shr": np.right_shift,  # arithmetic for signed, logical for unsigned; shift < width
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+    "select": np.where,
+}  # fmt: skip
+COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
+
+# Math functions: name -> NumPy meaning. vecmath turns each into instructions.
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p,
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan,
+    "arctan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arcsinh": np.arcsinh,
+    "arccosh": np.arccosh, "arctanh": np.arctanh, "power": np.power, "cbrt": np.cbrt, "hypot": np.hypot,
+    "erf": lambda x: _special("erf", x), "erfc": lambda x: _special("erfc", x), "erfinv": lambda x: _special("erfinv", x),
+    "lgamma": lambda x: _special("gammaln", x), "digamma": lambda x: _special("digamma", x),
+}  # fmt: skip
+
+
+class Expr:
+    """One node: an op name, operand nodes (or, for leaves, plain data) and the dtype of the value.
+
+    Nodes are interned by nobody and compared by identity; sharing a node means computing it once.
+    """
+
+    __slots__ = ("args", "dtype", "op")
+
+    def __init__(self, op: str, args: tuple, dtype: Any) -> None:
+        self.op, self.args, self.dtype = op, args, np.dtype(dtype)
+
+    def __repr__(self) -> str:
+        return f"{self.op}({', '.join(map(repr, self.args))})"
+
+    def __add__(self, other): return instruction("add", self, other)
+    def __radd__(self, other): return instruction("add", other, self)
+    def __sub__(self, other): return instruction("sub", self, other)
+    def __rsub__(self, other): return instruction("sub", other, self)
+    def __mul__(self, other): return instruction("mul", self, other)
+    def __rmul__(self, other): return instruction("mul", other, self)
+    def __truediv__(self, other): return instruction("div", self, other)
+    def __rtruediv__(self, other): return instruction("div", other, self)
+    def __neg__(self): return instruction("neg", self)
+    def __abs__(self): return instruction("abs", self)
+    def __and__(self, other): return instruction("and", self, other)
+    def __or__(self, other): return instruction("or", self, other)
+    def __xor__(self, other): return instruction("xor", self, other)
+    def __invert__(self): return instruction("not", self)
+    def __lshift__(self, other): return instruction("shl", self, other)
+    def __rshift__(self, other): return instruction("shr", self, other)
+    def __lt__(self, other): return instruction("lt", self, other)
+    def __le__(self, other): return instruction("le", self, other)
+    def __gt__(self, other): return instruction("gt", self, other)
+    def __ge__(self, other): return instruction("ge", self, other)
+    # fmt: off
+    # `==` stays identity so that nodes can be dictionary keys; write eq(a, b) and ne(a, b).
+
+
+def const(value: Any, dtype: Any) -> Expr:
+    """A constant of the given dtype; floats may be inf or nan."""
+    return Expr("const", (np.dtype(dtype).type(value),), dtype)
+
+
+def sym(name: str, dtype: Any) -> Expr:
+    """A named value bound by the surrounding program: an operand, a loop symbol, a let."""
+    return Expr("sym", (name,), dtype)
+
+
+def _operands(args: tuple) -> list[Expr]:
+    """Give plain numbers the dtype of the first Expr among the operands."""
+    dtype = next(a.dtype for a in args if isinstance(a, Expr))
+    return [a if isinstance(a, Expr) else const(a, dtype) for a in args]
+
+
+def instruction(op: str, *args: Any) -> Expr:
+    """Apply an instruction or math function; plain numbers take the dtype of the Expr operands."""
+    exprs = _operands(args)
+    if len({e.dtype for e in exprs}) > 1:
+        raise TypeError(f"scalar {op}: operands have different dtypes {[str(e.dtype) for e in exprs]}")
+    return Expr(op, tuple(exprs), np.bool_ if op in COMPARISONS else exprs[0].dtype)
+
+
+def select(condition: Expr, on_true: Any, on_false: Any) -> Expr:
+    """`on_true` where the bool `condition` holds, else `on_false`; both are computed."""
+    a, b = _operands((on_true, on_false))
+    if a.dtype != b.dtype or condition.dtype != np.bool_:
+        raise TypeError(f"scalar select: got {condition.dtype}, {a.dtype}, {b.dtype}")
+    return Expr("select", (condition, a, b), a.dtype)
+
+
+def convert(x: Expr, dtype: Any) -> Expr:
+    """NumPy `astype` for one element; the identity when the dtype already fits."""
+    return x if x.dtype == np.dtype(dtype) else Expr("convert", (x,), dtype)
+
+
+def bitcast(x: Expr, dtype: Any) -> Expr:
+    """The same bits read as another dtype of equal width."""
+    return Expr("bitcast", (x,), dtype)
+
+
+def load(buffer: str, index: tuple[Expr, ...], dtype: Any) -> Expr:
+    """The element of a named buffer at an index of int64 expressions."""
+    return Expr("load", (buffer, *index), dtype)
+
+
+def fma(a: Any, b: Any, c: Any) -> Expr:
+    """`a * b + c` with one rounding where the machine can, two where it cannot."""
+    return instruction("fma", a, b, c)
+
+
+def library(name: str, *args: Expr) -> Expr:
+    """A call of the C library's `name`, for functions no reasonable vector code exists for."""
+    return Expr("library", (name, *args), args[0].dtype)
+
+
+def beyond(name: str, limit: float, x: Expr, y: Expr) -> Expr:
+    """`y`, but the C library's `name(x)` where |x| > limit: a rare path that leaves the loop around it vectorized."""
+    return Expr("beyond", (name, limit, x, y), x.dtype)
+
+
+def _named(op: str) -> Callable[..., Expr]:
+    def apply(*args: Any) -> Expr:
+        return instruction(op, *args)
+
+    apply.__name__ = apply.__qualname__ = op
+    apply.__doc__ = f"The scalar `{op}`."
+    return apply
+
+
+eq, ne, minimum, maximum = _named("eq"), _named("ne"), _named("minimum"), _named("maximum")
+sqrt, floor, ceil, trunc, rint, copysign = map(_named, ("sqrt", "floor", "ceil", "trunc", "rint", "copysign"))
+quo, rem = _named("quo"), _named("rem")
+exp, exp2, expm1, log, log2, log10, log1p = map(_named, ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p"))
+sin, cos, tan, arcsin, arccos, arctan, arctan2 = map(
+    _named, ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2")
+)
+sinh, cosh, tanh, arcsinh, arccosh, arctanh = map(
+    _named, ("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh")
+)
+power, cbrt, hypot, erf, erfc, erfinv, lgamma, digamma = map(
+    _named, ("power", "cbrt", "hypot", "erf", "erfc", "erfinv", "lgamma", "digamma")
+)
+
+
+def evaluate(expr: Expr, env: dict[str, Any]) -> Any:
+    """The NumPy meaning of an expression; `env` binds syms to arrays (and buffers to arrays, for loads)."""
+    memo: dict[int, Any] = {}
+
+    def value(e: Expr) -> Any:
+        if id(e) not in memo:
+            memo[id(e)] = compute(e)
+        return memo[id(e)]
+
+    def compute(e: Expr) -> Any:
+        if e.op == "const":
+            return e.args[0]
+        if e.op == "sym":
+            return env[e.args[0]]
+        if e.op == "load":
+            return env[e.args[0]][tuple(value(i) for i in e.args[1:])]
+        operands = [np.asarray(value(a)) for a in e.args if isinstance(a, Expr)]
+        if e.op == "convert":
+            return operands[0].astype(e.dtype)
+        if e.op == "bitcast":
+            return operands[0].view(e.dtype)
+        if e.op == "library":
+            return FUNCTIONS[e.args[0]](*operands)
+        if e.op == "beyond":
+            return np.where(np.abs(operands[0]) > e.args[1], FUNCTIONS[e.args[0]](operands[0]), operands[1])
+        return np.asarray((INSTRUCTIONS.get(e.op) or FUNCTIONS[e.op])(*operands)).astype(e.dtype, copy=False)
+
+    with np.errstate(all="ignore"):
+        return value(expr)
+
+
+def _fma(a: Any, b: Any, c: Any) -> Any:
+    """a * b + c through a wider format: exact product for float32, almost always one rounding for float64."""
+    wide = np.float64 if a.dtype == np.float32 else np.longdouble
+    return (a.astype(wide) * b.astype(wide) + c.astype(wide)).astype(a.dtype)
+
+
+def _quotient(a: Any, b: Any) -> Any:
+    safe = np.where(b == 0, np.ones_like(b), b)
+    floor_quotient = a // safe
+    inexact = (floor_quotient * safe != a) & ((a < 0) != (safe < 0))
+    return np.where(b == 0, np.zeros_like(a), floor_quotient + inexact.astype(a.dtype))
+
+
+def _remainder(a: Any, b: Any) -> Any:
+    return np.fmod(a, b) if a.dtype.kind == "f" else a - _quotient(a, b) * b
+
+
+def _special(name: str, x: Any) -> Any:
+    import scipy.special  # only the oracle needs SciPy, and only for these
+
+    return getattr(scipy.special, name)(x)

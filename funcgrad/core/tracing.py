@@ -1,0 +1,258 @@
+"""Recording: run a Python function on stand-ins for arrays and keep the equations it performs.
+
+`trace : (a -> b) -> avals(a) -> Program + captures`
+
+There is one dispatch point, `bind`. Without an open Trace it evaluates with NumPy; with one it records an equation.
+Whatever the function closes over (an array, a Tracer of an outer Trace) becomes an input of the Program, and its value a
+capture. A Trace is *eager* when its Tracers also carry concrete values: then Python `if`, `while` and `float` work on them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .. import errors
+from . import primitive
+from .avals import PYTHON_SCALARS, ShapedArray, aval_of, is_supported, is_weak, shaped
+from .primitive import Primitive
+from .program import Atom, Eqn, Literal, Program, Var, as_function, evaluate
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class _State(threading.local):
+    trace: Trace | None = None
+
+
+_state = _State()
+
+
+def current_trace() -> Trace | None:
+    """The innermost open Trace of this thread, or None."""
+    return _state.trace
+
+
+class Tracer:
+    """A value inside an open Trace: a Var of the program being recorded, and its concrete value when the Trace is eager.
+
+    Arithmetic, indexing and array methods are attached by `funcgrad.numpy`.
+    """
+
+    __slots__ = ("__weakref__", "_trace", "_var", "value", "weak")
+    __array_priority__ = 1000
+
+    def __init__(self, trace: Trace, var: Var, value: Any, weak: bool = False) -> None:
+        self._trace, self._var, self.value, self.weak = trace, var, value, weak
+
+    @property
+    def aval(self) -> ShapedArray:
+        """The abstract value: shape and dtype."""
+        return self._var.aval
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, as for an array."""
+        return self._var.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Dtype, as for an array."""
+        return self._var.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._var.aval.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._var.aval.size
+
+    def __repr__(self) -> str:
+        if self.value is None:
+            return f"Traced<{self.aval}>"
+        return f"Traced<{self.aval}, value={np.asarray(self.value)!r}>"
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def concrete(self, wanted: str) -> Any:
+        """The concrete value, or the error that says why there is none (`wanted` says what it was needed for)."""
+        if not self._trace.is_open():
+            raise errors.LeakedTracerError(errors.leaked_tracer(self, user_source(), self._trace.purpose))
+        if self.value is None:
+            raise errors.concretization_error(wanted, self.aval, user_source(), self._trace.purpose)
+        return self.value
+
+
+class Trace:
+    """An open recording. Use `trace` or `with Trace(...)`; Traces nest, the innermost one records."""
+
+    def __init__(self, eager: bool = False, hoist: bool = False, purpose: str = "trace") -> None:
+        parent = _state.trace
+        self.eager = eager and (parent is None or parent.eager)
+        self.hoist, self.purpose = hoist, purpose
+        self.eqns: list[Eqn] = []
+        self.parent: Trace | None = None
+        self.captures: dict[int, tuple[Var, Any]] = {}
+        self.opened = False
+
+    def __enter__(self) -> Trace:
+        self.parent, _state.trace, self.opened = _state.trace, self, True
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _state.trace, self.opened = self.parent, False
+
+    def is_open(self) -> bool:
+        """Whether this Trace is on the stack of the current thread."""
+        trace = _state.trace
+        while trace is not None:
+            if trace is self:
+                return True
+            trace = trace.parent
+        return False
+
+    def input(self, aval: ShapedArray, value: Any = None, weak: bool = False) -> Tracer:
+        """A fresh input of the program being recorded."""
+        return Tracer(self, Var(aval), value if self.eager else None, weak)
+
+    def atom(self, value: Any) -> Atom:
+        """The operand that stands for a value here: a Var, a Literal, or a new capture."""
+        if type(value) is Tracer:
+            if value._trace is self:
+                return value._var
+            if not value._trace.is_open():
+                raise errors.LeakedTracerError(errors.leaked_tracer(value, user_source(), value._trace.purpose))
+            return self._capture(value, value.aval)
+        aval = aval_of(value)
+        # In an eager Trace even a number is a capture: the recorded structure, which is the key of the derivative cache,
+        # must not change when a learning rate or a step count does.
+        if self.hoist and (self.eager or aval.ndim > 0):
+            return self._capture(value, aval)
+        return Literal(value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)[()])
+
+    def _capture(self, value: Any, aval: ShapedArray) -> Var:
+        if id(value) not in self.captures:
+            self.captures[id(value)] = (Var(aval), value)
+        return self.captures[id(value)][0]
+
+    def record(self, prim: Primitive, args: Sequence[Any], params: dict) -> Any:
+        """Append one equation and return its Tracer (or list of Tracers)."""
+        if not self.eager:
+            atoms = tuple([self.atom(a) for a in args])
+            return self._append(prim, atoms, params, prim.aval(*[a.aval for a in atoms], **params), None)
+        if not any(type(a) is Tracer for a in args):
+            return prim.impl(*args, **params)
+        atoms = tuple([self.atom(a) for a in args])
+        values = prim.impl(*[concrete_value(a) for a in args], **params)
+        avals = [shaped(v.shape, v.dtype) for v in values] if prim.multiple_results else shaped(values.shape, values.dtype)
+        return self._append(prim, atoms, params, avals, values)
+
+    def _append(self, prim: Primitive, atoms: tuple, params: dict, avals: Any, values: Any) -> Any:
+        if prim.multiple_results:
+            outs = tuple([Var(aval) for aval in avals])
+            self.eqns.append(Eqn(prim, atoms, params, outs, user_source()))
+            return [Tracer(self, v, None if values is None else values[i]) for i, v in enumerate(outs)]
+        out = Var(avals)
+        self.eqns.append(Eqn(prim, atoms, params, (out,), user_source()))
+        return Tracer(self, out, values)
+
+    def program(self, inputs: Sequence[Tracer], outputs: Sequence[Any]) -> tuple[Program, list[Any]]:
+        """Close the books: the recorded Program, its captures as leading inputs, and the values of the captures."""
+        atoms = [self.atom(o) for o in outputs]
+        captured = [var for var, _ in self.captures.values()]
+        program = Program([*captured, *(t._var for t in inputs)], self.eqns, atoms)
+        return program, [value for _, value in self.captures.values()]
+
+
+def concrete_value(value: Any) -> Any:
+    """The concrete value behind a Tracer (None when there is none); arrays and numbers stand for themselves."""
+    while type(value) is Tracer:
+        value = value.value
+    return value
+
+
+def bind(prim: Primitive, args: Sequence[Any], params: dict) -> Any:
+    """Apply a primitive: record it in the innermost open Trace, or evaluate it when there is none."""
+    trace = _state.trace
+    for i, a in enumerate(args):
+        if type(a) is not Tracer and not isinstance(a, (np.ndarray, np.generic, *PYTHON_SCALARS)):
+            raise TypeError(f"{prim.name}: operand {i} is {a!r} of type {type(a).__name__}, not an array")
+    if trace is not None:
+        return trace.record(prim, args, params)
+    for a in args:
+        if type(a) is Tracer:
+            a.concrete(f"evaluating {prim.name}")
+    return prim.impl(*args, **params)
+
+
+primitive.bind = bind
+
+
+def run(program: Program, args: Sequence[Any]) -> list[Any]:
+    """Evaluate a program on values: re-record it under an open Trace, compute it with NumPy otherwise."""
+    if _state.trace is None or not any(type(a) is Tracer for a in args) and _state.trace.eager:
+        return as_function(program)(*args)
+    return evaluate(program, args, bind)
+
+
+def trace(
+    f: Callable[..., Sequence[Any]],
+    avals: Sequence[ShapedArray],
+    *,
+    weak: Sequence[bool] | None = None,
+    hoist: bool = False,
+    purpose: str = "trace",
+) -> tuple[Program, list[Any]]:
+    """Record `f` (arrays to a flat sequence of arrays) on abstract values.
+
+    Returns:
+        The Program, whose leading inputs are the captures, and the list of captured values.
+    """
+    with Trace(hoist=hoist, purpose=purpose) as t:
+        inputs = [t.input(aval, None, bool(weak and weak[i])) for i, aval in enumerate(avals)]
+        return t.program(inputs, f(*inputs))
+
+
+def retrace(f: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray]) -> Program:
+    """Record a rule: constants become literals, and nothing from outside may be captured."""
+    program, captures = trace(f, avals)
+    if captures:
+        raise TypeError(f"a transformation rule captured {captures[0]!r} from an outer Trace")
+    return program
+
+
+def user_source() -> tuple[str, int, str] | None:
+    """(file, line, function) of the innermost frame outside this package."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith(_PACKAGE) and not filename.startswith("<funcgrad"):
+            return filename, frame.f_lineno, frame.f_code.co_name
+        frame = frame.f_back
+    return None
+
+
+def check_array(value: Any, where: str) -> Any:
+    """Accept what can be traced (arrays, numbers, Tracers), convert what NumPy would, refuse the rest by name."""
+    if type(value) is Tracer or isinstance(value, PYTHON_SCALARS):
+        return value
+    if isinstance(value, (np.ndarray, np.generic)) and is_supported(value.dtype):
+        return value
+    _refuse(value, where)
+
+
+def _refuse(value: Any, where: str) -> NoReturn:
+    kind = f"an array of dtype {value.dtype}" if isinstance(value, np.ndarray) else f"{value!r} of type {type(value).__name__}"
+    raise TypeError(errors.not_an_array(where, kind))
+
+
+__all__ = ["Trace", "Tracer", "bind", "check_array", "concrete_value", "current_trace", "is_weak", "retrace", "run", "trace"]

@@ -1,0 +1,93 @@
+"""Exception classes and their texts: wrong code, reason, fix. Each text has a test.
+
+With this module one can catch what funcgrad raises; the functions build the texts, so that wording lives in one place.
+"""
+
+from __future__ import annotations
+
+import linecache
+from typing import Any
+
+
+class FuncgradError(Exception):
+    """Base class of errors that are funcgrad's own."""
+
+
+class ConcretizationError(FuncgradError, TypeError):
+    """A traced value was used where a concrete number is needed."""
+
+
+class TracerBoolConversionError(ConcretizationError):
+    """A traced value was used as the condition of `if`, `while`, `and`, `or`, `not` or `assert`."""
+
+
+class TracerArrayConversionError(ConcretizationError):
+    """A traced value was handed to code that needs a real NumPy array."""
+
+
+class LeakedTracerError(FuncgradError, RuntimeError):
+    """A traced value outlived the function call that made it."""
+
+
+class ProgramError(FuncgradError, ValueError):
+    """A program broke the rules of its IR: a fault in a rule or a pass, not in user code."""
+
+
+class NonHashableStaticArgumentError(FuncgradError, ValueError):
+    """A static argument of `jit` cannot be hashed."""
+
+
+def source_line(source: tuple[str, int, str] | None) -> str:
+    """`file:line in function` and the text of that line, indented."""
+    if source is None:
+        return "  (source line unknown)"
+    filename, line, function = source
+    text = linecache.getline(filename, line).strip()
+    return f"  {filename}:{line} in {function}" + (f"\n    {text}" if text else "")
+
+
+_FIXES = {
+    "bool": (
+        TracerBoolConversionError,
+        "the truth value of a traced array is not known while the function is traced",
+        "use funcgrad.numpy.where(condition, a, b) for a choice between values, funcgrad.lax.cond for a choice between\n"
+        "computations, or mark the argument static (static_argnums / static_argnames) if it is an ordinary Python value",
+    ),
+    "array": (
+        TracerArrayConversionError,
+        "code that needs a real NumPy array was given a traced one",
+        "use the function of the same name in funcgrad.numpy, or keep this computation outside the transformed function",
+    ),
+    "number": (
+        ConcretizationError,
+        "the value of a traced array is not known while the function is traced",
+        "keep it an array, compute it outside the transformed function, or mark the argument static",
+    ),
+}
+
+
+def concretization_error(wanted: str, aval: Any, source: Any, purpose: str) -> ConcretizationError:
+    """The error for using an abstract value as a number (`wanted`: bool, array, or what the number was for)."""
+    cls, reason, fix = _FIXES.get(wanted, _FIXES["number"])
+    what = {"bool": "in a condition", "array": "as a NumPy array"}.get(wanted, f"for {wanted}")
+    return cls(f"{purpose}: a traced value of type {aval} was used {what}.\n{source_line(source)}\n"
+               f"Reason: {reason}.\nFix: {fix}.")  # fmt: skip
+
+
+def leaked_tracer(tracer: Any, source: Any, purpose: str) -> str:
+    """The text for a Tracer used after its Trace has closed."""
+    return (
+        f"a traced value of type {tracer.aval} was used after the {purpose} that made it had finished.\n"
+        f"{source_line(source)}\n"
+        "Reason: it was stored outside the function (a global, an attribute, a list) or used in another thread.\n"
+        "Fix: return the value from the transformed function (has_aux=True helps) instead of storing it."
+    )
+
+
+def not_an_array(where: str, kind: str) -> str:
+    """The text for an argument that is no array."""
+    return (
+        f"{where} is {kind}, which cannot be traced.\n"
+        "Fix: pass numbers or NumPy arrays of a bool, integer, float or complex dtype; mark other arguments of jit static\n"
+        "(static_argnums / static_argnames), or close over them."
+    )

@@ -1,0 +1,246 @@
+"""Programs inside equations: `scan` runs a body program a fixed number of times with carried state.
+
+    carry, ys = scan(consts, carry, xs):  for t: carry, y_t = body(consts, carry, xs_t)
+
+Its rules are Program -> Program functions: the tangent of a scan is a scan of the body's tangent, its transpose a scan in
+the other direction, and a batched scan carries batched state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import lowering
+from ..core.avals import ShapedArray, is_inexact, shaped
+from ..core.primitive import Primitive, Zero
+from ..core.program import Program, as_function, evaluate, memoized
+from ..core.tracing import bind, retrace
+from ..transforms.batch import batch as batch_program
+from ..transforms.batch import batched_shape
+from ..transforms.linearize import instantiate
+from ..transforms.linearize import linearize as linearize_program
+from ..transforms.simplify import dead_code_elimination
+from ..transforms.transpose import transpose as transpose_program
+from . import elementwise, layout
+from .rules import is_linear, library
+from .samples import Sample, array
+
+# Operations cheap enough to be computed again in the backward pass rather than stored at every step of the loop.
+CHEAP = (lowering.Scalar, lowering.IndexMap)
+
+
+def call(program: Program, args: Sequence[Any]) -> list[Any]:
+    """Record the equations of a program here."""
+    return evaluate(program, args, bind)
+
+
+def _split(values: Sequence[Any], *counts: int) -> list[list[Any]]:
+    parts, start = [], 0
+    for n in counts:
+        parts.append(list(values[start : start + n]))
+        start += n
+    return [*parts, list(values[start:])]
+
+
+# --- scan ---------------------------------------------------------------------------------------------------------------
+
+
+def _scan_impl(*args: Any, body: Program, consts: int, carries: int, length: int, reverse: bool) -> list[Any]:
+    fixed, carry, xs = _split(args, consts, carries)
+    step = as_function(body)
+    ys = [np.empty((length, *a.shape), a.dtype) for a in body.out_avals[carries:]]
+    for t in reversed(range(length)) if reverse else range(length):
+        out = step(*fixed, *carry, *[x[t] for x in xs])
+        carry = out[:carries]
+        for stacked, y in zip(ys, out[carries:]):
+            stacked[t] = y
+    return [*carry, *ys]
+
+
+def _scan_aval(*args: ShapedArray, body: Program, consts: int, carries: int, length: int, reverse: bool) -> list[ShapedArray]:
+    fixed, carry, xs = _split(args, consts, carries)
+    if any(x.ndim == 0 or x.shape[0] != length for x in xs):
+        raise TypeError(f"scan: every xs must have a leading axis of length {length}, got {xs}")
+    expected = [*fixed, *carry, *(x.update(shape=x.shape[1:]) for x in xs)]
+    if body.in_avals != expected or body.out_avals[:carries] != carry:
+        raise TypeError(f"scan: body of type {body.in_avals} -> {body.out_avals} does not fit operands {list(args)}")
+    return [*carry, *(a.update(shape=(length, *a.shape)) for a in body.out_avals[carries:])]
+
+
+@memoized
+def _tangent_body(body: Program, active: tuple[bool, ...]) -> tuple[Program, Program, int]:
+    """The body with residuals as further outputs, the linear body of (residuals, tangents), and the number of residuals."""
+    parts = linearize_program(body, active)
+    count = len(parts.forward.outputs) - len(body.outputs)
+    need = parts.active_outputs
+
+    def linear(*args: Any) -> list[Any]:
+        tangents = iter(call(parts.linear, args))
+        outs = [next(tangents) if on else None for on in need]
+        return [o if o is not None else layout.fill(0, a.shape, a.dtype) for o, a in zip(outs, body.out_avals) if is_inexact(a)]
+
+    linear_body = retrace(linear, parts.linear.in_avals)
+    return parts.forward, linear_body, count
+
+
+def _is_cheap(body: Program) -> bool:
+    return all(isinstance(eqn.prim.lower, CHEAP) for eqn in body.eqns)
+
+
+def _scan_linearize(*args: Any, body: Program, consts: int, carries: int, length: int, reverse: bool) -> tuple[Any, Any]:
+    params = dict(body=body, consts=consts, carries=carries, length=length, reverse=reverse)
+    if _is_cheap(body):
+        return _linearize_recomputing(args, params)
+    return _linearize_storing(args, params)
+
+
+def _linearize_storing(args: Sequence[Any], params: dict) -> tuple[Any, Any]:
+    """Stack the residuals of every iteration."""
+    body = params["body"]
+    everything = tuple(is_inexact(a) for a in body.in_avals)
+    forward, linear_body, count = _tangent_body(body, everything)
+    outs = scan(*args, **{**params, "body": forward})
+    outs, stacked = outs[: len(body.outputs)], outs[len(body.outputs) :]
+
+    def tangent_map(*tangents: Any) -> list[Any]:
+        return _run_tangent_scan(tangents, params, outs, [], stacked, lambda *values: call(linear_body, values), everything)
+
+    return outs, tangent_map
+
+
+def _linearize_recomputing(args: Sequence[Any], params: dict) -> tuple[Any, Any]:
+    """Stack only the carried state; the linear body computes the residuals again from it."""
+    body, consts, carries = params["body"], params["consts"], params["carries"]
+
+    def with_states(*values: Any) -> list[Any]:
+        out = call(body, values)
+        return [*out, *values[consts : consts + carries]]
+
+    outs = scan(*args, **{**params, "body": retrace(with_states, body.in_avals)})
+    outs, states = outs[: len(body.outputs)], outs[len(body.outputs) :]
+    fixed, _, xs = _split(args, consts, carries)
+    everything = tuple(is_inexact(a) for a in body.in_avals)
+
+    def tangent_map(*tangents: Any) -> list[Any]:
+        def linear(*values: Any) -> list[Any]:
+            primals, t_in = values[: len(body.inputs)], values[len(body.inputs) :]
+            forward, linear_body, _ = _tangent_body(body, everything)
+            return call(linear_body, [*call(forward, primals)[len(body.outputs) :], *t_in])
+
+        return _run_tangent_scan(tangents, params, outs, fixed, [*states, *xs], linear, everything)
+
+    return outs, tangent_map
+
+
+def _run_tangent_scan(
+    tangents: Sequence[Any], params: dict, outs: list[Any], fixed: list[Any], stacked: list[Any], linear: Any, everything: tuple
+) -> list[Any]:
+    """Scan the linear body over (fixed residuals, stacked residuals) and tangents, carrying tangents.
+
+    Only inputs of floating type have tangents; zeros are filled in, and dead ones fall to dead code elimination.
+    """
+    body, consts, carries, length = params["body"], params["consts"], params["carries"], params["length"]
+    t_in = [instantiate(t) for t, on in zip(tangents, everything) if on]
+    n_const = sum(everything[:consts])
+    n_carry = sum(everything[consts : consts + carries])
+    t_const, t_carry, t_xs = _split(t_in, n_const, n_carry)
+
+    def step(*values: Any) -> list[Any]:
+        f, tc, tk, s, tx = _split(values, len(fixed), n_const, n_carry, len(stacked))
+        return linear(*f, *s, *tc, *tk, *tx)
+
+    elements = [shaped(tuple(v.shape[1:]), v.dtype) for v in (*stacked, *t_xs)]
+    avals = [shaped(tuple(v.shape), v.dtype) for v in (*fixed, *t_const, *t_carry)]
+    linear_body = dead_code_elimination(retrace(step, avals + elements))
+    results = scan(*fixed, *t_const, *t_carry, *stacked, *t_xs, body=linear_body, consts=len(fixed) + n_const,
+                   carries=n_carry, length=length, reverse=params["reverse"])  # fmt: skip
+    values = iter(results)
+    return [next(values) if is_inexact(a) else Zero(shaped(tuple(o.shape), o.dtype)) for a, o in zip(body.out_avals, outs)]
+
+
+def _scan_transpose(cts: Any, *args: Any, body: Program, consts: int, carries: int, length: int, reverse: bool) -> list[Any]:
+    """The same loop the other way: cotangents are carried back, those of constants are summed up on the way."""
+    fixed, _, xs = _split(args, consts, carries)
+    kinds = [is_linear(a) for a in fixed], [is_linear(x) for x in xs]
+    backward = _transposed_body(body, tuple(kinds[0]), carries, tuple(kinds[1]))
+    res_const = [a for a in fixed if not is_linear(a)]
+    res_xs = [x for x in xs if not is_linear(x)]
+    ct_carry, ct_ys = _split([instantiate(ct) for ct in cts], carries)
+    sums = [layout.fill(0, a.shape, a.dtype) for a in fixed if is_linear(a)]
+    outs = scan(*res_const, *sums, *ct_carry, *res_xs, *ct_ys, body=backward, consts=len(res_const),
+                carries=len(sums) + carries, length=length, reverse=not reverse)  # fmt: skip
+    ct_const, ct_init, ct_xs = _split(outs, len(sums), carries)
+    ct_const, ct_xs = iter(ct_const), iter(ct_xs)
+    return [*[next(ct_const) if on else None for on in kinds[0]], *ct_init, *[next(ct_xs) if on else None for on in kinds[1]]]
+
+
+@memoized
+def _transposed_body(body: Program, linear_consts: tuple[bool, ...], carries: int, linear_xs: tuple[bool, ...]) -> Program:
+    """(residual consts, sums, ct carry, residual xs, ct ys) -> (sums + ct consts, ct carry, ct xs)."""
+    fixed, carry, xs = _split(body.inputs, len(linear_consts), carries)
+    keep = [v for v, on in zip(fixed, linear_consts) if not on], [v for v, on in zip(xs, linear_xs) if not on]
+    moved = [v for v, on in zip(fixed, linear_consts) if on] + carry + [v for v, on in zip(xs, linear_xs) if on]
+    reordered = Program([*keep[0], *keep[1], *moved], body.eqns, body.outputs)
+    transposed = transpose_program(reordered, len(moved))
+    n_sum = sum(linear_consts)
+
+    def backward(*values: Any) -> list[Any]:
+        c, sums, ct_carry, r, ct_ys = _split(values, len(keep[0]), n_sum, carries, len(keep[1]))
+        cts = call(transposed, [*c, *r, *ct_carry, *ct_ys])
+        return [*[elementwise.add(s, ct) for s, ct in zip(sums, cts)], *cts[n_sum:]]
+
+    ys = [a.aval for a in body.outputs[carries:]]
+    avals = [v.aval for v in (*keep[0], *moved[:n_sum], *carry, *keep[1])] + ys
+    return dead_code_elimination(retrace(backward, avals))
+
+
+def _scan_batch(size: int, args: list, axes: list, *, body: Program, consts: int, carries: int, length: int, reverse: bool) -> tuple[list, list]:
+    on = [a is not None for a in axes]
+    while True:
+        _, out_axes = batch_program(body, size, tuple(0 if b else None for b in on))
+        grown = [b or (consts <= i < consts + carries and out_axes[i - consts] is not None) for i, b in enumerate(on)]
+        if grown == on:
+            break
+        on = grown
+    is_x = [i >= consts + carries for i in range(len(args))]
+    moved = [layout.with_batch_axis(v, size, a, int(x)) if b else v for v, a, b, x in zip(args, axes, on, is_x)]
+    batched = _batched_body(body, size, tuple(on), consts, carries)
+    outs = scan(*moved, body=batched, consts=consts, carries=carries, length=length, reverse=reverse)
+    carry_axes = [0 if b else None for b in on[consts : consts + carries]]
+    return outs, [*carry_axes, *[1] * (len(outs) - carries)]
+
+
+@memoized
+def _batched_body(body: Program, size: int, on: tuple[bool, ...], consts: int, carries: int) -> Program:
+    """The batched body with every batch axis in front, and carries batched exactly where `on` says."""
+    program, out_axes = batch_program(body, size, tuple(0 if b else None for b in on))
+
+    def step(*values: Any) -> list[Any]:
+        outs = call(program, values)
+        wanted = [*on[consts : consts + carries], *[True] * (len(outs) - carries)]
+        return [layout.with_batch_axis(o, size, a, 0) if w else o for o, a, w in zip(outs, out_axes, wanted)]
+
+    return retrace(step, [v.aval.update(shape=batched_shape(v.aval.shape, size, 0 if b else None)) for v, b in zip(body.inputs, on)])
+
+
+def _scan_samples() -> list[Sample]:
+    f64 = shaped((), np.float64)
+    decay = retrace(lambda a, c, x: [a * c + x, elementwise.sin(c)], [f64, f64, f64])
+    vec = shaped((2,), np.float64)
+    turn = retrace(lambda c, k, x: [c * elementwise.cos(x), k + layout.fill(1, (), np.int64), c + x], [vec, shaped((), np.int64), vec])
+    total = retrace(lambda c, x: [elementwise.add(c, elementwise.mul(x, x))], [vec, vec])
+    return [
+        Sample([array(), array(), array(4)], dict(body=decay, consts=1, carries=1, length=4, reverse=False)),
+        Sample([array(), array(), array(3)], dict(body=decay, consts=1, carries=1, length=3, reverse=True)),
+        Sample([array(2), np.int64(0), array(3, 2)], dict(body=turn, consts=0, carries=2, length=3, reverse=False)),
+        Sample([array(2), np.zeros((0, 2))], dict(body=total, consts=0, carries=1, length=0, reverse=False)),
+    ]
+
+
+scan: Primitive = library(
+    "scan", _scan_impl, aval=_scan_aval, batch=_scan_batch, lower=lowering.Loop(), samples=_scan_samples,
+    linearize=_scan_linearize, transpose=_scan_transpose, multiple_results=True,
+)  # fmt: skip

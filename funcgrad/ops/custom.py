@@ -1,0 +1,194 @@
+"""Equations with derivative rules supplied by the user: `custom_jvp` and `custom_vjp`.
+
+The rules arrive as Programs, traced when the function is called, so every transformation treats them like any other program.
+A `custom_vjp` function also works in forward mode: its backward program is linear in the cotangents, and the transpose of
+that program is the forward derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import lowering
+from ..core.avals import ShapedArray, is_inexact, shaped
+from ..core.primitive import Zero
+from ..core.program import Program, Var, as_function, memoized
+from ..core.tracing import retrace
+from ..transforms.batch import batch as batch_program
+from ..transforms.linearize import instantiate
+from ..transforms.linearize import jvp as jvp_program
+from ..transforms.transpose import transpose as transpose_program
+from . import elementwise, layout
+from .control import call
+from .rules import library
+from .samples import Sample, array
+
+_PAIR = shaped((2,), np.float64)
+
+
+def _evaluate(*args: Any, program: Program, **_: Any) -> list[Any]:
+    return as_function(program)(*args)
+
+
+def _aval(*args: ShapedArray, program: Program, **_: Any) -> list[ShapedArray]:
+    if list(args) != program.in_avals:
+        raise TypeError(f"call: operands {list(args)} do not fit a program of type {program.in_avals}")
+    return program.out_avals
+
+
+def batched_front(program: Program, size: int, axes: Sequence[int | None]) -> Program:
+    """Batch a program over operands whose batch axes are in front (or absent); every output gets its batch axis in front."""
+    return _batched_front(program, size, tuple(axes))
+
+
+@memoized
+def _batched_front(program: Program, size: int, axes: tuple[int | None, ...]) -> Program:
+    batched, out_axes = batch_program(program, size, axes)
+
+    def front(*args: Any) -> list[Any]:
+        return [layout.with_batch_axis(o, size, a, 0) for o, a in zip(call(batched, args), out_axes)]
+
+    return retrace(front, batched.in_avals)
+
+
+def tangent_part(rule: Program, primals: int, args: Sequence[Any]) -> Any:
+    """Evaluate the part of a jvp rule that needs only the primals; return its outputs' halves as (outs, tangent_map).
+
+    An equation of the rule that depends on a tangent belongs to the linear part and is evaluated when tangents come.
+    """
+    env: dict[Any, Any] = dict(zip(rule.inputs[:primals], args))
+    waiting = set(rule.inputs[primals:])
+    linear = []
+    for eqn in rule.eqns:
+        if any(type(a) is Var and a in waiting for a in eqn.inputs):
+            waiting.update(eqn.outs)
+            linear.append(eqn)
+        else:
+            out = eqn.prim(*[env[a] if type(a) is Var else a.value for a in eqn.inputs], **eqn.params)
+            env.update(zip(eqn.outs, out if eqn.prim.multiple_results else [out]))
+    known = list(env)
+    rest = Program([*known, *rule.inputs[primals:]], linear, rule.outputs[len(rule.outputs) // 2 :])
+    outs = [env[a] if type(a) is Var else a.value for a in rule.outputs[: len(rule.outputs) // 2]]
+    return outs, lambda tangents: call(rest, [*env.values(), *tangents])
+
+
+# --- custom_jvp: rule is (primals, tangents) -> (outs, tangents of outs), `fixed` leading operands have no tangent -------------
+
+
+def _custom_jvp_linearize(*args: Any, program: Program, rule: Program, fixed: int) -> tuple[list[Any], Any]:
+    outs, linear = tangent_part(rule, len(args), args)
+
+    def tangent_map(*tangents: Any) -> list[Any]:
+        t_outs = linear([instantiate(t) for t in tangents[fixed:] if is_inexact(t.aval)])
+        return [t if is_inexact(a) else Zero(a) for t, a in zip(t_outs, program.out_avals)]
+
+    return outs, tangent_map
+
+
+def _custom_jvp_batch(size: int, args: list, axes: list, *, program: Program, rule: Program, fixed: int) -> tuple[list, list]:
+    args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
+    widen = {"program": batched_front(program, size, [0] * len(args)), "rule": batched_front(rule, size, [0] * len(rule.inputs))}
+    outs = custom_jvp_call(*args, fixed=fixed, **widen)
+    return outs, [0] * len(outs)
+
+
+def _custom_jvp_samples() -> list[Sample]:
+    program = retrace(lambda x: [elementwise.sin(x)], [_PAIR])
+    rule = retrace(lambda x, t: [elementwise.sin(x), elementwise.cos(x) * t], [_PAIR, _PAIR])
+    return [Sample([array(2)], dict(program=program, rule=rule, fixed=0))]
+
+
+custom_jvp_call = library("custom_jvp_call", _evaluate, aval=_aval, batch=_custom_jvp_batch, linearize=_custom_jvp_linearize,
+                          lower=lowering.Call(lambda params: params["program"]), samples=_custom_jvp_samples, multiple_results=True)  # fmt: skip
+
+
+# --- custom_vjp: forward is args -> (outs, residuals), backward is (residuals, cotangents of outs) -> cotangents of args --------
+
+
+def _custom_vjp_linearize(*args: Any, program: Program, forward: Program, backward: Program, fixed: int) -> tuple[list[Any], Any]:
+    results = call(forward, args)
+    count = len(program.outputs)
+    outs, residuals = results[:count], results[count:]
+
+    def tangent_map(*tangents: Any) -> list[Any]:
+        t_in = [instantiate(t) for t in tangents[fixed:] if is_inexact(t.aval)]
+        t_out = iter(custom_linear(*residuals, *t_in, backward=backward, residuals=len(residuals)))
+        return [next(t_out) if is_inexact(a) else Zero(a) for a in program.out_avals]
+
+    return outs, tangent_map
+
+
+def _custom_vjp_batch(size: int, args: list, axes: list, **params: Any) -> tuple[list, list]:
+    args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
+    fixed = params.pop("fixed")
+    widen = {name: batched_front(p, size, [0] * len(p.inputs)) for name, p in params.items()}
+    outs = custom_vjp_call(*args, fixed=fixed, **widen)
+    return outs, [0] * len(outs)
+
+
+def _custom_vjp_samples() -> list[Sample]:
+    program = retrace(lambda x: [elementwise.sin(x)], [_PAIR])
+    forward = retrace(lambda x: [elementwise.sin(x), elementwise.cos(x)], [_PAIR])
+    backward = retrace(lambda c, ct: [c * ct], [_PAIR, _PAIR])
+    return [Sample([array(2)], dict(program=program, forward=forward, backward=backward, fixed=0))]
+
+
+custom_vjp_call = library("custom_vjp_call", _evaluate, aval=lambda *a, program, **_: _aval(*a, program=program), batch=_custom_vjp_batch,
+                          linearize=_custom_vjp_linearize, lower=lowering.Call(lambda params: params["program"]),
+                          samples=_custom_vjp_samples, multiple_results=True)  # fmt: skip
+
+
+# --- the linear map whose transpose the user gave ---------------------------------------------------------------------------------
+
+
+def forward_of(backward: Program, residuals: int) -> Program:
+    """The transpose of the backward program: (residuals, tangents) -> tangents of the outputs."""
+    return transpose_program(backward, len(backward.inputs) - residuals)
+
+
+def _linear_impl(*args: Any, backward: Program, residuals: int) -> list[Any]:
+    return as_function(forward_of(backward, residuals))(*args)
+
+
+def _linear_aval(*args: ShapedArray, backward: Program, residuals: int) -> list[ShapedArray]:
+    return backward.in_avals[residuals:]
+
+
+def _linear_linearize(*args: Any, backward: Program, residuals: int) -> tuple[list[Any], Any]:
+    program = forward_of(backward, residuals)
+    outs = custom_linear(*args, backward=backward, residuals=residuals)
+
+    def tangent_map(*tangents: Any) -> list[Any]:
+        if all(type(t) is Zero for t in tangents[:residuals]):
+            t_in = [instantiate(t) for t in tangents[residuals:]]
+            return custom_linear(*args[:residuals], *t_in, backward=backward, residuals=residuals)
+        active = tuple(type(t) is not Zero for t in tangents)
+        both, active_outputs = jvp_program(program, active)
+        t_out = iter(call(both, [*args, *(t for t in tangents if type(t) is not Zero)])[len(outs) :])
+        return [next(t_out) if on else Zero(o.aval) for on, o in zip(active_outputs, outs)]
+
+    return outs, tangent_map
+
+
+def _linear_transpose(cts: Any, *args: Any, backward: Program, residuals: int) -> list[Any]:
+    results = call(backward, [*args[:residuals], *(instantiate(ct) for ct in cts)])
+    return [*[None] * residuals, *results]
+
+
+def _linear_batch(size: int, args: list, axes: list, *, backward: Program, residuals: int) -> tuple[list, list]:
+    args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
+    outs = custom_linear(*args, backward=batched_front(backward, size, [0] * len(backward.inputs)), residuals=residuals)
+    return outs, [0] * len(outs)
+
+
+def _linear_samples() -> list[Sample]:
+    sample = _custom_vjp_samples()[0]
+    return [Sample([array(2), array(2)], dict(backward=sample.params["backward"], residuals=1))]
+
+
+custom_linear = library("custom_linear", _linear_impl, aval=_linear_aval, batch=_linear_batch, linearize=_linear_linearize,
+                        transpose=_linear_transpose, samples=_linear_samples, multiple_results=True,
+                        lower=lowering.Call(lambda params: forward_of(params["backward"], params["residuals"])))  # fmt: skip

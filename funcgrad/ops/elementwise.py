@@ -1,0 +1,425 @@
+"""Elementwise ops: one declaration each. The column `partials` reads as a table of derivatives.
+
+Rules use the output where they can (`exp: out`, `sqrt: 0.5 / out`), and forms that stay accurate in the tails (`tanh: sech^2`
+from exp(-2|x|), `sigmoid: out * sigmoid(-x)`). Conventions at kinks and singular points: |x|' = 0 at 0, max and min share the
+derivative equally at a tie, arctan2 and hypot have derivative 0 at the origin, x**0 has derivative 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.special as special
+
+from ..core import scalar as sc
+from ..core.avals import ShapedArray, shaped
+from ..core.primitive import Zero
+from ..core.tracing import Tracer
+from ..transforms import linear_ops
+from . import layout
+from .rules import elementwise, is_linear, nondiff
+from .samples import Sample, array, booleans, both, integers, pairs, reals
+
+# --- constants in rules ------------------------------------------------------------------------------------------------
+
+
+def like(x: Any, value: float) -> Any:
+    """`value` with the shape and dtype of `x`."""
+    number = np.asarray(value, x.dtype)[()]
+    return number if x.shape == () else layout.broadcast(number, shape=x.shape, dims=())
+
+
+def zeros_like_scalar(x: Any) -> Any:
+    """The scalar zero of x's dtype."""
+    return np.zeros((), x.dtype)[()]
+
+
+def _operator(apply: Callable, swap: bool = False) -> Callable:
+    def method(self: Tracer, other: Any) -> Any:
+        other = other if hasattr(other, "shape") else like(self, other)
+        return apply(other, self) if swap else apply(self, other)
+
+    return method
+
+
+# --- arithmetic --------------------------------------------------------------------------------------------------------
+
+add = elementwise("add", np.add, scalar=lambda x, y: x + y, linear_args=(0, 1), kinds="iufc", samples=both(pairs(), integers(2)),
+                  transpose=lambda ct, x, y: (ct, ct))
+sub = elementwise("sub", np.subtract, scalar=lambda x, y: x - y, linear_args=(0, 1), kinds="iufc", samples=both(pairs(), integers(2)),
+                  transpose=lambda ct, x, y: (ct, neg(ct)))
+neg = elementwise("neg", np.negative, scalar=lambda x: -x, linear_args=(0,), kinds="iufc", samples=both(reals(), integers()),
+                  transpose=lambda ct, x: (neg(ct),))
+mul = elementwise("mul", np.multiply, scalar=lambda x, y: x * y, kinds="iufc", samples=both(pairs(), integers(2)),
+                  partials=(lambda out, x, y: y, lambda out, x, y: x))
+mul.transpose = lambda ct, x, y: (mul(ct, y) if is_linear(x) else None, mul(x, ct) if is_linear(y) else None)
+div = elementwise("div", np.true_divide, scalar=lambda x, y: x / y, kinds="fc", strong=True, samples=pairs(0.5, 3),
+                  partials=(lambda out, x, y: 1 / y, lambda out, x, y: -out / y))
+strong_product = elementwise(  # coefficient * guard, and exactly 0 where the guard is 0; linear in either operand
+    "strong_product", lambda p, t: np.where(t == 0, np.zeros_like(t), np.multiply(p, np.where(t == 0, np.ones_like(t), t))),
+    scalar=lambda p, t: sc.select(sc.eq(t, 0), 0, p * t), kinds="fc", samples=pairs(),
+    partials=(lambda out, p, t: like(t, 1), lambda out, p, t: p))
+strong_product.transpose = lambda ct, p, t: (
+    strong_product(ct, t) if is_linear(p) else None, strong_product(p, ct) if is_linear(t) else None)
+
+
+def _strong_linearize(p: Any, t: Any) -> tuple[Any, Callable]:
+    def tangent_map(p_dot: Any, t_dot: Any) -> Any:
+        terms = [strong_product(d, t) for d in (p_dot,) if hasattr(d, "_var")] + [strong_product(p, d) for d in (t_dot,) if hasattr(d, "_var")]
+        return terms[0] if len(terms) == 1 else linear_ops.add_any(*terms)
+
+    return strong_product(p, t), tangent_map
+
+
+strong_product.linearize = _strong_linearize
+
+abs_ = elementwise("abs", np.abs, scalar=abs, samples=both(reals(kinks=[0.0]), integers()), partials=lambda out, x: sign(x))
+sign = elementwise("sign", np.sign, partials=nondiff, samples=both(reals(kinks=[0.0]), integers()),
+                   scalar=lambda x: sc.select(x > 0, 1, sc.select(x < 0, -1, x)) if x.dtype.kind != "u" else sc.select(x > 0, 1, x))
+square = elementwise("square", np.square, scalar=lambda x: x * x, kinds="iufc", partials=lambda out, x: x + x, samples=both(reals(), integers()))
+reciprocal = elementwise("reciprocal", lambda x: 1 / x, scalar=lambda x: 1 / x, kinds="fc", strong=True, partials=lambda out, x: -square(out), samples=reals(0.5, 3))
+
+
+def _int_power(x: sc.Expr, n: int) -> sc.Expr:
+    """Repeated squaring; a negative exponent is one division at the end."""
+    if n < 0:
+        return 1 / _int_power(x, -n)
+    result: Any = None
+    while n:
+        if n & 1:
+            result = x if result is None else result * x
+        x, n = (x * x if n > 1 else x), n >> 1
+    return sc.const(1, x.dtype) if result is None else result
+
+
+def _int_power_impl(x: Any, *, n: int) -> Any:
+    """The same sequence of multiplications as the compiled code, so that both give the same bits."""
+    x = np.asarray(x)[()]
+    if n < 0:
+        return 1 / _int_power_impl(x, n=-n)
+    result = None
+    while n:
+        if n & 1:
+            result = x if result is None else result * x
+        x, n = (x * x if n > 1 else x), n >> 1
+    return np.ones_like(x) if result is None else result
+
+
+integer_power = elementwise(
+    "integer_power", _int_power_impl, scalar=lambda x, *, n: _int_power(x, n), strong=True, kinds="iufc",
+    partials=lambda out, x, *, n: like(x, 0) if n == 0 else n * integer_power(x, n=n - 1),
+    samples=lambda: [Sample([np.array([0.5, 2.0, 1.5])], dict(n=k)) for k in (-3, -1, 0, 1, 2, 3, 7)]
+    + [Sample([np.array([0.0, -1.5])], dict(n=k)) for k in (0, 1, 2, 3)] + [Sample([np.array([2, -3])], dict(n=3))])
+
+# --- division and remainder of integers and floats, as NumPy defines them (the result has the sign of the divisor) -----
+
+
+def _floor_divide(x: sc.Expr, y: sc.Expr) -> sc.Expr:
+    if x.dtype.kind == "f":
+        r = _float_mod(x, y)
+        q = (x - r) / y
+        nearest = sc.floor(q)
+        near = sc.select((q - nearest) > 0.5, nearest + 1, nearest)
+        return sc.select(sc.eq(y, 0), x / y, sc.select(sc.eq(q, 0), sc.copysign(sc.const(0, x.dtype), x / y), near))
+    if x.dtype.kind == "u":
+        return sc.quo(x, y)
+    q, r = sc.quo(x, y), sc.rem(x, y)
+    return sc.select(sc.ne(r, 0) & ((r ^ y) < 0), q - 1, q)
+
+
+def _float_mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
+    r = sc.rem(x, y)
+    wrong_side = sc.ne(r, 0) & (sc.ne(r, 0) & ((r < 0) ^ (y < 0)))
+    return sc.select(sc.eq(r, 0), sc.copysign(sc.const(0, x.dtype), y), sc.select(wrong_side, r + y, r))
+
+
+def _mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
+    if x.dtype.kind == "f":
+        return _float_mod(x, y)
+    r = sc.rem(x, y)
+    return r if x.dtype.kind == "u" else sc.select(sc.ne(r, 0) & ((r ^ y) < 0) & sc.ne(y, 0), r + y, r)
+
+
+def _quiet(f: Callable) -> Callable:
+    def impl(*args: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return f(*args)
+
+    return impl
+
+
+def _positive_pairs() -> list[Sample]:
+    x, y = np.array([5.3, -5.3, 5.3, -5.3, 0.7]), np.array([2.0, 2.0, -2.0, -2.0, 3.1])
+    return [Sample([x, y]), Sample([np.float64(7.5), np.float64(2.0)]), Sample([np.array([4.0]), np.array([2.0])], kink=True)]
+
+
+_int_pairs = lambda: [Sample([np.array([7, -7, 7, -7, 6, 5]), np.array([2, 2, -2, -2, 3, 0])])]  # noqa: E731
+
+floor_divide = elementwise("floor_divide", _quiet(np.floor_divide), scalar=_floor_divide, partials=nondiff, samples=both(_positive_pairs, _int_pairs))
+mod = elementwise("mod", _quiet(np.remainder), scalar=_mod, samples=both(_positive_pairs, _int_pairs),
+                  partials=(lambda out, x, y: like(x, 1), lambda out, x, y: -floor_divide(x, y)))
+fmod = elementwise("fmod", _quiet(np.fmod), scalar=sc.rem, samples=both(_positive_pairs, _int_pairs),
+                   partials=(lambda out, x, y: like(x, 1), lambda out, x, y: -trunc(div(x, y))))
+
+# --- rounding ----------------------------------------------------------------------------------------------------------
+
+floor = elementwise("floor", np.floor, scalar=sc.floor, kinds="f", partials=nondiff, samples=reals())
+ceil = elementwise("ceil", np.ceil, scalar=sc.ceil, kinds="f", partials=nondiff, samples=reals())
+trunc = elementwise("trunc", np.trunc, scalar=sc.trunc, kinds="f", partials=nondiff, samples=reals())
+rint = elementwise("rint", np.rint, scalar=sc.rint, kinds="f", partials=nondiff, samples=reals())
+
+# --- exponentials and logarithms -----------------------------------------------------------------------------------------
+
+LN2, LN10 = math.log(2), math.log(10)
+exp = elementwise("exp", np.exp, scalar=sc.exp, kinds="f", partials=lambda out, x: out, samples=reals())
+exp2 = elementwise("exp2", np.exp2, scalar=sc.exp2, kinds="f", partials=lambda out, x: out * LN2, samples=reals())
+expm1 = elementwise("expm1", np.expm1, scalar=sc.expm1, kinds="f", partials=lambda out, x: exp(x), samples=reals())
+log = elementwise("log", np.log, scalar=sc.log, kinds="f", strong=True, partials=lambda out, x: 1 / x, samples=reals(0.2, 4))
+log2 = elementwise("log2", np.log2, scalar=sc.log2, kinds="f", strong=True, partials=lambda out, x: (1 / LN2) / x, samples=reals(0.2, 4))
+log10 = elementwise("log10", np.log10, scalar=sc.log10, kinds="f", strong=True, partials=lambda out, x: (1 / LN10) / x, samples=reals(0.2, 4))
+log1p = elementwise("log1p", np.log1p, scalar=sc.log1p, kinds="f", strong=True, partials=lambda out, x: 1 / (1 + x), samples=reals(-0.8, 3))
+sqrt = elementwise("sqrt", np.sqrt, scalar=sc.sqrt, kinds="f", strong=True, partials=lambda out, x: 0.5 / out, samples=reals(0.2, 4))
+rsqrt = elementwise("rsqrt", lambda x: 1 / np.sqrt(x), scalar=lambda x: 1 / sc.sqrt(x), kinds="f", strong=True,
+                    partials=lambda out, x: -0.5 * out / x, samples=reals(0.2, 4))
+cbrt = elementwise("cbrt", np.cbrt, scalar=sc.cbrt, kinds="f", strong=True, partials=lambda out, x: 1 / (3 * out * out), samples=reals(0.2, 4))
+
+
+def _sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)) through exp(-|x|), which never overflows and keeps the far tails."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e).astype(x.dtype, copy=False)[()] / (1 + e)
+
+
+def _sigmoid_scalar(x: sc.Expr) -> sc.Expr:
+    e = sc.exp(-abs(x))
+    return sc.select(x >= 0, sc.const(1, x.dtype), e) / (1 + e)
+
+
+sigmoid = elementwise("sigmoid", _sigmoid, scalar=_sigmoid_scalar, kinds="f", partials=lambda out, x: out * sigmoid(-x), samples=reals(-4, 4))
+
+
+def _softplus_scalar(x: sc.Expr, y: sc.Expr) -> sc.Expr:
+    """log(exp(x) + exp(y)) = max + log1p(exp(-|x - y|)), also where both are the same infinity."""
+    difference = x - y
+    value = sc.maximum(x, y) + sc.log1p(sc.exp(-abs(difference)))
+    return sc.select(sc.eq(x, y), x + LN2, value)
+
+
+logaddexp = elementwise("logaddexp", np.logaddexp, scalar=_softplus_scalar, kinds="f", samples=pairs(),
+                        partials=(lambda out, x, y: _share(x, y), lambda out, x, y: _share(y, x)))
+
+
+def _share(x: Any, y: Any) -> Any:
+    """d logaddexp / dx = sigmoid(x - y); at equal infinities both sides share equally."""
+    return sigmoid(select(eq(x, y), like(x, 0), sub(x, y)))
+
+
+# --- trigonometric -------------------------------------------------------------------------------------------------------
+
+sin = elementwise("sin", np.sin, scalar=sc.sin, kinds="f", partials=lambda out, x: cos(x), samples=reals())
+cos = elementwise("cos", np.cos, scalar=sc.cos, kinds="f", partials=lambda out, x: -sin(x), samples=reals())
+tan = elementwise("tan", np.tan, scalar=sc.tan, kinds="f", partials=lambda out, x: 1 + out * out, samples=reals(-1.3, 1.3))
+arcsin = elementwise("arcsin", np.arcsin, scalar=sc.arcsin, kinds="f", strong=True, partials=lambda out, x: 1 / sqrt((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
+arccos = elementwise("arccos", np.arccos, scalar=sc.arccos, kinds="f", strong=True, partials=lambda out, x: -1 / sqrt((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
+arctan = elementwise("arctan", np.arctan, scalar=sc.arctan, kinds="f", partials=lambda out, x: 1 / (1 + x * x), samples=reals())
+
+
+def _over_squares(numerator: Any, x: Any, y: Any) -> Any:
+    """numerator / (x^2 + y^2) without overflow, and 0 at the origin."""
+    radius = hypot(x, y)
+    safe = select(eq(radius, like(x, 0)), like(x, 1), radius)
+    return (numerator / safe) / safe
+
+
+arctan2 = elementwise("arctan2", np.arctan2, scalar=sc.arctan2, kinds="f", samples=pairs(),
+                      partials=(lambda out, y, x: _over_squares(x, x, y), lambda out, y, x: _over_squares(-y, x, y)))
+
+
+def _direction(out: Any, x: Any) -> Any:
+    """x / out, and 0 where both are 0."""
+    return x / select(eq(out, like(out, 0)), like(out, 1), out)
+
+
+hypot = elementwise("hypot", np.hypot, scalar=sc.hypot, kinds="f", samples=pairs(),
+                    partials=(lambda out, x, y: _direction(out, x), lambda out, x, y: _direction(out, y)))
+
+# --- hyperbolic -------------------------------------------------------------------------------------------------------------
+
+
+def _sech_squared(x: Any) -> Any:
+    """1 - tanh^2 without cancellation: 4 e / (1 + e)^2 with e = exp(-2|x|)."""
+    e = exp(-2 * abs_(x))
+    return 4 * e / square(1 + e)
+
+
+sinh = elementwise("sinh", np.sinh, scalar=sc.sinh, kinds="f", partials=lambda out, x: cosh(x), samples=reals())
+cosh = elementwise("cosh", np.cosh, scalar=sc.cosh, kinds="f", partials=lambda out, x: sinh(x), samples=reals())
+tanh = elementwise("tanh", np.tanh, scalar=sc.tanh, kinds="f", partials=lambda out, x: _sech_squared(x), samples=reals())
+arcsinh = elementwise("arcsinh", np.arcsinh, scalar=sc.arcsinh, kinds="f", partials=lambda out, x: 1 / hypot(like(x, 1), x), samples=reals())
+arccosh = elementwise("arccosh", np.arccosh, scalar=sc.arccosh, kinds="f", strong=True, partials=lambda out, x: (1 / sqrt(x - 1)) / sqrt(x + 1), samples=reals(1.2, 4))
+arctanh = elementwise("arctanh", np.arctanh, scalar=sc.arctanh, kinds="f", strong=True, partials=lambda out, x: 1 / ((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
+
+# --- power and special functions ----------------------------------------------------------------------------------------------
+
+
+def _power_dx(out: Any, x: Any, y: Any) -> Any:
+    return select(eq(y, like(y, 0)), like(x, 0), y * power(x, y - 1))
+
+
+def _power_dy(out: Any, x: Any, y: Any) -> Any:
+    positive = select(eq(x, like(x, 0)), like(x, 1), x)
+    return out * log(positive)
+
+
+power = elementwise("power", np.power, scalar=sc.power, kinds="f", strong=True, partials=(_power_dx, _power_dy),
+                    samples=both(pairs(0.3, 3), lambda: [Sample([np.array([0.0, 0.0]), np.array([2.0, 3.0])], kink=True)]))
+TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+erf = elementwise("erf", special.erf, scalar=sc.erf, kinds="f", partials=lambda out, x: TWO_OVER_SQRT_PI * exp(-(x * x)), samples=reals())
+erfc = elementwise("erfc", special.erfc, scalar=sc.erfc, kinds="f", partials=lambda out, x: -TWO_OVER_SQRT_PI * exp(-(x * x)), samples=reals())
+erfinv = elementwise("erfinv", special.erfinv, scalar=sc.erfinv, kinds="f", strong=True,
+                     partials=lambda out, x: (1 / TWO_OVER_SQRT_PI) * exp(out * out), samples=reals(-0.9, 0.9))
+
+# --- comparison and logic -----------------------------------------------------------------------------------------------------
+
+
+def _comparison(name: str, f: Callable, scalar: Callable) -> Any:
+    return elementwise(name, f, scalar=scalar, kinds="biufc", out_dtype=np.bool_, partials=nondiff, samples=both(pairs(), integers(2), booleans(2) if name in ("eq", "ne") else integers(2)))
+
+
+eq = _comparison("eq", np.equal, sc.eq)
+ne = _comparison("ne", np.not_equal, sc.ne)
+lt = _comparison("lt", np.less, lambda x, y: x < y)
+le = _comparison("le", np.less_equal, lambda x, y: x <= y)
+gt = _comparison("gt", np.greater, lambda x, y: x > y)
+ge = _comparison("ge", np.greater_equal, lambda x, y: x >= y)
+
+
+def _predicate(name: str, f: Callable, scalar: Callable) -> Any:
+    odd = lambda: [Sample([np.array([1.0, np.nan, np.inf, -np.inf, -0.0, 0.0])])]  # noqa: E731
+    return elementwise(name, f, scalar=scalar, kinds="f", out_dtype=np.bool_, partials=nondiff, samples=odd)
+
+
+isnan = _predicate("isnan", np.isnan, lambda x: sc.ne(x, x))
+isfinite = _predicate("isfinite", np.isfinite, lambda x: abs(x) < math.inf)
+isinf = _predicate("isinf", np.isinf, lambda x: sc.eq(abs(x), math.inf))
+signbit = _predicate("signbit", np.signbit, lambda x: sc.copysign(sc.const(1, x.dtype), x) < 0)
+
+and_ = elementwise("and", np.bitwise_and, scalar=lambda x, y: x & y, kinds="biu", partials=nondiff, samples=both(integers(2), booleans(2)))
+or_ = elementwise("or", np.bitwise_or, scalar=lambda x, y: x | y, kinds="biu", partials=nondiff, samples=both(integers(2), booleans(2)))
+xor = elementwise("xor", np.bitwise_xor, scalar=lambda x, y: x ^ y, kinds="biu", partials=nondiff, samples=both(integers(2), booleans(2)))
+not_ = elementwise("not", np.invert, scalar=lambda x: ~x, kinds="biu", partials=nondiff, samples=both(integers(), booleans()))
+
+
+def _shift(op: str) -> Callable:
+    """Shifts by the width of the type or more give 0 (or the sign), as NumPy defines them; machines do not."""
+
+    def scalar(x: sc.Expr, n: sc.Expr) -> sc.Expr:
+        width = 8 * x.dtype.itemsize
+        inside = (n < width) if x.dtype.kind == "u" else (n < width) & (n >= 0)
+        shifted = sc.instruction(op, x, sc.select(inside, n, 0))
+        beyond = sc.select(x < 0, -1, 0) if op == "shr" and x.dtype.kind == "i" else sc.const(0, x.dtype)
+        return sc.select(inside, shifted, beyond)
+
+    return scalar
+
+
+_shifts = lambda: [Sample([np.array([1, -8, 1023, 5]), np.array([3, 1, 0, 70])]), Sample([np.array([1, 8, 255], np.uint32), np.array([31, 2, 40], np.uint32)])]  # noqa: E731
+shift_left = elementwise("shift_left", np.left_shift, scalar=_shift("shl"), kinds="iu", partials=nondiff, samples=_shifts)
+shift_right = elementwise("shift_right", np.right_shift, scalar=_shift("shr"), kinds="iu", partials=nondiff, samples=_shifts)
+
+
+def _half_at_tie(out: Any, x: Any, y: Any) -> Any:
+    """1 where x is the result, 1/2 where both are."""
+    return select(eq(x, out), select(eq(y, out), like(x, 0.5), like(x, 1)), like(x, 0))
+
+
+def _extreme(name: str, f: Callable, scalar: Callable) -> Any:
+    return elementwise(name, f, scalar=scalar, kinds="biuf", samples=both(pairs(ties=True), integers(2), booleans(2)),
+                       partials=(lambda out, x, y: _half_at_tie(out, x, y), lambda out, x, y: _half_at_tie(out, y, x)))
+
+
+maximum = _extreme("maximum", np.maximum, lambda x, y: sc.maximum(x, y) if x.dtype != np.bool_ else x | y)
+minimum = _extreme("minimum", np.minimum, lambda x, y: sc.minimum(x, y) if x.dtype != np.bool_ else x & y)
+copysign = elementwise("copysign", np.copysign, scalar=sc.copysign, kinds="f", samples=pairs(ties=True), partials=(lambda out, x, y: sign(x) * copysign(like(x, 1), y), None))
+nextafter = elementwise("nextafter", np.nextafter, scalar=lambda x, y: _nextafter(x, y), kinds="f", partials=nondiff, samples=pairs())
+
+
+def _nextafter(x: sc.Expr, y: sc.Expr) -> sc.Expr:
+    """Step the bits of x by one towards y; from zero to the smallest subnormal."""
+    bits_dtype = np.dtype(f"int{8 * x.dtype.itemsize}")
+    bits = sc.bitcast(x, bits_dtype)
+    away = (y > x) ^ (x < 0)
+    stepped = sc.bitcast(bits + sc.select(away, sc.const(1, bits_dtype), sc.const(-1, bits_dtype)), x.dtype)
+    tiny = sc.copysign(sc.const(np.finfo(x.dtype).smallest_subnormal, x.dtype), y)
+    moved = sc.select(sc.eq(x, 0), tiny, stepped)
+    return sc.select(sc.ne(x, x) | sc.ne(y, y), x + y, sc.select(sc.eq(x, y), y, moved))
+
+
+# --- choice -------------------------------------------------------------------------------------------------------------------
+
+
+def _select_aval(c: ShapedArray, x: ShapedArray, y: ShapedArray) -> ShapedArray:
+    if c.dtype != np.bool_ or x is not y or c.shape != x.shape:
+        raise TypeError(f"select: needs a bool condition and two equal types of its shape, got {[c, x, y]}")
+    return x
+
+
+def _select_samples() -> list[Sample]:
+    c = np.array([True, False, True])
+    return [Sample([c, array(3), array(3)]), Sample([np.True_, np.float64(1), np.float64(2)]), Sample([c, np.arange(3), -np.arange(3)])]
+
+
+select = elementwise("select", np.where, scalar=sc.select, aval=_select_aval, linear_args=(1, 2), samples=_select_samples,
+                     transpose=lambda ct, c, x, y: (None, select(c, ct, like(ct, 0)) if is_linear(x) else None, select(c, like(ct, 0), ct) if is_linear(y) else None))
+clamp = elementwise("clamp", lambda lo, x, hi: np.minimum(np.maximum(x, lo), hi), scalar=lambda lo, x, hi: sc.minimum(sc.maximum(x, lo), hi),
+                    samples=lambda: [Sample([np.full(4, -1.0), np.array([-2.0, 0.3, 0.9, 5.0]), np.full(4, 1.0)]),
+                                     Sample([np.array([0.5]), np.array([0.5]), np.array([0.5])], kink=True)],
+                    partials=(lambda out, lo, x, hi: _where(gt(lo, x) & lt(lo, hi), out), lambda out, lo, x, hi: _where(ge(x, lo) & le(x, hi), out),
+                              lambda out, lo, x, hi: _where(gt(maximum(x, lo), hi), out)))
+
+
+def _where(condition: Any, out: Any) -> Any:
+    return select(condition, like(out, 1), like(out, 0))
+
+
+# --- dtype conversion -----------------------------------------------------------------------------------------------------------
+
+
+def _convert_transpose(ct: Any, x: Any, *, dtype: np.dtype) -> tuple[Any]:
+    return (convert(ct, dtype=x.dtype),)
+
+
+def _convert_linearize(x: Any, *, dtype: np.dtype) -> tuple[Any, Callable]:
+    out = convert(x, dtype=dtype)
+    differentiable = out.dtype.kind in "fc" and x.dtype.kind in "fc"
+    return out, lambda t: convert(t, dtype=dtype) if differentiable else _zero(out)
+
+
+def _zero(out: Any) -> Any:
+    return Zero(shaped(out.shape, out.dtype))
+
+
+convert = elementwise("convert", _quiet(lambda x: x), scalar=lambda x, *, dtype: sc.convert(x, dtype), linear_args=(0,), transpose=_convert_transpose,
+                      aval=lambda x, *, dtype: shaped(x.shape, dtype),
+                      samples=lambda: [Sample([array(3)], dict(dtype=np.dtype("float32"))), Sample([array(3)], dict(dtype=np.dtype("int32"))),
+                                       Sample([np.array([3, -1, 0])], dict(dtype=np.dtype("float64"))), Sample([array(3)], dict(dtype=np.dtype("bool"))),
+                                       Sample([np.array([True, False])], dict(dtype=np.dtype("float32")))])
+
+
+def _convert_impl(x: Any, *, dtype: np.dtype) -> Any:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(x).astype(dtype)[()]
+
+
+convert.impl, convert.linearize = _convert_impl, _convert_linearize
+
+linear_ops.announce(add_any=add)
+
+for _name, _apply in dict(add=add, sub=sub, mul=mul, truediv=div, lt=lt, le=le, gt=gt, ge=ge, **{"and": and_, "or": or_, "xor": xor}).items():
+    setattr(Tracer, f"__{_name}__", _operator(_apply))
+for _name, _apply in dict(add=add, sub=sub, mul=mul, truediv=div).items():
+    setattr(Tracer, f"__r{_name}__", _operator(_apply, swap=True))
+Tracer.__neg__ = lambda self: neg(self)

@@ -1,0 +1,47 @@
+"""Clean-up passes over programs that keep their meaning: dead code, common subexpressions, folding, identities.
+
+Passes return the same object when there is nothing to do, so `is` tells whether a pass fired.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.program import Eqn, Program, Var, memoized
+
+
+@memoized
+def dead_code_elimination(program: Program) -> Program:
+    """Drop equations whose results nothing reads.
+
+    { lambda a . b = sin a; c = cos a in (c,) }  -->  { lambda a . c = cos a in (c,) }
+    """
+    live = {a for a in program.outputs if type(a) is Var}
+    kept: list[Eqn] = []
+    for eqn in reversed(program.eqns):
+        if any(v in live for v in eqn.outs) or getattr(eqn.prim, "effect", False):
+            kept.append(eqn)
+            live.update(a for a in eqn.inputs if type(a) is Var)
+    return program if len(kept) == len(program.eqns) else Program(program.inputs, kept[::-1], program.outputs)
+
+
+@memoized
+def common_subexpressions(program: Program) -> Program:
+    """Compute equal expressions once.
+
+    { lambda a . b = sin a; c = sin a; d = mul b c in (d,) }  -->  { lambda a . b = sin a; d = mul b b in (d,) }
+    """
+    seen: dict[Any, tuple[Var, ...]] = {}
+    rename: dict[Var, Any] = {}
+    kept: list[Eqn] = []
+    for eqn in program.eqns:
+        inputs = tuple([rename.get(a, a) if type(a) is Var else a for a in eqn.inputs])
+        key = (eqn.prim, tuple([a if type(a) is Var else a.key for a in inputs]), tuple(sorted(eqn.params.items())))
+        if key in seen:
+            rename.update(zip(eqn.outs, seen[key]))
+            continue
+        seen[key] = eqn.outs
+        kept.append(eqn if inputs == eqn.inputs else eqn.replace(inputs=inputs))
+    if len(kept) == len(program.eqns):
+        return program
+    return Program(program.inputs, kept, [rename.get(a, a) if type(a) is Var else a for a in program.outputs])
