@@ -91,3 +91,28 @@ def not_an_array(where: str, kind: str) -> str:
         "Fix: pass numbers or NumPy arrays of a bool, integer, float or complex dtype; mark other arguments of jit static\n"
         "(static_argnums / static_argnames), or close over them."
     )
+
+
+def not_differentiable(purpose: str, function: str, where: str, aval: Any) -> str:
+    """The text for differentiating with respect to integers or booleans."""
+    return (
+        f"{purpose} of {function}: {where} has type {aval}, and only floating-point numbers have derivatives.\n"
+        f"Fix: pass floats (x.astype(float), 3.0 instead of 3), or leave this argument out of argnums."
+    )
+
+
+def not_scalar(purpose: str, function: str, aval: Any) -> str:
+    """The text for the gradient of a function whose result is not a scalar."""
+    return (
+        f"{purpose} of {function}: the function must return a single real number, but it returned {aval}.\n"
+        "Fix: reduce it (for example with .sum() or .mean()), or use jacrev, jacfwd or vjp for functions with array results;\n"
+        "pass has_aux=True if the function returns (loss, auxiliary data)."
+    )
+
+
+def unhashable_static(function: str, name: Any, value: Any) -> str:
+    """The text for a static argument that cannot be a key of the cache."""
+    return (
+        f"jit of {function}: static argument {name!r} has type {type(value).__name__}, which cannot be hashed.\n"
+        "Fix: static arguments are compared to find the compiled code; pass a tuple instead of a list, or make it a traced argument."
+    )

@@ -11,6 +11,8 @@
 | Library    | whatever a routine called by pointer leaves in the output buffer                                        |
 | Loop       | a body program run a fixed number of times with carried state (scan)                                    |
 | Call       | the outputs of a program held by the equation: inlined                                                  |
+| Callback   | what the op's NumPy implementation returns: compiled code calls back into Python, or refuses            |
+| Callback   | what the op's NumPy implementation returns: compiled code calls back into Python, or refuses            |
 """
 
 from __future__ import annotations
@@ -87,4 +89,9 @@ class Call:
     program: Callable[[dict], Any]
 
 
-Form = Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Contract | Library | Loop | Call
+@dataclass(frozen=True)
+class Callback:
+    """Evaluated by the op's NumPy implementation: there is no compiled form (yet)."""
+
+
+Form = Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Contract | Library | Loop | Call | Callback

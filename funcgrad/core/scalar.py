@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -45,16 +46,26 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 class Expr:
     """One node: an op name, operand nodes (or, for leaves, plain data) and the dtype of the value.
 
-    Nodes are interned by nobody and compared by identity; sharing a node means computing it once.
+    Nodes are interned: equal expressions are the same object, so a shared subexpression is computed once, and identity decides
+    equality.
     """
 
-    __slots__ = ("args", "dtype", "op")
+    __slots__ = ("__weakref__", "args", "dtype", "op")
+    _interned: WeakValueDictionary = WeakValueDictionary()
 
-    def __init__(self, op: str, args: tuple, dtype: Any) -> None:
-        self.op, self.args, self.dtype = op, args, np.dtype(dtype)
+    def __new__(cls, op: str, args: tuple, dtype: Any) -> Expr:
+        dtype = np.dtype(dtype)
+        # Operand ids stay valid while the node lives, because the node holds its operands.
+        key = (op, dtype, *[id(a) if type(a) is Expr else a.tobytes() if isinstance(a, np.generic) else a for a in args])
+        node = cls._interned.get(key)
+        if node is None:
+            node = object.__new__(cls)
+            node.op, node.args, node.dtype = op, args, dtype
+            cls._interned[key] = node
+        return node
 
     def __repr__(self) -> str:
-        return f"{self.op}({', '.join(map(repr, self.args))})"
+        return f"Expr({self.op}: {self.dtype})"  # not its operands: a shared tree prints exponentially long
 
     def __add__(self, other): return instruction("add", self, other)
     def __radd__(self, other): return instruction("add", other, self)
@@ -101,7 +112,31 @@ def instruction(op: str, *args: Any) -> Expr:
     exprs = _operands(args)
     if len({e.dtype for e in exprs}) > 1:
         raise TypeError(f"scalar {op}: operands have different dtypes {[str(e.dtype) for e in exprs]}")
+    if exprs[0].dtype == np.int64 and len(exprs) == 2:
+        folded = _fold_index(op, *exprs)
+        if folded is not None:
+            return folded
     return Expr(op, tuple(exprs), np.bool_ if op in COMPARISONS else exprs[0].dtype)
+
+
+def _fold_index(op: str, a: Expr, b: Expr) -> Expr | None:
+    """Index arithmetic with constants, so that kernels print as one would write them: i*1+0 is i."""
+    left, right = (int(e.args[0]) if e.op == "const" else None for e in (a, b))
+    if left is not None and right is not None:
+        return const(_FOLD[op](left, right), a.dtype) if op in _FOLD and not (op in ("quo", "rem") and right <= 0) else None
+    if left is not None and op in ("add", "mul"):
+        a, b, left, right = b, a, right, left
+    if right == 0 and op in ("add", "sub") or right == 1 and op in ("mul", "quo"):
+        return a
+    if right == 0 and op == "mul" or right == 1 and op == "rem":
+        return const(0, a.dtype)
+    return None
+
+
+_FOLD: dict[str, Callable[[int, int], int]] = {
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "quo": lambda a, b: abs(a) // b * (1 if a >= 0 else -1),
+    "rem": lambda a, b: abs(a) % b * (1 if a >= 0 else -1), "minimum": min, "maximum": max,
+}  # fmt: skip
 
 
 def select(condition: Expr, on_true: Any, on_false: Any) -> Expr:
@@ -109,6 +144,8 @@ def select(condition: Expr, on_true: Any, on_false: Any) -> Expr:
     a, b = _operands((on_true, on_false))
     if a.dtype != b.dtype or condition.dtype != np.bool_:
         raise TypeError(f"scalar select: got {condition.dtype}, {a.dtype}, {b.dtype}")
+    if condition.op == "const":
+        return a if condition.args[0] else b
     return Expr("select", (condition, a, b), a.dtype)
 
 

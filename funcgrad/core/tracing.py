@@ -26,6 +26,9 @@ from .program import Atom, Eqn, Literal, Program, Var, as_function, evaluate
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
+_ARRAYS = (np.ndarray, np.generic, *PYTHON_SCALARS)
+
+
 class _State(threading.local):
     trace: Trace | None = None
 
@@ -100,6 +103,7 @@ class Trace:
         self.eager = eager and (parent is None or parent.eager)
         self.hoist, self.purpose = hoist, purpose
         self.eqns: list[Eqn] = []
+        self.values: list[Any] = []  # of every equation's results, in order; only in an eager Trace
         self.parent: Trace | None = None
         self.captures: dict[int, tuple[Var, Any]] = {}
         self.opened = False
@@ -122,7 +126,10 @@ class Trace:
 
     def input(self, aval: ShapedArray, value: Any = None, weak: bool = False) -> Tracer:
         """A fresh input of the program being recorded."""
-        return Tracer(self, Var(aval), value if self.eager else None, weak)
+        if not self.eager:
+            return Tracer(self, Var(aval), None, weak)
+        value = concrete_value(value)
+        return Tracer(self, Var(aval), value if hasattr(value, "dtype") else np.asarray(value)[()], weak)
 
     def atom(self, value: Any) -> Atom:
         """The operand that stands for a value here: a Var, a Literal, or a new capture."""
@@ -132,6 +139,8 @@ class Trace:
             if not value._trace.is_open():
                 raise errors.LeakedTracerError(errors.leaked_tracer(value, user_source(), value._trace.purpose))
             return self._capture(value, value.aval)
+        if not isinstance(value, _ARRAYS):
+            raise TypeError(f"an operand is {value!r} of type {type(value).__name__}, not an array")
         aval = aval_of(value)
         # In an eager Trace even a number is a capture: the recorded structure, which is the key of the derivative cache,
         # must not change when a learning rate or a step count does.
@@ -149,20 +158,49 @@ class Trace:
         if not self.eager:
             atoms = tuple([self.atom(a) for a in args])
             return self._append(prim, atoms, params, prim.aval(*[a.aval for a in atoms], **params), None)
-        if not any(type(a) is Tracer for a in args):
+        if not prim.multiple_results and len(args) == 2 and not params:
+            x, y = args
+            if type(x) is Tracer and type(y) is Tracer and x._trace is self and y._trace is self:
+                return self._computed(prim, (x._var, y._var), params, prim.impl(x.value, y.value))
+        for a in args:
+            if type(a) is Tracer:
+                break
+        else:
             return prim.impl(*args, **params)
-        atoms = tuple([self.atom(a) for a in args])
-        values = prim.impl(*[concrete_value(a) for a in args], **params)
-        avals = [shaped(v.shape, v.dtype) for v in values] if prim.multiple_results else shaped(values.shape, values.dtype)
-        return self._append(prim, atoms, params, avals, values)
+        atoms: list[Any] = []
+        operands: list[Any] = []
+        for a in args:
+            if type(a) is Tracer and a._trace is self:
+                atoms.append(a._var)
+                operands.append(a.value)
+            else:
+                atoms.append(self.atom(a))
+                operands.append(concrete_value(a))
+        result = prim.impl(*operands, **params)
+        if prim.multiple_results:
+            return self._append(prim, tuple(atoms), params, [shaped(v.shape, v.dtype) for v in result], result)
+        return self._computed(prim, tuple(atoms), params, result)
+
+    def _computed(self, prim: Primitive, atoms: tuple, params: dict, result: Any) -> Tracer:
+        """Append an equation whose single result is known; the hottest lines of eager differentiation."""
+        shape, dtype = result.shape, result.dtype
+        aval = atoms[0].aval
+        if dtype is not aval.dtype or shape != aval.shape:  # most results have the type of the first operand
+            aval = shaped(shape, dtype)
+        out = Var(aval)
+        self.eqns.append(Eqn(prim, atoms, params, (out,), user_source()))
+        self.values.append(result)
+        return Tracer(self, out, result)
 
     def _append(self, prim: Primitive, atoms: tuple, params: dict, avals: Any, values: Any) -> Any:
         if prim.multiple_results:
             outs = tuple([Var(aval) for aval in avals])
             self.eqns.append(Eqn(prim, atoms, params, outs, user_source()))
+            self.values.extend(values or ())
             return [Tracer(self, v, None if values is None else values[i]) for i, v in enumerate(outs)]
         out = Var(avals)
         self.eqns.append(Eqn(prim, atoms, params, (out,), user_source()))
+        self.values.append(values)
         return Tracer(self, out, values)
 
     def program(self, inputs: Sequence[Tracer], outputs: Sequence[Any]) -> tuple[Program, list[Any]]:
@@ -183,14 +221,13 @@ def concrete_value(value: Any) -> Any:
 def bind(prim: Primitive, args: Sequence[Any], params: dict) -> Any:
     """Apply a primitive: record it in the innermost open Trace, or evaluate it when there is none."""
     trace = _state.trace
-    for i, a in enumerate(args):
-        if type(a) is not Tracer and not isinstance(a, (np.ndarray, np.generic, *PYTHON_SCALARS)):
-            raise TypeError(f"{prim.name}: operand {i} is {a!r} of type {type(a).__name__}, not an array")
     if trace is not None:
         return trace.record(prim, args, params)
-    for a in args:
+    for i, a in enumerate(args):
         if type(a) is Tracer:
             a.concrete(f"evaluating {prim.name}")
+        elif not isinstance(a, _ARRAYS):
+            raise TypeError(f"{prim.name}: operand {i} is {a!r} of type {type(a).__name__}, not an array")
     return prim.impl(*args, **params)
 
 
@@ -230,13 +267,20 @@ def retrace(f: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray]) -> Pr
     return program
 
 
+_is_internal: dict[str, bool] = {}  # by file name: whether it belongs to this package
+
+
 def user_source() -> tuple[str, int, str] | None:
     """(file, line, function) of the innermost frame outside this package."""
     frame = sys._getframe(2)
     while frame is not None:
-        filename = frame.f_code.co_filename
-        if not filename.startswith(_PACKAGE) and not filename.startswith("<funcgrad"):
-            return filename, frame.f_lineno, frame.f_code.co_name
+        code = frame.f_code
+        filename = code.co_filename
+        internal = _is_internal.get(filename)
+        if internal is None:
+            internal = _is_internal[filename] = filename.startswith((_PACKAGE, "<funcgrad"))
+        if not internal:
+            return filename, frame.f_lineno, code.co_name
         frame = frame.f_back
     return None
 

@@ -45,3 +45,46 @@ def common_subexpressions(program: Program) -> Program:
     if len(kept) == len(program.eqns):
         return program
     return Program(program.inputs, kept, [rename.get(a, a) if type(a) is Var else a for a in program.outputs])
+
+
+def rewrite(program: Program, rules: dict[Any, Any]) -> Program:
+    """Apply local rules once, in order: a rule for a primitive looks at an equation and what defines its operands.
+
+    A rule is `(eqn, define) -> None` (no change), an atom (the result is that value), or a list of equations that end in one with the
+    same outs. `define(atom)` is the equation that makes an atom, or None.
+
+    { lambda a . b = neg a; c = neg b in (c,) }  -->  { lambda a . b = neg a in (a,) }    (b is dead now)
+    """
+    producer: dict[Var, Eqn] = {}
+    rename: dict[Var, Any] = {}
+    kept: list[Eqn] = []
+    changed = False
+    for eqn in program.eqns:
+        inputs = tuple([rename.get(a, a) if type(a) is Var else a for a in eqn.inputs])
+        eqn = eqn if all(a is b for a, b in zip(inputs, eqn.inputs)) else eqn.replace(inputs=inputs)
+        rule = rules.get(eqn.prim)
+        result = rule(eqn, producer.get) if rule else None
+        if result is None:
+            new = [eqn]
+        elif isinstance(result, list):
+            new, changed = result, True
+        else:
+            rename[eqn.outs[0]] = result
+            changed = True
+            continue
+        for e in new:
+            producer.update((v, e) for v in e.outs)
+            kept.append(e)
+    if not changed:
+        return program
+    return Program(program.inputs, kept, [rename.get(a, a) if type(a) is Var else a for a in program.outputs])
+
+
+def simplify(program: Program, rules: dict[Any, Any]) -> Program:
+    """Dead code, identities and common subexpressions until nothing changes (at most a few rounds)."""
+    for _ in range(4):
+        before = program
+        program = common_subexpressions(rewrite(dead_code_elimination(program), rules))
+        if program is before:
+            break
+    return dead_code_elimination(program)

@@ -1,0 +1,378 @@
+"""Compilation: `jit`, its ahead-of-time stages, and `make_program`, `eval_shape`.
+
+A warm call flattens the arguments by generated code, hands the leaves to a native launcher that checks and runs, and unflattens.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import errors, tree
+from ..core.avals import ShapedArray, aval_of, shaped
+from ..core.printing import format_program
+from ..core.program import Program
+from ..core.tracing import Tracer, _state, check_array, trace
+from . import recording as rec
+
+_KINDS = {float: "pyfloat", int: "pyint", bool: "pybool"}
+
+
+class ShapeDtypeStruct:
+    """A stand-in for an array of which only shape and dtype matter, for `eval_shape` and `lower`.
+
+    Example:
+        >>> ShapeDtypeStruct((2, 3), "float32")
+        ShapeDtypeStruct(shape=(2, 3), dtype=float32)
+    """
+
+    def __init__(self, shape: Sequence[int], dtype: Any) -> None:
+        self.aval = shaped(tuple(shape), np.dtype(dtype))
+        self.shape, self.dtype, self.ndim, self.size = self.aval.shape, self.aval.dtype, self.aval.ndim, self.aval.size
+
+    def __repr__(self) -> str:
+        return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ShapeDtypeStruct) and self.aval is other.aval
+
+    def __hash__(self) -> int:
+        return hash(self.aval)
+
+
+class Traced:
+    """A function traced at some types: its program, the values it captured, and the structure of its result."""
+
+    def __init__(self, program: Program, captures: list[Any], out_tree: Any, kinds: list[str], donated: list[int]) -> None:
+        self.program, self.captures, self.out_tree, self.kinds, self.donated = program, captures, out_tree, kinds, donated
+
+
+def trace_flat(fun: Callable, leaves: Sequence[Any], treedef: Any, purpose: str, rebuild: Callable) -> tuple[Program, list[Any], Any]:
+    """Trace a function of (args, kwargs) on the types of its leaves."""
+    out_tree: list[Any] = []
+
+    def flat(*inputs: Any) -> list[Any]:
+        args, kwargs = rebuild(tree.tree_unflatten(treedef, inputs))
+        outs, structure = tree.tree_flatten(fun(*args, **kwargs))
+        out_tree.append(structure)
+        return [check_array(o, f"{purpose} of {rec.name_of(fun)}: output {rec._leaf_name(structure, i)}") for i, o in enumerate(outs)]
+
+    avals = [x.aval if isinstance(x, (Tracer, ShapeDtypeStruct)) else aval_of(x) for x in leaves]
+    weak = [type(x) in (int, float, complex) for x in leaves]
+    program, captures = trace(flat, avals, weak=weak, hoist=True, purpose=f"{purpose} of {rec.name_of(fun)}")
+    return program, captures, out_tree[0]
+
+
+class _Entry:
+    """One compiled signature: how to flatten its arguments, call it, and rebuild its result."""
+
+    __slots__ = ("executable", "flatten", "launch", "unflatten")
+
+    def __init__(self, flatten: Callable | None, launch: Callable, unflatten: Callable, executable: Any) -> None:
+        self.flatten, self.launch, self.unflatten, self.executable = flatten, launch, unflatten, executable
+
+
+class Jitted:
+    """What `jit` returns: the compiled function, with its caches and ahead-of-time stages."""
+
+    def __init__(self, fun: Callable, static_argnums: Any, static_argnames: Any, donate_argnums: Any) -> None:
+        functools.update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.static_argnums, self.static_argnames = _static(fun, static_argnums, static_argnames)
+        self.donate_argnums = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+        self._entries: dict[Any, _Entry] = {}
+        self._latest: _Entry | None = None
+        self._has_static = bool(self.static_argnums or self.static_argnames)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        entry = self._latest
+        if entry is not None and _state.trace is None:
+            leaves: list[Any] = []
+            if entry.flatten((args, kwargs), leaves):  # type: ignore[misc]
+                outs = entry.launch(*leaves)
+                if outs is not None:
+                    return entry.unflatten(outs)
+        return self._call(args, kwargs)
+
+    def _call(self, args: tuple, kwargs: dict) -> Any:
+        """Look the signature up, or trace and compile it; under an open Trace, inline."""
+        if _state.trace is not None:
+            return self.fun(*args, **kwargs)
+        dynamic, static = self._split(args, kwargs)
+        leaves, treedef = tree.tree_flatten(dynamic)
+        leaves = [_as_leaf(x, lambda i=i: self._where(dynamic, i)) for i, x in enumerate(leaves)]
+        key = (treedef, static, *[_signature(x) for x in leaves])
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = self._compile(leaves, treedef, args, kwargs)
+        if not self._has_static:
+            self._latest = entry
+        outs = entry.launch(*leaves)
+        if outs is None:  # a layout the machine code does not take: strided, unaligned, overlapping a donated argument
+            outs = entry.launch(*[_compact(x) for x in leaves])
+        return entry.unflatten(outs)
+
+    def _where(self, dynamic: Any, position: int) -> str:
+        return f"jit of {rec.name_of(self.fun)}: {_argument_name(dynamic, position)}"
+
+    def _split(self, args: tuple, kwargs: dict) -> tuple[Any, tuple]:
+        """Dynamic (args, kwargs), and a hashable description of the static ones."""
+        if not self._has_static:
+            return (args, kwargs), ()
+        numbers = {i % len(args) if -len(args) <= i < len(args) else i for i in self.static_argnums}
+        dynamic = tuple(None if i in numbers else a for i, a in enumerate(args))
+        named = {k: v for k, v in kwargs.items() if k not in self.static_argnames}
+        static = [(i, type(args[i]), args[i]) for i in sorted(numbers) if i < len(args)]
+        static += [(k, type(kwargs[k]), kwargs[k]) for k in sorted(self.static_argnames) if k in kwargs]
+        for name, _, value in static:
+            try:
+                hash(value)
+            except TypeError:
+                raise errors.NonHashableStaticArgumentError(errors.unhashable_static(rec.name_of(self.fun), name, value)) from None
+        return (dynamic, named), tuple(static)
+
+    def _rebuild(self, args: tuple, kwargs: dict) -> Callable:
+        """Puts static arguments back among traced ones."""
+        if not self._has_static:
+            return lambda dynamic: dynamic
+        numbers = {i % len(args) if -len(args) <= i < len(args) else i for i in self.static_argnums}
+
+        def rebuild(dynamic: Any) -> tuple[list, dict]:
+            full = [args[i] if i in numbers else a for i, a in enumerate(dynamic[0])]
+            return full, {**dynamic[1], **{k: v for k, v in kwargs.items() if k in self.static_argnames}}
+
+        return rebuild
+
+    def _trace(self, leaves: Sequence[Any], treedef: Any, args: tuple, kwargs: dict) -> Traced:
+        program, captures, out_tree = trace_flat(self.fun, leaves, treedef, "jit", self._rebuild(args, kwargs))
+        kinds = [_KINDS.get(type(x), "array") for x in leaves]
+        paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(len(leaves))))
+        donated = [i for i, (path, _) in enumerate(paths) if path[0].idx == 0 and path[1].idx in self.donate_argnums]
+        return Traced(program, captures, out_tree, kinds, donated)
+
+    def _compile(self, leaves: Sequence[Any], treedef: Any, args: tuple, kwargs: dict) -> _Entry:
+        from ..compile.executable import Executable
+
+        traced = self._trace(leaves, treedef, args, kwargs)
+        executable = Executable(traced.program, traced.kinds, traced.captures, traced.donated)
+        flatten = None if self._has_static else tree.generate_flattener(treedef)
+        return _Entry(flatten, executable.call, tree.generate_unflattener(traced.out_tree), executable)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """Trace and lower for these arguments (arrays or `ShapeDtypeStruct`), without running."""
+        dynamic, _ = self._split(args, kwargs)
+        leaves, treedef = tree.tree_flatten(dynamic)
+        return Lowered(self._trace(leaves, treedef, args, kwargs), treedef)
+
+    def clear_cache(self) -> None:
+        """Forget all compiled signatures."""
+        self._entries.clear()
+        self._latest = None
+
+    def cache_size(self) -> int:
+        """The number of compiled signatures."""
+        return len(self._entries)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+
+class Lowered:
+    """A traced and lowered function: `.program`, `.as_text(stage)`, `.cost_analysis()`, `.compile()`."""
+
+    def __init__(self, traced: Traced, treedef: Any) -> None:
+        self.traced, self.treedef = traced, treedef
+        self._compiled: Any = None
+
+    @property
+    def program(self) -> Program:
+        """The traced program; captured arrays are its leading inputs."""
+        return self.traced.program
+
+    def _lowered(self) -> Any:
+        from ..compile.pipeline import lower_program
+
+        if self._compiled is None:
+            self._compiled = lower_program(self.program, len(self.traced.captures))
+        return self._compiled
+
+    def as_text(self, stage: str = "source") -> str:
+        """The text of one stage: program, prepared, schedule, source (Python), llvm, optimized or asm."""
+        if stage == "program":
+            return format_program(self.program, sources=True)
+        from ..compile.stages import stage_text
+
+        return stage_text(self._lowered(), stage)
+
+    def cost_analysis(self) -> dict[str, float]:
+        """Floating operations and bytes of the program."""
+        return dict(self._lowered().cost)
+
+    def compile(self) -> CompiledFunction:
+        """Machine code, as a function of the same arguments without any checks but the guard."""
+        from ..compile.executable import Executable
+
+        t = self.traced
+        return CompiledFunction(self, Executable(t.program, t.kinds, t.captures, t.donated))
+
+
+class CompiledFunction:
+    """An ahead-of-time compiled function for one signature."""
+
+    def __init__(self, lowered: Lowered, executable: Any) -> None:
+        self.lowered, self.executable = lowered, executable
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, treedef = tree.tree_flatten((args, kwargs))
+        outs = self.executable.call(*leaves) if treedef == self.lowered.treedef else None
+        if outs is None:
+            expected = [str(a) for a in self.lowered.program.in_avals[len(self.lowered.traced.captures) :]]
+            raise TypeError(f"compiled function: the arguments do not match what it was compiled for: {self.lowered.treedef} with leaves {expected}.")
+        return tree.tree_unflatten(self.lowered.traced.out_tree, outs)
+
+    def cost_analysis(self) -> dict[str, float]:
+        """Floating operations and bytes of the program."""
+        return self.lowered.cost_analysis()
+
+    def as_text(self, stage: str = "source") -> str:
+        """As `Lowered.as_text`."""
+        return self.lowered.as_text(stage)
+
+
+def jit(
+    fun: Callable, static_argnums: Any = (), static_argnames: Any = (), donate_argnums: Any = (), keep_unused: bool = False, inline: bool = False
+) -> Jitted:
+    """Compile a function to fused machine code; each signature (structure, shapes, dtypes) is traced and compiled once.
+
+    Args:
+        fun: a function of pytrees of arrays and numbers, without side effects.
+        static_argnums: positions of arguments that are ordinary Python values; each distinct value compiles anew.
+        static_argnames: names of keyword arguments of that kind.
+        donate_argnums: positions of arguments whose arrays may be overwritten; outputs of the same type are those arrays.
+        keep_unused, inline: accepted for compatibility with JAX; they change nothing here.
+
+    Returns:
+        The compiled function, with `.lower(*args)`, `.clear_cache()` and `.cache_size()`.
+
+    Raises:
+        TypeError: when an argument cannot be traced, naming it.
+        ConcretizationError: when Python control flow needs the value of a traced array, showing the line.
+
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> f = fg.jit(lambda x: np.sum(np.exp(-x * x)))
+        >>> f(np.zeros(3))
+        np.float64(3.0)
+
+    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.jit.html, whose interface this follows.
+    """
+    del keep_unused, inline
+    return Jitted(fun, static_argnums, static_argnames, donate_argnums)
+
+
+def _static(fun: Callable, argnums: Any, argnames: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Static arguments by position and by name, each completed from the other by the signature."""
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    names = [argnames] if isinstance(argnames, str) else list(argnames)
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        return tuple(numbers), tuple(names)
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    keywords = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    for name in names:
+        if name not in [p.name for p in parameters] and not keywords:
+            raise ValueError(f"jit of {rec.name_of(fun)}: static_argnames names {name!r}, which is not a parameter; it has {[p.name for p in parameters]}.")
+        if name in positional and positional.index(name) not in numbers:
+            numbers.append(positional.index(name))
+    names += [positional[i] for i in numbers if -len(positional) <= i < len(positional) and positional[i] not in names]
+    return tuple(numbers), tuple(names)
+
+
+def _as_leaf(x: Any, where: Callable[[], str]) -> Any:
+    if type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biuf":
+        return x
+    if type(x) in _KINDS or isinstance(x, np.generic) and x.dtype.kind in "biuf":
+        return x
+    checked = check_array(x, _Lazy(where))
+    return np.asarray(checked, dtype=checked.dtype.newbyteorder("=")) if isinstance(checked, np.ndarray) else checked
+
+
+class _Lazy:
+    def __init__(self, text: Callable[[], str]) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def _signature(x: Any) -> Any:
+    return type(x) if type(x) in _KINDS else (x.shape, x.dtype)
+
+
+def _compact(x: Any) -> Any:
+    """A fresh C-contiguous, aligned, writeable array."""
+    return np.array(x, order="C", copy=True) if isinstance(x, np.ndarray) else x
+
+
+def _argument_name(dynamic: Any, position: int) -> str:
+    path = tree.tree_leaves_with_path(dynamic)[position][0]
+    name = f"argument {path[1].idx}" if path[0].idx == 0 else f"argument {path[1].key!r}"
+    rest = tree.keystr(path[2:])
+    return name + (f", at {rest}" if rest else "")
+
+
+def make_program(fun: Callable, static_argnums: Any = ()) -> Callable[..., Program]:
+    """A function that traces `fun` at the types of its arguments and returns the Program, which prints.
+
+    Args:
+        fun: a function of pytrees of arrays.
+        static_argnums: positions of arguments that are ordinary Python values.
+
+    Returns:
+        A function with the arguments of `fun` (or `ShapeDtypeStruct`s) that returns a Program.
+
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> fg.make_program(lambda x: np.sin(x) * 2.0)(1.0)
+        { lambda a:float64[] .
+            b:float64[] = sin a
+            c:float64[] = mul b 2.0
+          in (c,) }
+
+    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.make_jaxpr.html
+    """
+    jitted = Jitted(fun, static_argnums, (), ())
+
+    @functools.wraps(fun, updated=())
+    def traced(*args: Any, **kwargs: Any) -> Program:
+        return jitted.lower(*args, **kwargs).program
+
+    return traced
+
+
+def eval_shape(fun: Callable, *args: Any, **kwargs: Any) -> Any:
+    """Shapes and dtypes of `fun(*args, **kwargs)`, without computing it.
+
+    Args:
+        fun: a function of pytrees of arrays.
+        args, kwargs: arrays or `ShapeDtypeStruct`s.
+
+    Returns:
+        The result's pytree with a `ShapeDtypeStruct` for each leaf.
+
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> fg.eval_shape(np.matmul, fg.ShapeDtypeStruct((2, 3), "float32"), np.ones((3, 4), "float32"))
+        ShapeDtypeStruct(shape=(2, 4), dtype=float32)
+    """
+    leaves, treedef = tree.tree_flatten((args, kwargs))
+    program, _, out_tree = trace_flat(fun, leaves, treedef, "eval_shape", lambda dynamic: dynamic)
+    return tree.tree_unflatten(out_tree, [ShapeDtypeStruct(a.shape, a.dtype) for a in program.out_avals])
+
+
+__all__ = ["CompiledFunction", "Jitted", "Lowered", "ShapeDtypeStruct", "ShapedArray", "eval_shape", "jit", "make_program"]

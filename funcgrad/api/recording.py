@@ -1,0 +1,158 @@
+"""What every transformation of the API does first: flatten the arguments, check them, run the function once, keep its program.
+
+With this module one can `record` a function at concrete arguments: the result holds the program, its captures and, when the
+values are known (eager mode), the value of every variable, so that a derivative need not compute the forward pass twice.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import errors, tree
+from ..core.avals import aval_of, is_inexact, is_weak, shaped
+from ..core.check import maybe_check
+from ..core.primitive import Zero
+from ..core.program import Program
+from ..core.tracing import Trace, Tracer, check_array, concrete_value, current_trace, run
+
+# Programs by structure: eager gradients of the same computation find the derivative that was built the first time.
+_canonical: OrderedDict[Program, Program] = OrderedDict()
+_CANONICAL_LIMIT = 1024
+
+
+def canonical(program: Program) -> Program:
+    """The remembered program of the same structure, with all that was derived from it."""
+    found = _canonical.get(program)
+    if found is None:
+        found = _canonical[program] = maybe_check(program, "trace")
+        while len(_canonical) > _CANONICAL_LIMIT:
+            _canonical.popitem(last=False)
+    return found
+
+
+def clear_caches() -> None:
+    """Forget all derived programs (compiled functions forget theirs by `clear_cache()`)."""
+    _canonical.clear()
+
+
+@dataclass
+class Recording:
+    """A function recorded at some arguments.
+
+    program: captures and arguments -> flat outputs. operands: values of all inputs. values: one for each variable in order
+    of appearance, or None when the recording is abstract. outputs: concrete outputs when known, else None.
+    """
+
+    program: Program
+    operands: list[Any]
+    captured: int
+    values: list[Any] | None
+    outputs: list[Any] | None
+    out_tree: Any
+
+    def forward(self) -> list[Any]:
+        """The outputs: those already computed, or the program evaluated here."""
+        if self.outputs is None:
+            self.outputs = run(self.program, self.operands)
+        return self.outputs
+
+
+def abstract(value: Any) -> Any:
+    """The aval of a number, array or Tracer."""
+    return value.aval if type(value) is Tracer else aval_of(value)
+
+
+def record(fun: Callable[..., Any], leaves: Sequence[Any], purpose: str) -> Recording:
+    """Run `fun(*leaves)`, a function to any pytree, under an eager Trace."""
+    with Trace(eager=True, hoist=True, purpose=purpose) as trace:
+        inputs = [trace.input(abstract(x), concrete_value(x), _weak(x)) for x in leaves]
+        outs, out_tree = tree.tree_flatten(fun(*inputs))
+        for i, o in enumerate(outs):
+            check_array(o, f"{purpose}: output {_leaf_name(out_tree, i)} of {name_of(fun)}")
+        program, captures = trace.program(inputs, outs)
+    operands = [*captures, *leaves]
+    abstract_run = not trace.eager or (current_trace() is not None and any(type(x) is Tracer for x in operands))
+    if abstract_run:
+        return Recording(canonical(program), operands, len(captures), None, None, out_tree)
+    values = [concrete_value(x) for x in operands] + trace.values
+    return Recording(canonical(program), operands, len(captures), values, [concrete_value(o) for o in outs], out_tree)
+
+
+def _weak(value: Any) -> bool:
+    return value.weak if type(value) is Tracer else is_weak(value)
+
+
+def _leaf_name(treedef: Any, position: int) -> str:
+    paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(treedef.num_leaves)))
+    return tree.keystr(paths[position][0]) or "(the only one)"
+
+
+def name_of(fun: Callable) -> str:
+    """The name by which error messages call a function."""
+    return getattr(fun, "__name__", type(fun).__name__)
+
+
+def check_leaves(purpose: str, fun: Callable, values: Any, first: int = 0) -> tuple[list[Any], Any]:
+    """Flatten positional arguments and refuse leaves that are not arrays, naming argument and path."""
+    leaves, treedef = tree.tree_flatten(values)
+    for i, leaf in enumerate(leaves):
+        if type(leaf) is not Tracer:
+            check_array(leaf, _LazyWhere(purpose, fun, treedef, i, first))
+    return leaves, treedef
+
+
+class _LazyWhere:
+    """Builds `grad of f: argument 0, at ['w']` only when an error needs it."""
+
+    def __init__(self, purpose: str, fun: Callable, treedef: Any, position: int, first: int = 0) -> None:
+        self.data = purpose, fun, treedef, position, first
+
+    def __str__(self) -> str:
+        purpose, fun, treedef, position, first = self.data
+        return f"{purpose} of {name_of(fun)}: {argument_path(treedef, position, first)}"
+
+
+def argument_path(treedef: Any, position: int, first: int = 0) -> str:
+    """`argument 0, at ['layers'][1]['w']` for the leaf at a position of a flattened tuple of arguments."""
+    path = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(treedef.num_leaves)))[position][0]
+    rest = tree.keystr(path[1:])
+    return f"argument {path[0].idx + first}" + (f", at {rest}" if rest else "")
+
+
+def check_differentiable(purpose: str, fun: Callable, leaves: Sequence[Any], treedef: Any, first: Sequence[int]) -> None:
+    """Refuse integer and boolean leaves: they have no derivative."""
+    for i, leaf in enumerate(leaves):
+        aval = abstract(leaf)
+        if aval.dtype.kind != "f":
+            raise TypeError(errors.not_differentiable(purpose, name_of(fun), _position_path(treedef, i, first), aval))
+
+
+def _position_path(treedef: Any, position: int, argnums: Sequence[int]) -> str:
+    path = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(treedef.num_leaves)))[position][0]
+    rest = tree.keystr(path[1:])
+    return f"argument {argnums[path[0].idx]}" + (f", at {rest}" if rest else "")
+
+
+def active_mask(recording: Recording) -> tuple[bool, ...]:
+    """Captures have no tangent; arguments of floating type do."""
+    n = recording.captured
+    return tuple(i >= n and is_inexact(v.aval) for i, v in enumerate(recording.program.inputs))
+
+
+def known_values(recording: Recording, known: Sequence[Any]) -> list[Any]:
+    """Values of some variables of the recording's program."""
+    number = recording.program.memo.get("numbering")
+    if number is None:
+        variables = [*recording.program.inputs, *(v for eqn in recording.program.eqns for v in eqn.outs)]
+        number = recording.program.memo["numbering"] = {v: i for i, v in enumerate(variables)}
+    values = recording.values
+    return [values[number[v]] for v in known]  # type: ignore[index]
+
+
+def zero_of(value: Any) -> Zero:
+    """A symbolic zero shaped like a value."""
+    aval = abstract(value)
+    return Zero(shaped(aval.shape, aval.dtype))

@@ -1,0 +1,30 @@
+"""Cost analysis: floating operations and bytes of a program, counted on its equations."""
+
+from __future__ import annotations
+
+import math
+
+from ..core import lowering
+from ..core.program import Eqn, Program
+
+
+def program_cost(program: Program) -> dict[str, float]:
+    """Flops (one for each elementwise result, two for each multiply-add of a contraction) and bytes of inputs and outputs.
+
+    Loops count their body times their length.
+    """
+    flops = sum(_flops(eqn) for eqn in program.eqns)
+    bytes_ = sum(a.nbytes for a in program.in_avals) + sum(a.nbytes for a in program.out_avals)
+    return {"flops": float(flops), "bytes": float(bytes_)}
+
+
+def _flops(eqn: Eqn) -> float:
+    form, out = eqn.prim.lower, eqn.outs[0].aval if eqn.outs else None
+    if isinstance(form, lowering.Contract):
+        depth = math.prod(eqn.inputs[0].aval.shape[d] for d in eqn.params["contract"][0])
+        return 2.0 * out.size * depth
+    if isinstance(form, lowering.Loop):
+        return eqn.params["length"] * program_cost(eqn.params["body"])["flops"]
+    if isinstance(form, (lowering.Reduce, lowering.ArgReduce, lowering.Scan)):
+        return float(eqn.inputs[0].aval.size)
+    return float(out.size) if isinstance(form, lowering.Scalar) else 0.0

@@ -1,0 +1,177 @@
+"""Emission: a plan as one LLVM module with the function `void entry(ptr table)`.
+
+The table holds pointers: inputs, outputs, constants, workspace. Kernels become internal functions; steps become calls of them, BLAS
+calls and native loops.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .library import blas_prelude
+from .llvm import KernelEmitter, memory_type
+from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan
+
+GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+
+
+class EntryEmitter:
+    """Builds the module text of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.declarations: dict[str, str] = {}
+        self.preludes: dict[str, str] = {}
+        self.lines: list[str] = []
+        self.allocas: list[str] = []
+        self.pointers: dict[Buffer, str] = {}
+        self.counters: dict[Loop, str] = {}
+        self.swapped: dict[Buffer, str] = {}  # carry buffer -> stack slot of its present pointer
+        self.count = 0
+
+    def fresh(self, prefix: str = "v") -> str:
+        """A new SSA name."""
+        self.count += 1
+        return f"%{prefix}{self.count}"
+
+    def module(self) -> str:
+        """The text of the whole module."""
+        kernels = [
+            KernelEmitter(f"kernel_{i}", k, self.declarations, inline).text() for i, (k, inline) in enumerate(self.plan.kernels)
+        ]
+        self.load_table()
+        for step in self.plan.steps:
+            self.step(step)
+        body = "\n".join("  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"])
+        entry = f"define void @entry(ptr noalias %table) nounwind {{\nstart:\n{body}\n}}\n"
+        return "\n".join([*self.declarations.values(), *self.preludes.values(), *kernels, entry])
+
+    def load_table(self) -> None:
+        """Pointers of inputs, outputs and constants; temporaries are ranges of the workspace or stack slots."""
+        plan = self.plan
+        for k, b in enumerate([*plan.inputs, *plan.outputs, *plan.constants]):
+            self.pointers[b] = self.table_entry(k)
+        workspace = self.table_entry(len(plan.inputs) + len(plan.outputs) + len(plan.constants)) if plan.workspace else ""
+        for b in plan.temporaries:
+            pointer = self.pointers[b] = self.fresh("t")
+            if b.stack:
+                self.allocas.append(f"{pointer} = alloca [{max(b.size, 1)} x {memory_type(b.dtype)}], align 32")
+            elif b.offset >= 0:
+                self.lines.append(f"{pointer} = getelementptr inbounds i8, ptr {workspace}, i64 {b.offset}")
+
+    def table_entry(self, k: int) -> str:
+        slot, pointer = self.fresh("s"), self.fresh("b")
+        self.lines += [f"{slot} = getelementptr inbounds ptr, ptr %table, i64 {k}", f"{pointer} = load ptr, ptr {slot}"]
+        return pointer
+
+    def pointer(self, b: Buffer) -> str:
+        """The pointer of a buffer here; slices and swapped carries are computed where they are used."""
+        if b.kind == "slice":
+            base, result, offset = self.pointer(b.base), self.fresh("x"), self.fresh("o")  # type: ignore[arg-type]
+            self.lines += [f"{offset} = mul nsw i64 {self.counters[b.loop]}, {b.nbytes}",  # type: ignore[index]
+                           f"{result} = getelementptr inbounds i8, ptr {base}, i64 {offset}"]  # fmt: skip
+            return result
+        if b in self.swapped:
+            result = self.fresh("c")
+            self.lines.append(f"{result} = load ptr, ptr {self.swapped[b]}")
+            return result
+        return self.pointers[b]
+
+    def step(self, step: Any) -> None:
+        """One step."""
+        if isinstance(step, Call):
+            args = ", ".join(f"ptr {self.pointer(b)}" for b in step.args)
+            self.lines.append(f"call void @kernel_{step.kernel}({args})")
+        elif isinstance(step, Multiply):
+            self.multiply(step)
+        elif isinstance(step, LibraryCall):
+            step.eqn.prim.lower.emit(self, step.inputs, step.outputs, step.eqn.params)
+        else:
+            self.loop(step)
+
+    def multiply(self, s: Multiply) -> None:
+        """One BLAS call for each batch element; a vector operand takes gemv."""
+        x, y, out = (self.pointer(b) for b in (s.x, s.y, s.out))
+        if s.batch == 1:
+            self.product(s, x, y, out)
+            return
+        counter = self.begin_loop(s.batch)
+        moved = []
+        for pointer, b in ((x, s.x), (y, s.y), (out, s.out)):
+            offset, at = self.fresh("o"), self.fresh("x")
+            self.lines += [f"{offset} = mul nsw i64 {counter[1]}, {b.nbytes // s.batch}", f"{at} = getelementptr inbounds i8, ptr {pointer}, i64 {offset}"]
+            moved.append(at)
+        self.product(s, *moved)
+        self.end_loop(counter, s.batch)
+
+    def product(self, s: Multiply, x: str, y: str, out: str) -> None:
+        name, kind = GEMM_NAMES[s.out.dtype], memory_type(s.out.dtype)
+        one, zero = f"{kind} 1.0", f"{kind} 0.0"
+        if s.n == 1:
+            rows, columns = (s.k, s.m) if s.transpose_x else (s.m, s.k)
+            self.gemv(name, s.out.dtype, f"i64 {int(s.transpose_x)}, i64 {rows}, i64 {columns}, {one}, ptr {x}, i64 {columns}, ptr {y}, i64 1, {zero}, ptr {out}, i64 1")
+        elif s.m == 1:
+            rows, columns = (s.n, s.k) if s.transpose_y else (s.k, s.n)
+            self.gemv(name, s.out.dtype, f"i64 {int(not s.transpose_y)}, i64 {rows}, i64 {columns}, {one}, ptr {y}, i64 {columns}, ptr {x}, i64 1, {zero}, ptr {out}, i64 1")
+        else:
+            self.preludes.setdefault(f"gemm_{name}", blas_prelude("gemm", s.out.dtype))
+            lda, ldb = s.m if s.transpose_x else s.k, s.k if s.transpose_y else s.n
+            self.lines.append(f"call void @gemm_{name}(i64 {int(s.transpose_x)}, i64 {int(s.transpose_y)}, i64 {s.m}, i64 {s.n}, i64 {s.k}, "
+                              f"{one}, ptr {x}, i64 {lda}, ptr {y}, i64 {ldb}, {zero}, ptr {out}, i64 {s.n})")  # fmt: skip
+
+    def gemv(self, name: str, dtype: np.dtype, args: str) -> None:
+        self.preludes.setdefault(f"gemv_{name}", blas_prelude("gemv", dtype))
+        self.lines.append(f"call void @gemv_{name}({args})")
+
+    # -- loops
+
+    def begin_loop(self, length: int, reverse: bool = False) -> tuple[str, str, str, str, str]:
+        """Open a counted loop; gives (slot, position, step counter, head label, done label)."""
+        slot, head, done = self.fresh("slot"), self.fresh("head")[1:], self.fresh("done")[1:]
+        self.allocas.append(f"{slot} = alloca i64")
+        t = self.fresh("t")
+        self.lines += [f"store i64 0, ptr {slot}", f"br label %{head}", f"{head}:", f"{t} = load i64, ptr {slot}"]
+        position = t
+        if reverse:
+            position = self.fresh("t")
+            self.lines.append(f"{position} = sub nsw i64 {length - 1}, {t}")
+        return slot, position, t, head, done
+
+    def end_loop(self, opened: tuple, length: int) -> None:
+        """Close a counted loop."""
+        slot, _, t, head, done = opened
+        step, again = self.fresh(), self.fresh()
+        self.lines += [f"{step} = add nuw nsw i64 {t}, 1", f"store i64 {step}, ptr {slot}", f"{again} = icmp ult i64 {step}, {length}",
+                       f"br i1 {again}, label %{head}, label %{done}", f"{done}:"]  # fmt: skip
+
+    def loop(self, s: Loop) -> None:
+        """A scan: body steps, then carries move. Small carries are copied, large ones trade pointers."""
+        for state, following in s.moves:
+            if not state.stack:
+                for b in (state, following):
+                    slot = self.fresh("p")
+                    self.allocas.append(f"{slot} = alloca ptr")
+                    self.lines.append(f"store ptr {self.pointers[b]}, ptr {slot}")
+                    self.swapped[b] = slot
+        opened = self.begin_loop(s.length, s.reverse)
+        self.counters[s] = opened[1]
+        for step in s.body:
+            self.step(step)
+        for state, following in s.moves:
+            self.move(state, following)
+        self.end_loop(opened, s.length)
+
+    def move(self, state: Buffer, following: Buffer) -> None:
+        if state.stack:
+            self.declarations["@llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+            self.lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {self.pointers[state]}, ptr {self.pointers[following]}, i64 {state.nbytes}, i1 false)")
+            return
+        a, b = self.pointer(state), self.pointer(following)
+        self.lines += [f"store ptr {b}, ptr {self.swapped[state]}", f"store ptr {a}, ptr {self.swapped[following]}"]
+
+
+def emit_module(plan: Plan) -> str:
+    """The LLVM text of a plan."""
+    return EntryEmitter(plan).module()

@@ -1,0 +1,152 @@
+"""The kernel IR: explicit loops over buffers, scalar expressions inside.
+
+    kernel ::= name (param*) stmt*            param ::= sym dtype shape (in | out)
+    stmt   ::= for sym in n: stmt*  |  store buffer[index*] = expr  |  accumulate buffer[index*] op= expr
+             | declare sym = expr  |  update sym op= expr  |  assign sym = expr  |  if expr: stmt*
+    expr   ::= scalar expressions of `core.scalar`, whose syms are loop symbols and declared accumulators
+
+    kernel_0(p0: float64[4,3] in, p1: float64[4] out)
+      for i0 in 4:
+        declare a0 = 0.0
+        for i1 in 3:
+          update a0 += p0[i0, i1]
+        store p1[i0] = a0
+
+Kernels that differ only in the arrays they are given are equal texts; they are compiled once and called many times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core.scalar import Expr
+
+
+@dataclass(frozen=True)
+class Param:
+    """An array a kernel reads or writes: its name inside the kernel, type, and whether it is written."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    out: bool
+
+
+@dataclass
+class For:
+    """`for sym in 0..count`: the loop symbol is an int64."""
+
+    sym: str
+    count: int
+    body: list[Any]
+
+
+@dataclass
+class Store:
+    """Write one element of a buffer."""
+
+    buffer: str
+    index: tuple[Expr, ...]
+    value: Expr
+
+
+@dataclass
+class Accumulate:
+    """Combine a value into one element of a buffer."""
+
+    buffer: str
+    index: tuple[Expr, ...]
+    combine: str
+    value: Expr
+
+
+@dataclass
+class Declare:
+    """A scalar variable that later statements update."""
+
+    sym: str
+    value: Expr
+
+
+@dataclass
+class Update:
+    """Combine a value into a declared variable; floating sums may be reassociated."""
+
+    sym: str
+    combine: str
+    value: Expr
+
+
+@dataclass
+class Assign:
+    """Give declared variables new values, all computed from the old ones."""
+
+    syms: tuple[str, ...]
+    values: tuple[Expr, ...]
+
+
+@dataclass
+class If:
+    """Statements that run only where a condition holds."""
+
+    condition: Expr
+    body: list[Any]
+
+
+@dataclass
+class Kernel:
+    """A loop nest with its parameters."""
+
+    params: list[Param]
+    body: list[Any]
+    notes: list[str] = field(default_factory=list)
+
+
+def statements(body: list[Any]) -> Iterator[Any]:
+    """All statements, outer before inner."""
+    for s in body:
+        yield s
+        if isinstance(s, (For, If)):
+            yield from statements(s.body)
+
+
+def structure(kernel: Kernel) -> tuple:
+    """A hashable key, equal for kernels of equal text: expressions are interned, so identity stands for their structure."""
+
+    def of(statement: Any) -> tuple:
+        if isinstance(statement, For):
+            return ("for", statement.sym, statement.count, *map(of, statement.body))
+        if isinstance(statement, If):
+            return ("if", statement.condition, *map(of, statement.body))
+        return (type(statement), *vars(statement).values())
+
+    return (tuple(kernel.params), *map(of, kernel.body))
+
+
+def expressions(statement: Any) -> list[Expr]:
+    """The expressions a statement evaluates."""
+    if isinstance(statement, (Store, Accumulate)):
+        return [*statement.index, statement.value]
+    if isinstance(statement, (Declare, Update)):
+        return [statement.value]
+    if isinstance(statement, Assign):
+        return list(statement.values)
+    return [statement.condition] if isinstance(statement, If) else []
+
+
+def walk(expr: Expr, seen: set[Expr] | None = None) -> Iterator[Expr]:
+    """Every node of an expression once, operands first."""
+    seen = set() if seen is None else seen
+    stack = [(expr, False)]
+    while stack:
+        e, ready = stack.pop()
+        if ready:
+            yield e
+        elif e not in seen:
+            seen.add(e)
+            stack.append((e, True))
+            stack.extend((a, False) for a in e.args if isinstance(a, Expr))

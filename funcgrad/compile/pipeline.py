@@ -1,0 +1,145 @@
+"""The compiler's table of contents: the passes from a program to machine code, in order. Read this first.
+
+    prepare    Program -> Program     calls inlined, identities, common subexpressions, canonical contractions   (prepare.py)
+    schedule   Program -> Schedule    which equations share a loop nest                                          (schedule.py)
+    lower      Group -> Kernel        loops and scalar expressions                                               (lower.py)
+    plan       Program -> Plan        steps over buffers, kernels shared, workspace assigned                     (plan.py)
+    emit       Plan -> LLVM text      one module, one function for each distinct kernel                          (emit.py, llvm.py)
+    compile    LLVM text -> code      by llvmlite, the code generator of Numba                                   (native.py)
+
+`plan` runs `schedule` and `lower` for every program it meets, loop bodies included.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import config
+from ..core.check import maybe_check
+from ..core.program import Program
+from . import native
+from .cost import program_cost
+from .emit import emit_module
+from .plan import Buffer, Call, Loop, Multiply, Plan, assign_workspace, buffers_of, make_plan
+from .prepare import prepare
+
+_dump_number = threading.local()
+
+
+@dataclass
+class Compiled:
+    """All stages of one compilation."""
+
+    program: Program
+    prepared: Program
+    plan: Plan
+    llvm: str
+    library: Any
+    cost: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def lower_program(program: Program, captured: int = 0) -> Compiled:
+    """Everything before machine code."""
+    start = time.perf_counter()
+    prepared = maybe_check(prepare(program), "prepare")
+    plan = make_plan(prepared)
+    _captures_are_constants(plan, captured)
+    text = emit_module(plan)
+    compiled = Compiled(program, prepared, plan, text, None, program_cost(prepared), time.perf_counter() - start)
+    _dump(compiled)
+    return compiled
+
+
+def compile_program(program: Program, captured: int = 0) -> Compiled:
+    """Run the whole pipeline. The first `captured` inputs are constants of the executable, not arguments of its calls."""
+    compiled = lower_program(program, captured)
+    start = time.perf_counter()
+    compiled.library = native.compile_text(compiled.llvm)
+    compiled.seconds += time.perf_counter() - start
+    if "compile" in config.LOG.value:
+        print(f"funcgrad: compiled {len(program.eqns)} equations into {len(compiled.plan.kernels)} kernels "
+              f"in {compiled.seconds * 1e3:.1f} ms", file=sys.stderr)  # fmt: skip
+    return compiled
+
+
+def _captures_are_constants(plan: Plan, captured: int) -> None:
+    """The table of pointers holds arguments, outputs, then constants: captures move to the front of the constants."""
+    hidden = plan.inputs[:captured]
+    plan.inputs = plan.inputs[captured:]
+    plan.constants = [*hidden, *plan.constants]
+
+
+def _dump(compiled: Compiled) -> None:
+    """Write every stage to the directory FUNCGRAD_DUMP."""
+    if not config.DUMP.value:
+        return
+    from .source import plan_source
+
+    os.makedirs(config.DUMP.value, exist_ok=True)
+    number = _dump_number.value = getattr(_dump_number, "value", -1) + 1
+    stages = {"program": str(compiled.program), "prepared": str(compiled.prepared), "source": plan_source(compiled.plan), "llvm": compiled.llvm}
+    for k, (name, text) in enumerate(stages.items()):
+        with open(os.path.join(config.DUMP.value, f"{number:04d}-{k}-{name}.txt"), "w") as f:
+            f.write(text)
+
+
+def safe_donations(plan: Plan, donated: Sequence[int]) -> dict[int, int]:
+    """Which output may be written into which donated input: same type, and no step reads the input after the output is written.
+
+    Within one kernel the input may be read and the output written when both are touched at the same index only.
+    """
+    taken: dict[int, int] = {}
+    for o, out in enumerate(plan.outputs):
+        for i in donated:
+            source = plan.inputs[i]
+            if i in taken.values() or source.shape != out.shape or source.dtype != out.dtype:
+                continue
+            if _may_share(plan, source, out):
+                taken[o] = i
+                break
+    return taken
+
+
+def _may_share(plan: Plan, source: Buffer, out: Buffer) -> bool:
+    reads = [t for t, step in enumerate(plan.steps) if source in _roots(step)]
+    writes = [t for t, step in enumerate(plan.steps) if out in _roots(step)]
+    if not reads or not writes or max(reads) < min(writes):
+        return True
+    if max(reads) > min(writes):
+        return False
+    step = plan.steps[max(reads)]
+    return isinstance(step, Call) and _same_index_only(plan, step, source, out)
+
+
+def _roots(step: Any) -> list[Buffer]:
+    roots = []
+    for b in buffers_of(step):
+        while b.kind == "slice":
+            b = b.base  # type: ignore[assignment]
+        roots.append(b)
+    return roots
+
+
+def _same_index_only(plan: Plan, step: Call, source: Buffer, out: Buffer) -> bool:
+    from .kernel import Store, expressions, statements, walk
+
+    kernel = plan.kernels[step.kernel][0]
+    names = {p.name: b for p, b in zip(kernel.params, step.args)}
+    stores = [s for s in statements(kernel.body) if isinstance(s, Store) and names.get(s.buffer) is out]
+    loads = [e for s in statements(kernel.body) for x in expressions(s) for e in walk(x) if e.op == "load" and names.get(e.args[0]) is source]
+    if len(stores) != 1 or sum(b is out for b in step.args) != 1:
+        return False
+    holders = [s.body for s in statements(kernel.body) if hasattr(s, "body")]
+    holder = next((body for body in [kernel.body, *holders] if stores[0] in body), None)
+    inside = [e for s in holder or () for x in expressions(s) for e in walk(x) if e.op == "load" and names.get(e.args[0]) is source]
+    return set(inside) == set(loads) and all(e.args[1:] == stores[0].index for e in loads)
+
+
+__all__ = ["Compiled", "Loop", "Multiply", "assign_workspace", "compile_program", "lower_program", "safe_donations"]

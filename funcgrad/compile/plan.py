@@ -1,0 +1,363 @@
+"""Planning: from a program to a list of steps over buffers.
+
+    step ::= call kernel (buffer*) | multiply buffers by BLAS | loop n: step* ; move carries
+    buffer ::= input | output | constant | temporary (a range of the workspace, or the stack inside loops) | slice of a buffer
+
+    { lambda w:float64[8,8] x:float64[8,8] .       step 0: multiply t0 = w @ x
+        y = dot_general w x; z = tanh y     -->    step 1: call kernel_0(t0, out0)
+      in (z,) }
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core import lowering
+from ..core.program import Eqn, Literal, Program, Var
+from ..ops import elementwise
+from .kernel import Kernel, structure
+from .lower import OWN_KERNEL, _Scratch, lower_group, notes_of
+from .schedule import Group, Schedule, schedule
+
+STACK_BYTES = 1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
+BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A contiguous array the program reads or writes.
+
+    kind: input, output, constant, temporary or slice; number: its position among those of its kind; base, loop: for a slice, the array
+    it is cut from and the loop whose counter selects it.
+    """
+
+    kind: str
+    number: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    value: Any = None
+    base: Buffer | None = None
+    loop: Loop | None = None
+    stack: bool = False
+    offset: int = -1
+    swaps: Buffer | None = None  # the other half of a pair of carry buffers that trade places every iteration
+
+    @property
+    def name(self) -> str:
+        """`in0`, `out1`, `const0`, `tmp3`, or `in0[t]` for a slice."""
+        if self.kind == "slice":
+            return f"{self.base.name}[t{self.loop.number}]"  # type: ignore[union-attr]
+        return {"input": "in", "output": "out", "constant": "const", "temporary": "tmp"}[self.kind] + str(self.number)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes, booleans being one byte."""
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass
+class Call:
+    """Run a kernel on buffers."""
+
+    kernel: int
+    args: list[Buffer]
+
+
+@dataclass
+class Multiply:
+    """out[b] = op(x[b]) @ op(y[b]) for b in range(batch), by BLAS: op transposes where the flag is set."""
+
+    x: Buffer
+    y: Buffer
+    out: Buffer
+    batch: int
+    m: int
+    n: int
+    k: int
+    transpose_x: bool
+    transpose_y: bool
+
+
+@dataclass
+class LibraryCall:
+    """Run a routine through its declared emitter."""
+
+    eqn: Eqn
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+
+
+@dataclass(eq=False)
+class Loop:
+    """Run steps `length` times; then carries move: state <- next."""
+
+    number: int
+    length: int
+    reverse: bool
+    body: list[Any] = field(default_factory=list)
+    moves: list[tuple[Buffer, Buffer]] = field(default_factory=list)  # (state, next)
+
+
+@dataclass
+class Plan:
+    """All steps of a program, its distinct kernels, and its buffers."""
+
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+    constants: list[Buffer]
+    temporaries: list[Buffer]
+    steps: list[Any]
+    kernels: list[tuple[Kernel, bool]]  # and whether it is only called from inside loops, on small arrays
+    schedules: list[Schedule]
+    workspace: int = 0
+    notes: dict[int, list[str]] = field(default_factory=dict)
+
+
+class Planner:
+    """Builds a Plan; see the module's docstring."""
+
+    def __init__(self, program: Program, donated: Sequence[int] = ()) -> None:
+        self.plan = Plan([], [], [], [], [], [], [])
+        self.texts: dict[tuple, int] = {}
+        self.literals: dict[Any, Buffer] = {}
+        self.depth = 0
+        self.loops = 0
+        env: dict[Var, Buffer] = {}
+        for i, v in enumerate(program.inputs):
+            env[v] = Buffer("input", i, v.aval.shape, v.aval.dtype)
+            self.plan.inputs.append(env[v])
+        for i, v in enumerate(program.outputs):
+            env[v] = Buffer("output", i, v.aval.shape, v.aval.dtype)
+            self.plan.outputs.append(env[v])
+        self.plan.steps = self.sequence(program, env)
+
+    # -- buffers
+
+    def temporary(self, shape: tuple, dtype: Any) -> Buffer:
+        """A fresh temporary."""
+        b = Buffer("temporary", len(self.plan.temporaries), shape, np.dtype(dtype))
+        b.stack = self.depth > 0 and b.nbytes <= STACK_BYTES
+        self.plan.temporaries.append(b)
+        return b
+
+    def buffer(self, atom: Any, env: dict) -> Buffer:
+        """The buffer of a Var, a constant array, or a row buffer."""
+        if type(atom) is Literal:
+            key = atom.key
+            if key not in self.literals:
+                value = np.ascontiguousarray(atom.value)
+                self.literals[key] = Buffer("constant", len(self.plan.constants), value.shape, value.dtype, value=value)
+                self.plan.constants.append(self.literals[key])
+            return self.literals[key]
+        if atom not in env:
+            env[atom] = self.temporary(atom.aval.shape, atom.aval.dtype)
+        return env[atom]
+
+    # -- steps
+
+    def sequence(self, program: Program, env: dict[Any, Buffer]) -> list[Any]:
+        """Steps that compute a program; `env` says where inputs are and where outputs go."""
+        plan = schedule(program)
+        self.plan.schedules.append(plan)
+        readers = _readers(plan)
+        steps: list[Any] = []
+        for item in plan.items:
+            if isinstance(item, Group):
+                escaping = {v for v in item.results() if v in program.outputs or any(r is not item for r in readers.get(v, ()))}
+                kernel, operands = lower_group(plan, item, escaping)
+                steps += self.call(kernel, [self.buffer(a, env) for a in operands])
+            else:
+                steps += self.opaque(plan, item, env)
+        return steps
+
+    def call(self, kernel: Kernel, args: list[Buffer]) -> list[Any]:
+        """A call of a kernel, which is shared with all calls of equal text."""
+        if not kernel.body:
+            return []
+        text = structure(kernel)
+        small = self.depth > 0 and all(b.nbytes <= STACK_BYTES for b in args)
+        if text not in self.texts:
+            self.texts[text] = len(self.plan.kernels)
+            self.plan.kernels.append((kernel, small))
+        number = self.texts[text]
+        known, inline = self.plan.kernels[number]
+        known.notes += [n for n in kernel.notes if n not in known.notes]
+        self.plan.kernels[number] = (known, inline and small)
+        return [Call(number, args)]
+
+    def opaque(self, plan: Schedule, eqn: Eqn, env: dict) -> list[Any]:
+        form = eqn.prim.lower
+        if isinstance(form, lowering.Loop):
+            return self.loop(eqn, env)
+        if isinstance(form, lowering.Contract):
+            product = self.multiply(eqn, env)
+            if product is not None:
+                return [product]
+        if type(form) in OWN_KERNEL:
+            kernel, operands = OWN_KERNEL[type(form)](plan, eqn)
+            kernel.notes = notes_of([eqn])
+            return self.call(kernel, [self.buffer(a, env) for a in operands])
+        if isinstance(form, lowering.Library):
+            return [LibraryCall(eqn, [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])]
+        raise TypeError(f"jit cannot compile {eqn.prim.name}: it declares no lowering")
+
+    def multiply(self, eqn: Eqn, env: dict) -> Multiply | None:
+        """A BLAS call for a contraction in canonical form ([batch, free, contract] or [batch, contract, free]), or None."""
+        (x, y), (out,) = eqn.inputs, eqn.outs
+        (cx, cy), (bx, _) = eqn.params["contract"], eqn.params["batch"]
+        nb, nc = len(bx), len(cx)
+        k = math.prod(x.aval.shape[d] for d in cx)
+        b = math.prod(x.aval.shape[:nb])
+        m, n = x.aval.size // max(b * k, 1), y.aval.size // max(b * k, 1)
+        if out.aval.dtype.kind != "f" or out.aval.dtype.itemsize < 4 or m * n * k < BLAS_MINIMUM:
+            return None
+        trans_x = bool(nc) and cx[0] == nb and x.aval.ndim > nb + nc
+        trans_y = bool(nc) and cy[0] != nb
+        buffers = [self.buffer(a, env) for a in (x, y, out)]
+        return Multiply(*buffers, b, m, n, k, trans_x, trans_y)
+
+    def loop(self, eqn: Eqn, env: dict) -> list[Any]:
+        """A scan as a native loop: xs and ys are slices of the whole arrays, carries live in their own buffers."""
+        p = eqn.params
+        body, consts, carries = p["body"], p["consts"], p["carries"]
+        loop = Loop(self.loops, p["length"], p["reverse"])
+        self.loops += 1
+        operands = [self.buffer(a, env) if a.aval.ndim or type(a) is Var else a for a in eqn.inputs]
+        results = [self.buffer(v, env) for v in eqn.outs]
+        self.depth += 1
+        inner: dict[Any, Buffer] = {}
+        before: list[Any] = []
+        for v, b in zip(body.inputs[:consts], operands[:consts]):
+            inner[v] = self._in_memory(b, before)
+        states = []
+        for v, b in zip(body.inputs[consts : consts + carries], operands[consts : consts + carries]):
+            states.append(self.temporary(v.aval.shape, v.aval.dtype))
+            inner[v] = states[-1]
+            before += self.copy(b, states[-1])
+        for v, b in zip(body.inputs[consts + carries :], operands[consts + carries :]):
+            inner[v] = Buffer("slice", 0, v.aval.shape, v.aval.dtype, base=b, loop=loop)
+        for k, v in enumerate(body.outputs):
+            if k < carries:
+                inner[v] = self.temporary(v.aval.shape, v.aval.dtype)
+                loop.moves.append((states[k], inner[v]))
+                if not states[k].stack:
+                    states[k].swaps, inner[v].swaps = inner[v], states[k]
+            else:
+                inner[v] = Buffer("slice", 0, v.aval.shape, v.aval.dtype, base=results[k], loop=loop)
+        loop.body = self.sequence(body, inner)
+        self.depth -= 1
+        after = [step for state, result in zip(states, results) for step in self.copy(state, result)]
+        return [*before, *([loop] if loop.length else []), *after]
+
+    def _in_memory(self, operand: Any, before: list[Any]) -> Buffer:
+        """A scalar literal used as an operand of a loop becomes a constant in memory."""
+        if isinstance(operand, Buffer):
+            return operand
+        return self.buffer(Literal(operand.value), {})
+
+    def copy(self, source: Any, target: Buffer) -> list[Any]:
+        """A kernel that copies one array to another."""
+        v, w = Var(_aval(target)), Var(_aval(target))
+        atom = source if isinstance(source, Literal) else v
+        program = Program([v], [Eqn(elementwise.copy, (atom,), {}, (w,), None)], [w])
+        env: dict[Any, Buffer] = {v: source, w: target} if isinstance(source, Buffer) else {w: target}
+        return self.sequence_without_record(program, env)
+
+    def sequence_without_record(self, program: Program, env: dict) -> list[Any]:
+        """As `sequence`, for steps that belong to no equation of the user's program."""
+        steps = self.sequence(program, env)
+        self.plan.schedules.pop()
+        return steps
+
+
+def _aval(buffer: Buffer) -> Any:
+    from ..core.avals import shaped
+
+    return shaped(buffer.shape, buffer.dtype)
+
+
+def _readers(plan: Schedule) -> dict[Var, list[Any]]:
+    """Which items read each value kept in memory (directly or through inlined equations)."""
+    readers: dict[Var, list[Any]] = {}
+    for item in plan.items:
+        eqns = item.anchors if isinstance(item, Group) else [item]
+        stack = [a for eqn in eqns for a in eqn.inputs if type(a) is Var]
+        seen: set[Var] = set()
+        while stack:
+            v = stack.pop()
+            if v in seen:
+                continue
+            seen.add(v)
+            if v in plan.materialized or v not in plan.producer:
+                readers.setdefault(v, []).append(item)
+            else:
+                stack.extend(a for a in plan.producer[v].inputs if type(a) is Var)
+    return readers
+
+
+def assign_workspace(plan: Plan) -> None:
+    """Give every temporary a range of one workspace; ranges of temporaries that are never alive together may overlap.
+
+    Temporaries used inside a loop are alive for the whole loop. The order of allocation is by first use, best fit, 64-byte aligned.
+    """
+    first: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
+    for time, step in enumerate(plan.steps):
+        for b in buffers_of(step):
+            root = b.base if b.kind == "slice" else b
+            while root.kind == "slice":
+                root = root.base
+            if root.kind == "temporary" and not root.stack:
+                for half in (root, root.swaps) if root.swaps else (root,):
+                    first.setdefault(half, time)
+                    last[half] = time
+    placed: list[tuple[int, int, Buffer]] = []
+    for b in sorted(first, key=lambda b: (first[b], -b.nbytes)):
+        size = -(-max(b.nbytes, 1) // 64) * 64
+        b.offset = _lowest_gap([(o, s) for o, s, other in placed if last[other] >= first[b] and first[other] <= last[b]], size)
+        placed.append((b.offset, size, b))
+    plan.workspace = max([o + s for o, s, _ in placed], default=0)
+
+
+def _lowest_gap(taken: list[tuple[int, int]], size: int) -> int:
+    position = 0
+    for offset, length in sorted(taken):
+        if offset - position >= size:
+            return position
+        position = max(position, offset + length)
+    return position
+
+
+def buffers_of(step: Any) -> list[Buffer]:
+    """All buffers a step touches."""
+    if isinstance(step, Call):
+        return step.args
+    if isinstance(step, Multiply):
+        return [step.x, step.y, step.out]
+    if isinstance(step, LibraryCall):
+        return [*step.inputs, *step.outputs]
+    inner = [b for s in step.body for b in buffers_of(s)]
+    return [*inner, *(b for pair in step.moves for b in pair)]
+
+
+def make_plan(program: Program) -> Plan:
+    """Plan a prepared program (distinct outputs, canonical contractions, no calls)."""
+    plan = Planner(program).plan
+    assign_workspace(plan)
+    return plan
+
+
+__all__ = ["Buffer", "Call", "LibraryCall", "Loop", "Multiply", "Plan", "_Scratch", "make_plan"]

@@ -1,0 +1,108 @@
+"""Preparation: passes over programs that bring them into the form the scheduler expects.
+
+    inline_calls               equations that mean a program (custom rules) become its equations
+    canonical_contractions     operands of dot_general become [batch, free, contract] or [batch, contract, free]
+    distinct_outputs           every output becomes the result of its own equation, so that each has a buffer of its own
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import lowering
+from ..core.program import Eqn, Literal, Program, Var, subprograms
+from ..ops import contraction, elementwise, layout
+from ..ops.identities import identities
+from ..transforms.simplify import dead_code_elimination, simplify
+
+
+def prepare(program: Program) -> Program:
+    """All passes of this module, and simplification, on a program and on the programs inside its equations."""
+    program = inline_calls(program)
+    program = _inside(program)
+    program = simplify(program, identities())
+    program = canonical_contractions(program)
+    return distinct_outputs(dead_code_elimination(program))
+
+
+def _inside(program: Program) -> Program:
+    """Prepare the bodies of loops, too."""
+    if not any(subprograms(eqn.params) for eqn in program.eqns):
+        return program
+    eqns = []
+    for eqn in program.eqns:
+        params = {k: prepare(v) if isinstance(v, Program) else v for k, v in eqn.params.items()}
+        eqns.append(eqn.replace(params=params) if subprograms(eqn.params) else eqn)
+    return Program(program.inputs, eqns, program.outputs)
+
+
+def inline_calls(program: Program) -> Program:
+    """{ b = custom_jvp_call[program={ lambda x . y = sin x in (y,) }] a }  -->  { b = sin a }"""
+    if not any(isinstance(eqn.prim.lower, lowering.Call) for eqn in program.eqns):
+        return program
+    eqns: list[Eqn] = []
+    rename: dict[Var, Any] = {}
+
+    def renamed(atoms: Any, names: dict) -> list[Any]:
+        return [names.get(a, a) if type(a) is Var else a for a in atoms]
+
+    for eqn in program.eqns:
+        inputs = renamed(eqn.inputs, rename)
+        if not isinstance(eqn.prim.lower, lowering.Call):
+            eqns.append(eqn.replace(inputs=tuple(inputs)))
+            continue
+        body = inline_calls(eqn.prim.lower.program(eqn.params))
+        names: dict[Var, Any] = dict(zip(body.inputs, inputs))
+        for inner in body.eqns:
+            outs = tuple([Var(v.aval) for v in inner.outs])
+            eqns.append(inner.replace(inputs=tuple(renamed(inner.inputs, names)), outs=outs, source=eqn.source or inner.source))
+            names.update(zip(inner.outs, outs))
+        rename.update(zip(eqn.outs, renamed(body.outputs, names)))
+    return Program(program.inputs, eqns, renamed(program.outputs, rename))
+
+
+def canonical_contractions(program: Program) -> Program:
+    """Put transposes before contractions whose axes BLAS cannot take as they are."""
+    eqns: list[Eqn] = []
+    for eqn in program.eqns:
+        if eqn.prim is contraction.dot_general:
+            eqns += _canonical_contraction(eqn)
+        else:
+            eqns.append(eqn)
+    return program if len(eqns) == len(program.eqns) else Program(program.inputs, eqns, program.outputs)
+
+
+def _canonical_contraction(eqn: Eqn) -> list[Eqn]:
+    made: list[Eqn] = []
+    inputs, contract, batch = list(eqn.inputs), list(eqn.params["contract"]), list(eqn.params["batch"])
+    order = sorted(range(len(contract[0])), key=lambda i: contract[0][i])
+    contract = [tuple(axes[i] for i in order) for axes in contract]
+    for side in (0, 1):
+        ndim = inputs[side].aval.ndim
+        b, c = batch[side], contract[side]
+        free = contraction.free_axes(ndim, c, b)
+        orders = [(*b, *free, *c), (*b, *c, *free)]
+        identity = tuple(range(ndim))
+        if identity in orders:
+            continue
+        chosen = orders[side]
+        v = Var(inputs[side].aval.update(shape=tuple(inputs[side].aval.shape[d] for d in chosen)))
+        made.append(Eqn(layout.transpose, (inputs[side],), dict(axes=chosen), (v,), eqn.source))
+        inputs[side] = v
+        contract[side] = tuple(chosen.index(d) for d in c)
+        batch[side] = tuple(range(len(b)))
+    return [*made, eqn.replace(inputs=tuple(inputs), params=dict(contract=tuple(contract), batch=tuple(batch)))]
+
+
+def distinct_outputs(program: Program) -> Program:
+    """{ lambda a . in (a, a) }  -->  { lambda a . b = copy a; c = copy a in (b, c) }"""
+    taken: set[Var] = set(program.inputs)
+    eqns, outputs = list(program.eqns), []
+    for a in program.outputs:
+        if type(a) is Literal and a.aval.ndim == 0 or a in taken or type(a) is Literal:
+            v = Var(a.aval)
+            eqns.append(Eqn(elementwise.copy, (a,), {}, (v,), None))
+            a = v
+        taken.add(a)
+        outputs.append(a)
+    return program if len(eqns) == len(program.eqns) else Program(program.inputs, eqns, outputs)

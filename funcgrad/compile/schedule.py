@@ -1,0 +1,348 @@
+"""Scheduling: which equations share a loop nest, and which values are kept in memory.
+
+    schedule : Program -> [Group | Eqn]
+
+    { lambda x:float64[4,3] .                             group 0 over (4, 3), rows of 1 axis
+        m:float64[4] = reduce_max[axes=(1,)] x     -->      stage 0: m
+        b:float64[4,3] = broadcast m                        stage 1: c, s     (b is inlined: a broadcast costs nothing)
+        d = sub x b; c = exp d                              keeps c from stage 1 for stage 2
+        s:float64[4] = reduce_sum[axes=(1,)] c              stage 2: r
+        r = div c (broadcast s)
+      in (r,) }
+
+An equation is *fusible* when it is elementwise or an index map. A fusible value is inlined into its consumers unless it is an
+output, is read by something opaque (BLAS, a loop), or would be computed too often (`worth_keeping`). What remains are
+*anchors*: kept values and reductions. Anchors over one domain are gathered into a group; a reduction over trailing axes splits the
+domain into rows, and anchors that use the reduced value of their own row run in a later stage of the same row.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core import lowering
+from ..core.program import Eqn, Literal, Program, Var
+
+FUSIBLE = (lowering.Scalar, lowering.IndexMap)
+REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
+
+# --- the cost rule ------------------------------------------------------------------------------------------------------------
+# Costs are in units of one multiplication per element. Keeping a value costs a store and a load.
+
+STORE_AND_LOAD = 4.0
+FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,
+                 "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate": 3.0, "pad": 2.0,
+                 "dynamic_update_slice": 3.0, "broadcast": 0.0, "reshape": 0.2, "convert": 1.0}  # fmt: skip
+TRANSCENDENTAL = frozenset(
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh erf erfc cbrt hypot "
+    "lgamma digamma".split()
+)
+
+
+def operation_cost(eqn: Eqn) -> float:
+    """The cost of one element of an equation, its operands given."""
+    name = eqn.prim.name
+    return 10.0 if name in TRANSCENDENTAL else FUNCTION_COST.get(name, 1.0)
+
+
+def worth_keeping(cost: float, size: int, reads: int) -> bool:
+    """Whether to store a value of `size` elements, each costing `cost`, rather than compute it at each of `reads` reads."""
+    return cost * max(reads - size, 0) > STORE_AND_LOAD * size
+
+
+# --- groups ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Group:
+    """Anchors that share a loop nest over `domain`; the first `rows` axes are the row loop (None: not split yet)."""
+
+    domain: tuple[int, ...]
+    anchors: list[Eqn] = field(default_factory=list)
+    rows: int | None = None
+    stage: dict[Var, int] = field(default_factory=dict)  # of every anchor's result
+    kept: dict[Var, int] = field(default_factory=dict)  # inlined values kept in a row buffer -> the stage that computes them
+
+    def results(self) -> list[Var]:
+        """Values that anchors of this group define."""
+        return [v for eqn in self.anchors for v in eqn.outs]
+
+
+@dataclass
+class Schedule:
+    """Groups and opaque equations in execution order, and where every inlined value comes from."""
+
+    program: Program
+    items: list[Group | Eqn]
+    producer: dict[Var, Eqn]
+    materialized: set[Var]
+
+
+class Scheduler:
+    """Builds a Schedule; see the module's docstring."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.producer = {v: eqn for eqn in program.eqns for v in eqn.outs}
+        self.consumers: dict[Var, list[Eqn]] = {}
+        for eqn in program.eqns:
+            for a in dict.fromkeys(a for a in eqn.inputs if type(a) is Var):
+                self.consumers.setdefault(a, []).append(eqn)
+        self.materialized: set[Var] = set(program.inputs)
+        self.cost: dict[Var, float] = {}
+        self.items: list[Group | Eqn] = []
+        self.position: dict[Var, int] = {}  # of materialized values and reductions
+        self.uses: dict[tuple[int, Var], Any] = {}
+
+    def run(self) -> Schedule:
+        self._choose_materialized()
+        for eqn in self.program.eqns:
+            if not isinstance(eqn.prim.lower, FUSIBLE + REDUCTIONS) or isinstance(eqn.prim.lower, lowering.ArgReduce):
+                self._place_opaque(eqn)
+            elif isinstance(eqn.prim.lower, REDUCTIONS) or any(v in self.materialized for v in eqn.outs):
+                self._place_anchor(eqn)
+        for item in self.items:
+            if isinstance(item, Group):
+                self._assign_stages(item)
+        return Schedule(self.program, self.items, self.producer, self.materialized)
+
+    # -- which values are kept in memory
+
+    def _choose_materialized(self) -> None:
+        outputs = {a for a in self.program.outputs if type(a) is Var}
+        for eqn in self.program.eqns:
+            fusible = isinstance(eqn.prim.lower, FUSIBLE)
+            inlined = [self.cost.get(a, 0.0) for a in dict.fromkeys(eqn.inputs) if type(a) is Var]
+            cost = operation_cost(eqn) + sum(inlined)
+            for v in eqn.outs:
+                opaque = any(self._is_opaque_reader(c, v) for c in self.consumers.get(v, ()))
+                keep = not fusible or v in outputs or opaque or self._often_read(v, cost)
+                # A kernel grows with everything inlined into it; past this the compiler slows down more than memory costs.
+                if keep or cost > 2000:
+                    self.materialized.add(v)
+                self.cost[v] = 0.0 if v in self.materialized else cost
+
+    def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
+        return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce,))
+
+    def _often_read(self, v: Var, cost: float) -> bool:
+        """Reads through index maps may visit an element many times; elementwise readers of one domain share the value."""
+        size, reads = v.aval.size, 0
+        elementwise = 0
+        for c in self.consumers.get(v, ()):
+            if isinstance(c.prim.lower, lowering.IndexMap):
+                reads += c.outs[0].aval.size * sum(a is v for a in c.inputs)
+            else:
+                elementwise = size
+        if self._is_row_value(v):
+            return False
+        return worth_keeping(cost, size, reads + elementwise)
+
+    def _is_row_value(self, v: Var) -> bool:
+        """A value whose every mapped reader is a broadcast along new trailing axes: in a row loop it is one scalar."""
+        if not self._depends_on_reduction(v):
+            return False
+        maps = [c for c in self.consumers.get(v, ()) if isinstance(c.prim.lower, lowering.IndexMap)]
+        return bool(maps) and all(_is_row_broadcast(c) for c in maps)
+
+    def _depends_on_reduction(self, v: Var) -> bool:
+        """Whether an inlined chain of elementwise equations of this shape ends at a trailing reduction."""
+        stack, seen = [v], set()
+        while stack:
+            w = stack.pop()
+            eqn = self.producer.get(w)
+            if eqn is None or w in seen:
+                continue
+            seen.add(w)
+            if isinstance(eqn.prim.lower, lowering.Reduce) and _trailing(eqn) is not None:
+                return True
+            if isinstance(eqn.prim.lower, lowering.Scalar) and w not in self.materialized or w is v:
+                stack.extend(a for a in eqn.inputs if type(a) is Var)
+        return False
+
+    # -- where anchors go
+
+    def _place_opaque(self, eqn: Eqn) -> None:
+        self.items.append(eqn)
+        for v in eqn.outs:
+            self.position[v] = len(self.items) - 1
+
+    def _place_anchor(self, eqn: Eqn) -> None:
+        domain = _domain(eqn)
+        reads = self._reads(eqn)
+        earliest = max([0, *(self.position[v] + (not self._may_share(v)) for v, _ in reads if v in self.position)])
+        for k in range(earliest, len(self.items)):
+            group = self.items[k]
+            if isinstance(group, Group) and self._fits(group, k, eqn, domain, reads):
+                break
+        else:
+            k, group = len(self.items), Group(domain)
+            self.items.append(group)
+            self._fits(group, k, eqn, domain, reads)
+        group.anchors.append(eqn)
+        for v in eqn.outs:
+            self.position[v] = k
+
+    def _may_share(self, v: Var) -> bool:
+        return isinstance(self.items[self.position[v]], Group)
+
+    def _reads(self, eqn: Eqn) -> list[tuple[Var, tuple]]:
+        """Materialized values and reductions an anchor reads, each with how: the chain of index maps in between.
+
+        ("same",): at the anchor's own index. ("row", k): by the first k axes of the anchor's domain. ("other",): otherwise.
+        """
+        found: dict[tuple[Var, tuple], None] = {}
+        stack = [(a, ("same",)) for a in eqn.inputs if type(a) is Var]
+        visited = set()
+        while stack:
+            v, how = stack.pop()
+            if (v, how) in visited:
+                continue
+            visited.add((v, how))
+            producer = self.producer.get(v)
+            if v in self.materialized or producer is None:
+                found[v, how] = None
+            else:
+                stack.extend((a, _through(producer, a, how)) for a in producer.inputs if type(a) is Var)
+        return list(found)
+
+    def _fits(self, group: Group, k: int, eqn: Eqn, domain: tuple, reads: list) -> bool:
+        """Whether an anchor may join a group; decides the group's row split when this is the first to need it."""
+        if len(group.anchors) >= 64:
+            return False
+        rows = group.rows
+        level_rows = len(domain) if domain != group.domain else None  # an anchor over the rows themselves
+        if level_rows is not None:
+            if group.domain[:level_rows] != domain or (rows is not None and rows != level_rows):
+                return False
+            if not any(self.position.get(v) == k for v, _ in reads):
+                return False  # sharing a row loop only pays when a value is shared
+            rows = level_rows
+        members = set(group.results())
+        for v, how in reads:
+            if v not in members:
+                continue
+            needed = self._row_need(group, v, how, len(domain))
+            if needed is False or (rows is not None and needed is not None and needed != rows):
+                return False
+            rows = needed if needed is not None else rows
+        if not self._split_is_consistent(group, rows):
+            return False
+        group.rows = rows
+        return True
+
+    def _row_need(self, group: Group, v: Var, how: tuple, ndim: int) -> int | None | bool:
+        """What reading v inside the group requires: a number of row axes, None for nothing, False for impossible."""
+        eqn = self.producer[v]
+        if isinstance(eqn.prim.lower, lowering.Reduce):
+            kept = _trailing(eqn)
+            if kept is None or _domain(eqn) != group.domain:
+                return False
+            if how == ("row", kept) or (how == ("same",) and ndim == kept) or (kept == 0 and v.aval.ndim == 0):
+                return kept
+            return False
+        if how == ("same",) and v.aval.ndim == ndim:
+            return None if v.aval.shape == group.domain else v.aval.ndim
+        if how == ("row", v.aval.ndim) and v.aval.shape == group.domain[: v.aval.ndim]:
+            return v.aval.ndim
+        return False
+
+    def _split_is_consistent(self, group: Group, rows: int | None) -> bool:
+        """Reductions that are read within the group must all be over the same rows."""
+        return rows is None or group.rows is None or rows == group.rows
+
+    # -- stages within a row
+
+    def _assign_stages(self, group: Group) -> None:
+        members = set(group.results())
+        rows = group.rows
+        available: dict[Var, int] = {}  # first stage in which a value may be read
+        for eqn in group.anchors:
+            stage = max([0, *(available[v] for v, _ in self._reads(eqn) if v in members)])
+            for v in eqn.outs:
+                group.stage[v] = stage
+                is_row_reduction = isinstance(eqn.prim.lower, lowering.Reduce) and rows is not None and _trailing(eqn) == rows and _domain(eqn) == group.domain
+                available[v] = stage + is_row_reduction
+        self._keep_heavy_values(group)
+
+    def _keep_heavy_values(self, group: Group) -> None:
+        """An expensive inlined value that several stages use is kept in a buffer the size of a row."""
+        if group.rows is None:
+            return
+        used: dict[Var, set[int]] = {}
+        for eqn in group.anchors:
+            if _domain(eqn) != group.domain:
+                continue
+            for v in self._inlined_same(eqn):
+                used.setdefault(v, set()).add(group.stage[eqn.outs[0]])
+        for v, stages in used.items():
+            if len(stages) > 1 and self.cost[v] >= 8.0 and not self._covered(v, group, stages):
+                group.kept[v] = min(stages)
+
+    def _covered(self, v: Var, group: Group, stages: set[int]) -> bool:
+        """Whether v is only needed to compute another kept value."""
+        return any(w in group.kept for c in self.consumers.get(v, ()) for w in c.outs) and all(
+            any(w in group.kept for w in c.outs) for c in self.consumers.get(v, ())
+        )
+
+    def _inlined_same(self, eqn: Eqn) -> list[Var]:
+        """Inlined values that an anchor reads at its own index, outermost first."""
+        found: dict[Var, None] = {}
+        stack = [a for a in eqn.inputs if type(a) is Var]
+        while stack:
+            v = stack.pop()
+            if v in found or v in self.materialized or v not in self.producer:
+                continue
+            found[v] = None
+            if isinstance(self.producer[v].prim.lower, lowering.Scalar):
+                stack.extend(a for a in self.producer[v].inputs if type(a) is Var)
+        return list(found)
+
+
+def schedule(program: Program) -> Schedule:
+    """Group the equations of a simplified program."""
+    return Scheduler(program).run()
+
+
+def _domain(eqn: Eqn) -> tuple[int, ...]:
+    """The loops an anchor needs: the shape it computes, or for a reduction the shape it reads."""
+    if isinstance(eqn.prim.lower, REDUCTIONS):
+        return eqn.inputs[0].aval.shape
+    return eqn.outs[0].aval.shape
+
+
+def _trailing(eqn: Eqn) -> int | None:
+    """For a reduction over trailing axes, the number of leading axes that stay."""
+    ndim, axes = eqn.inputs[0].aval.ndim, eqn.params["axes"]
+    kept = ndim - len(axes)
+    return kept if tuple(axes) == tuple(range(kept, ndim)) else None
+
+
+def _is_row_broadcast(eqn: Eqn) -> bool:
+    dims = eqn.params.get("dims")
+    return eqn.prim.name == "broadcast" and tuple(dims) == tuple(range(len(dims)))
+
+
+def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
+    """How an operand of an inlined equation is read, when the equation's result is read as `how`."""
+    if isinstance(eqn.prim.lower, lowering.Scalar):
+        return how
+    if how == ("other",) or not _is_row_broadcast(eqn) and not _keeps_rows(eqn):
+        return ("other",)
+    kept = operand.aval.ndim
+    if how == ("same",) or how[1] >= kept:
+        return ("row", kept)
+    return how
+
+
+def _keeps_rows(eqn: Eqn) -> bool:
+    """A reshape that only adds trailing axes of size one is a row broadcast, too."""
+    if eqn.prim.name != "reshape":
+        return False
+    old, new = eqn.inputs[0].aval.shape, eqn.outs[0].aval.shape
+    return new[: len(old)] == old and math.prod(new[len(old) :]) == 1
+
+
+__all__ = ["Group", "Literal", "Schedule", "schedule"]

@@ -1,0 +1,218 @@
+"""NumPy's own functions on traced values: `np.sin(x)`, `np.sum(x)`, `np.add.outer(x, y)`, `scipy.special.expit(x)`.
+
+NumPy hands such calls to the Tracer, which looks the function up in `registry.SUPPORTED`. What is not there raises and names
+the nearest function that is; nothing is computed on the bare numbers, since that would make the result a silent constant.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.special as special
+
+from ..core.tracing import Tracer
+from ..ops import cumulative, layout
+from ..ops import elementwise as ew
+from . import choice, linear, manipulation, promotion, reductions, ufuncs
+from .at_updates import at
+from .registry import SUPPORTED, out_refused, register, unsupported
+
+# --- ufuncs -----------------------------------------------------------------------------------------------------------
+
+_REDUCE = {np.add: reductions.sum, np.multiply: reductions.prod, np.maximum: reductions.max, np.minimum: reductions.min,
+           np.logical_and: reductions.all, np.logical_or: reductions.any}  # fmt: skip
+_ACCUMULATE = {np.add: reductions.cumsum, np.multiply: reductions.cumprod}
+_EXTREMES = {np.maximum: cumulative.cummax, np.minimum: cumulative.cummin}
+
+
+def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+    """NumPy's hook for ufuncs and their methods."""
+    out = options.get("out")
+    if out is not None and any(o is not None for o in out):
+        raise TypeError(_in_place(ufunc.__name__) if any(isinstance(o, np.ndarray) for o in out) else out_refused(ufunc.__name__))
+    function = SUPPORTED.get(ufunc)
+    if function is None:
+        raise TypeError(unsupported(ufunc.__name__))
+    if method == "__call__":
+        return function(*inputs, **options)
+    if method not in _UFUNC_METHODS:
+        raise TypeError(f"numpy.{ufunc.__name__}.{method} is not supported on traced values.\n{_METHOD_FIX}")
+    return _UFUNC_METHODS[method](ufunc, function, *inputs, **options)
+
+
+_METHOD_FIX = (
+    "Fix: use reduce of add, multiply, maximum, minimum, logical_and, logical_or; accumulate of add, multiply, maximum, minimum;\n"
+    "outer of any function of two operands; or x.at[index].add(value) for ufunc.at."
+)
+
+
+def _in_place(name: str) -> str:
+    return (
+        f"{name}: the result of a computation with traced values cannot be written into an existing NumPy array.\n"
+        "Reason: `array += traced`, `np.add(x, y, out=array)` would store numbers without their derivative.\n"
+        "Fix: write array = array + traced, or start from a traced array: buffer = funcgrad.numpy.at(buffer)[index].add(value)."
+    )
+
+
+def _reduce(ufunc: np.ufunc, function: Callable, a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **options: Any) -> Any:
+    reduction = _REDUCE.get(ufunc)
+    if reduction is None:
+        raise TypeError(f"numpy.{ufunc.__name__}.reduce is not supported on traced values.\n{_METHOD_FIX}")
+    extra = {} if dtype is None else {"dtype": dtype}
+    return reduction(a, axis=axis, **extra, **{k: v for k, v in options.items() if v is not np._NoValue})
+
+
+def _accumulate(ufunc: np.ufunc, function: Callable, a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+    x = promotion.array_operand(a, ufunc.__name__)
+    if ufunc in _EXTREMES:
+        return _EXTREMES[ufunc](x, axis=promotion.one_axis(axis, x.ndim, ufunc.__name__), reverse=False)
+    if ufunc not in _ACCUMULATE:
+        raise TypeError(f"numpy.{ufunc.__name__}.accumulate is not supported on traced values.\n{_METHOD_FIX}")
+    return _ACCUMULATE[ufunc](x, axis=axis, dtype=dtype)
+
+
+def _outer(ufunc: np.ufunc, function: Callable, a: Any, b: Any, **options: Any) -> Any:
+    return linear.outer_ufunc(lambda x, y: function(x, y, **options), a, b)
+
+
+def _at(ufunc: np.ufunc, function: Callable, *inputs: Any) -> Any:
+    raise TypeError(
+        f"numpy.{ufunc.__name__}.at changes its first operand in place, which traced values do not allow.\n"
+        "Fix: x = funcgrad.numpy.at(x)[index].add(value); there are also subtract, multiply, divide, power, min and max."
+    )
+
+
+_UFUNC_METHODS = {"reduce": _reduce, "accumulate": _accumulate, "outer": _outer, "at": _at}
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+def array_function(self: Tracer, function: Any, types: Any, args: tuple, options: dict) -> Any:
+    """NumPy's hook for everything that is not a ufunc."""
+    ours = SUPPORTED.get(function)
+    if ours is None:
+        name = getattr(function, "__name__", str(function))
+        module = getattr(function, "__module__", "numpy") or "numpy"
+        raise TypeError(_HINTS.get(name) or unsupported(f"{module.removeprefix('numpy').lstrip('.')}.{name}".lstrip(".")))
+    return ours(*args, **options)
+
+
+_HINTS = {
+    "copyto": "numpy.copyto (also called by numpy.full) writes into an array, which would lose the derivative of a traced value.\n"
+    "Fix: use funcgrad.numpy.full(shape, value) or funcgrad.numpy.where(mask, new, old).",
+    "putmask": "numpy.putmask writes in place.\nFix: x = funcgrad.numpy.where(mask, values, x).",
+    "place": "numpy.place writes in place.\nFix: x = funcgrad.numpy.where(mask, values, x).",
+    "put": "numpy.put writes in place.\nFix: x = x.at[index].set(values).",
+    "put_along_axis": "numpy.put_along_axis writes in place.\nFix: x = x.at[index].set(values).",
+    "fill_diagonal": "numpy.fill_diagonal writes in place.\nFix: i = numpy.arange(n); x = x.at[i, i].set(values).",
+    "save": "numpy.save needs concrete arrays.\nFix: return the value from the transformed function and save it outside.",
+}
+
+
+# --- looking only at the type -----------------------------------------------------------------------------------------
+
+
+def shape(a: Any) -> tuple[int, ...]:
+    """Shape of an array, number or nested list.
+
+    Reference: numpy.shape
+    """
+    return tuple(promotion.array_operand(a, "shape").shape) if promotion.has_tracer(a) else np.shape(a)
+
+
+def ndim(a: Any) -> int:
+    """Number of axes.
+
+    Reference: numpy.ndim
+    """
+    return len(shape(a))
+
+
+def size(a: Any, axis: Any = None) -> int:
+    """Number of elements, in all or along axes.
+
+    Reference: numpy.size
+    """
+    lengths = shape(a)
+    return math.prod(lengths if axis is None else [lengths[d] for d in promotion.static_ints(axis, "size")])
+
+
+def result_type(*arrays_and_dtypes: Any) -> np.dtype:
+    """The promoted dtype; traced values count with their dtypes.
+
+    Reference: numpy.result_type
+    """
+    keys = [promotion.dtype_key(v) if type(v) is Tracer else v for v in arrays_and_dtypes]
+    return np.result_type(*[k(1) if isinstance(k, type) and k in (int, float, complex) else k for k in keys])
+
+
+def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
+    """Whether a dtype may become another.
+
+    Reference: numpy.can_cast
+    """
+    return np.can_cast(from_.dtype if type(from_) is Tracer else from_, to, casting)
+
+
+for _function in (shape, ndim, size, result_type, can_cast):
+    register(getattr(np, _function.__name__), _function)
+for _name in ("may_share_memory", "shares_memory"):
+    register(getattr(np, _name), lambda a, b, *_: a is b)
+
+# --- scipy.special ----------------------------------------------------------------------------------------------------
+
+
+def _guarded(x: Any, value: Any) -> Any:
+    """value, and exactly 0 where x is 0 and value is not NaN."""
+    zero = ew.eq(x, ew.like(x, 0))
+    return ew.select(ew.and_(zero, ew.not_(ew.isnan(value[1]))), ew.like(x, 0), ew.mul(x, value[0](value[1])))
+
+
+def xlogy(x: Any, y: Any) -> Any:
+    """x log y for operands of one type, and 0 where x is 0."""
+    return _guarded(x, (ew.log, y))
+
+
+def xlog1py(x: Any, y: Any) -> Any:
+    """x log(1 + y) for operands of one type, and 0 where x is 0."""
+    return _guarded(x, (ew.log1p, y))
+
+
+def _logit(x: Any) -> Any:
+    return ew.sub(ew.log(x), ew.log1p(ew.neg(x)))
+
+
+def _log_expit(x: Any) -> Any:
+    return ew.neg(ew.logaddexp(ew.neg(x), ew.like(x, 0)))
+
+
+def _ndtr(x: Any) -> Any:
+    return 0.5 * ew.erfc(ew.mul(x, ew.like(x, -math.sqrt(0.5))))
+
+
+def _entr(x: Any) -> Any:
+    inside = ew.neg(xlogy(x, x))
+    return ew.select(ew.lt(x, ew.like(x, 0)), ew.like(x, -math.inf), inside)
+
+
+SPECIAL = dict(
+    expit=ew.sigmoid, erf=ew.erf, erfc=ew.erfc, erfinv=ew.erfinv, expm1=ew.expm1, log1p=ew.log1p, exp2=ew.exp2, cbrt=ew.cbrt,
+    logit=_logit, log_expit=_log_expit, ndtr=_ndtr, entr=_entr, exp10=lambda x: ew.exp(ew.mul(x, ew.like(x, math.log(10)))),
+)  # fmt: skip
+for _name, _apply in SPECIAL.items():
+    ufuncs.unary(getattr(special, _name), _apply, name=_name)
+for _name, _apply in dict(xlogy=xlogy, xlog1py=xlog1py).items():
+    ufuncs.binary(getattr(special, _name), _apply, name=_name)
+
+
+def attach() -> None:
+    """Make NumPy ask the Tracer."""
+    Tracer.__array_ufunc__ = array_ufunc
+    Tracer.__array_function__ = array_function
+
+
+attach()
+_ = at, choice, layout, manipulation

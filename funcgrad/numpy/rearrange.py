@@ -1,0 +1,287 @@
+"""Repeating, flipping, shifting, padding, triangles, differences: functions that place elements by a fixed pattern."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ops import elementwise as ew
+from ..ops import indexing, layout
+from . import creation, manipulation, promotion, reductions, ufuncs
+from .promotion import array_operand, many_axes, one_axis, static_int, static_ints
+from .registry import numpy_function
+
+
+def pick(x: Any, positions: Any, axis: int) -> Any:
+    """Elements at fixed positions of one axis."""
+    taken = indexing.gather(x, np.asarray(positions, np.int64), axes=(axis,))
+    return layout.move_axis(taken, 0, axis)
+
+
+@numpy_function
+def repeat(a: Any, repeats: Any, axis: int | None = None, *, total_repeat_length: int | None = None) -> Any:
+    """Each element several times in a row.
+
+    Reference: numpy.repeat
+    """
+    x = array_operand(a, "repeat")
+    x = layout.reshape(x, shape=(x.size,)) if axis is None or x.ndim == 0 else x
+    axis = 0 if axis is None else one_axis(axis, x.ndim, "repeat")
+    counts = static_ints(np.asarray(repeats) if not promotion.has_tracer(repeats) else repeats.concrete("the repeats of repeat"), "repeat") \
+        if np.ndim(repeats) else (static_int(repeats, "repeat"),)  # fmt: skip
+    if len(counts) > 1:
+        if len(counts) != x.shape[axis]:
+            raise ValueError(f"repeat: {len(counts)} repeats for an axis of size {x.shape[axis]}")
+        return pick(x, np.repeat(np.arange(x.shape[axis]), counts), axis)
+    wide = (*x.shape[: axis + 1], counts[0], *x.shape[axis + 1 :])
+    spread = layout.broadcast(x, shape=wide, dims=tuple(d for d in range(len(wide)) if d != axis + 1))
+    return layout.reshape(spread, shape=(*x.shape[:axis], x.shape[axis] * counts[0], *x.shape[axis + 1 :]))
+
+
+@numpy_function
+def tile(A: Any, reps: Any) -> Any:
+    """The whole array several times along each axis.
+
+    Reference: numpy.tile
+    """
+    x, counts = array_operand(A, "tile"), static_ints(reps, "tile")
+    n = max(x.ndim, len(counts))
+    shape = (1,) * (n - x.ndim) + tuple(x.shape)
+    counts = (1,) * (n - len(counts)) + counts
+    wide = tuple(m for pair in zip(counts, shape) for m in pair)
+    kept = tuple(2 * d + 1 for d in range(n - x.ndim, n))
+    return layout.reshape(layout.broadcast(x, shape=wide, dims=kept) if kept or x.ndim == 0 else x, shape=tuple(c * m for c, m in zip(counts, shape)))
+
+
+@numpy_function
+def flip(m: Any, axis: Any = None) -> Any:
+    """The elements in opposite order along axes.
+
+    Reference: numpy.flip
+    """
+    x = array_operand(m, "flip")
+    return layout.flip(x, axes=many_axes(axis, x.ndim, "flip"))
+
+
+@numpy_function
+def fliplr(m: Any) -> Any:
+    """Flip the second axis.
+
+    Reference: numpy.fliplr
+    """
+    return flip(m, 1)
+
+
+@numpy_function
+def flipud(m: Any) -> Any:
+    """Flip the first axis.
+
+    Reference: numpy.flipud
+    """
+    return flip(m, 0)
+
+
+@numpy_function
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """Shift elements cyclically.
+
+    Reference: numpy.roll
+    """
+    x = array_operand(a, "roll")
+    if axis is None:
+        return layout.reshape(roll(layout.reshape(x, shape=(x.size,)), shift, 0), shape=x.shape)
+    axes, shifts = static_ints(axis, "roll"), static_ints(shift, "roll")
+    for d, s in np.broadcast(axes, shifts):
+        d = one_axis(int(d), x.ndim, "roll")
+        n = x.shape[d]
+        cut = (n - int(s)) % n if n else 0
+        if cut:
+            x = layout.concatenate(layout.slice_axis(x, d, cut, n), layout.slice_axis(x, d, 0, cut), axis=d)
+    return x
+
+
+@numpy_function
+def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """Rotate by quarter turns in the plane of two axes.
+
+    Reference: numpy.rot90
+    """
+    x = array_operand(m, "rot90")
+    i, j = (one_axis(d, x.ndim, "rot90") for d in axes)
+    if i == j:
+        raise ValueError("rot90: axes must be different")
+    turns = k % 4
+    if turns == 2:
+        return layout.flip(x, axes=tuple(sorted((i, j))))
+    x = layout.flip(x, axes=(j,)) if turns == 1 else x
+    x = manipulation.swapaxes(x, i, j) if turns else x
+    return layout.flip(x, axes=(j,)) if turns == 3 else x
+
+
+def _triangle(name: str, compare: Callable, offset: int) -> Callable:
+    def function(m: Any, k: int = 0) -> Any:
+        x = array_operand(m, name)
+        x = promotion.broadcast(x, (x.shape[0], x.shape[0])) if x.ndim == 1 else x
+        mask = creation.diagonal_mask(x.shape[-2], x.shape[-1], k, compare)
+        return ew.select(promotion.broadcast(mask, tuple(x.shape)), x, ew.like(x, 0))
+
+    function.__name__ = name
+    function.__doc__ = f"numpy.{name}: elements beyond the k-th diagonal replaced by 0.\n\nReference: numpy.{name}"
+    return numpy_function(function)
+
+
+tril, triu = _triangle("tril", operator.le, 0), _triangle("triu", operator.ge, 0)
+
+
+@numpy_function
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Powers of the elements as columns.
+
+    Reference: numpy.vander
+    """
+    x = array_operand(x, "vander")
+    n = x.shape[0] if N is None else N
+    dtype = np.result_type(x.dtype, int) if x.dtype.kind in "biu" else x.dtype
+    x = promotion.convert(x, dtype)
+    powers = [ew.integer_power(x, n=i) for i in (range(n) if increasing else range(n - 1, -1, -1))]
+    return manipulation.stack(powers, axis=1) if n else layout.fill(0, (x.shape[0], 0), dtype)
+
+
+# --- padding ----------------------------------------------------------------------------------------------------------
+
+
+@numpy_function
+def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
+    """Add elements around an array; modes constant, edge, reflect, symmetric, wrap, empty.
+
+    Reference: numpy.pad
+    """
+    x = array_operand(array, "pad")
+    widths = _widths(pad_width, x.ndim)
+    if any(n < 0 for pair in widths for n in pair):
+        raise ValueError("pad: index can't contain negative values")
+    if mode in ("constant", "empty"):
+        return _pad_constant(x, widths, constant_values if mode == "constant" else 0)
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise TypeError(f"pad: mode {mode!r} is not supported on traced values; use constant, edge, reflect, symmetric or wrap")
+    for d, (low, high) in enumerate(widths):
+        if low or high:
+            x = pick(x, np.pad(np.arange(x.shape[d]), (low, high), mode), d)
+    return x
+
+
+def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    if isinstance(pad_width, dict):
+        chosen = {one_axis(d, ndim, "pad"): w if isinstance(w, tuple) else (w, w) for d, w in pad_width.items()}
+        return [chosen.get(d, (0, 0)) for d in range(ndim)]
+    return [(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (ndim, 2))]
+
+
+def _pad_constant(x: Any, widths: list[tuple[int, int]], values: Any) -> Any:
+    none = (0,) * x.ndim
+    if np.ndim(values) == 0:
+        low, high = (tuple(w[side] for w in widths) for side in (0, 1))
+        fill = promotion.convert(array_operand(values), x.dtype)
+        return layout.pad(x, fill, low=low, high=high, interior=none)
+    table = np.broadcast_to(np.asarray(values), (x.ndim, 2)) if not promotion.has_tracer(values) else None
+    if table is None:
+        raise TypeError("pad: traced constant_values must be one number")
+    for d, pair in enumerate(widths):
+        for side, n in enumerate(pair):
+            width = tuple(n if i == d else 0 for i in range(x.ndim))
+            low, high = (width, none) if side == 0 else (none, width)
+            x = layout.pad(x, np.asarray(table[d, side], x.dtype)[()], low=low, high=high, interior=none)
+    return x
+
+
+# --- neighbours -------------------------------------------------------------------------------------------------------
+
+
+@numpy_function
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Differences of neighbours along an axis, n times.
+
+    Reference: numpy.diff
+    """
+    x = array_operand(a, "diff")
+    if x.ndim == 0:
+        raise ValueError("diff requires input that is at least one dimensional")
+    axis = one_axis(axis, x.ndim, "diff")
+    edges = [e if e is None else _edge(e, x, axis) for e in (prepend, append)]
+    x = manipulation.join([e for e in (edges[0], x, edges[1]) if e is not None], axis)
+    for _ in range(n):
+        size = x.shape[axis]
+        if size == 0:
+            break
+        upper, lower = layout.slice_axis(x, axis, 1, size), layout.slice_axis(x, axis, 0, size - 1)
+        x = ufuncs.not_equal(upper, lower) if x.dtype == np.bool_ else ew.sub(upper, lower)
+    return x
+
+
+def _edge(value: Any, x: Any, axis: int) -> Any:
+    value = array_operand(value, "diff")
+    if value.ndim:
+        return value
+    return promotion.broadcast(value, tuple(1 if d == axis else m for d, m in enumerate(x.shape)))
+
+
+@numpy_function
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Differences of neighbours of the flattened array.
+
+    Reference: numpy.ediff1d
+    """
+    steps = diff(manipulation.ravel(ary))
+    parts = [to_begin, steps, to_end]
+    return manipulation.join([manipulation.ravel(array_operand(p)) for p in parts if p is not None], 0)
+
+
+@numpy_function
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Central differences inside, one-sided ones at the edges, with a constant spacing per axis.
+
+    Reference: numpy.gradient
+    """
+    x = array_operand(f, "gradient")
+    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    axes = many_axes(axis, x.ndim, "gradient") if axis is None else tuple(one_axis(d, x.ndim, "gradient") for d in static_ints(axis, "gradient"))
+    steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
+    if len(steps) != len(axes) or any(np.ndim(s) for s in steps) or edge_order != 1:
+        raise TypeError("gradient: on traced values spacing must be one number per axis, and edge_order 1")
+    parts = [ufuncs.divide(_central(x, d), s) for d, s in zip(axes, steps)]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _central(x: Any, d: int) -> Any:
+    n = x.shape[d]
+    if n < 2:
+        raise ValueError("gradient: shape of array too small, at least 2 elements are required along each axis")
+    cut = lambda a, b: layout.slice_axis(x, d, a, b)  # noqa: E731
+    first, last = ew.sub(cut(1, 2), cut(0, 1)), ew.sub(cut(n - 1, n), cut(n - 2, n - 1))
+    middle = ew.sub(cut(2, n), cut(0, n - 2))
+    return layout.concatenate(first, ew.mul(middle, ew.like(middle, 0.5)), last, axis=d)
+
+
+@numpy_function
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The integral by the trapezoidal rule.
+
+    Reference: numpy.trapezoid
+    """
+    y = array_operand(y, "trapezoid")
+    axis = one_axis(axis, y.ndim, "trapezoid")
+    n = y.shape[axis]
+    if x is None:
+        width = dx
+    else:
+        width = diff(array_operand(x, "trapezoid"), axis=-1 if np.ndim(x) == 1 else axis)
+        width = layout.reshape(width, shape=tuple(-1 if False else width.size if d == axis else 1 for d in range(y.ndim))) if width.ndim == 1 else width
+    pairs = ufuncs.add(layout.slice_axis(y, axis, 1, n), layout.slice_axis(y, axis, 0, n - 1))
+    return reductions.sum(ufuncs.divide(ufuncs.multiply(width, pairs), 2.0), axis=axis)
+
+
+_ = math

@@ -1,0 +1,76 @@
+"""Which NumPy function has which counterpart here, and the decorator that enters it.
+
+`@numpy_function` gives a function three meanings in one: no Tracer among the arguments, the real NumPy function runs; with a
+Tracer, the decorated one; called through NumPy's protocols (`np.sum(tracer)`), the table finds it again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.tracing import Tracer
+from .promotion import has_tracer
+
+SUPPORTED: dict[Any, Callable] = {}  # NumPy function or ufunc -> ours
+BY_NAME: dict[str, Callable] = {}
+
+
+def numpy_function(f: Callable) -> Callable:
+    """Make `f` the meaning of the NumPy function of the same name on traced values."""
+    name = f.__name__.rstrip("_")
+    real = getattr(np, name)
+    names = list(inspect.signature(f).parameters)
+    out = names.index("out") if "out" in names else None
+
+    @functools.wraps(f)
+    def wrapper(*args: Any, **options: Any) -> Any:
+        for a in args:
+            kind = type(a)
+            if kind is Tracer or (kind is list or kind is tuple) and has_tracer(a):
+                break
+        else:
+            if not options or not any([has_tracer(v) for v in options.values()]):
+                return real(*args, **options)
+        if options.get("out") is not None or (out is not None and len(args) > out and args[out] is not None):
+            raise TypeError(out_refused(name))
+        return f(*args, **options)
+
+    wrapper.__name__ = wrapper.__qualname__ = name
+    return register(real, wrapper)
+
+
+def register(real: Any, function: Callable) -> Callable:
+    """Enter a function into the tables of the protocols."""
+    SUPPORTED[real] = function
+    BY_NAME[function.__name__] = function
+    return function
+
+
+def out_refused(name: str) -> str:
+    """The text for `out=`."""
+    return (
+        f"{name}: out= is not supported on traced values.\n"
+        "Reason: a traced function describes values; it cannot write into an array that exists already.\n"
+        f"Fix: use the result, as in `y = {name}(...)`; write into part of an array with `y = y.at[index].set(value)`."
+    )
+
+
+def nearest(name: str) -> str:
+    """The supported functions whose names are closest to a missing one."""
+    close = difflib.get_close_matches(name, BY_NAME, n=3, cutoff=0.55)
+    return f"nearest supported: {', '.join(close)}" if close else "no supported function has a similar name"
+
+
+def unsupported(name: str) -> str:
+    """The text for a NumPy function without a counterpart."""
+    return (
+        f"numpy.{name} does not work on traced values: {nearest(name)}.\n"
+        "Fix: build it from functions of funcgrad.numpy (docs/numpy.md lists them), compute it outside the transformed function,\n"
+        "or give it a derivative with funcgrad.custom_vjp."
+    )

@@ -1,0 +1,373 @@
+"""Picking elements by position or truth: take, compress, nonzero, sort, searchsorted, quantiles, unique.
+
+Functions whose result size depends on data (nonzero, unique, a mask as an index) need concrete values: they work eagerly,
+under jit they raise and name the alternative.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.tracing import Tracer
+from ..ops import elementwise as ew
+from ..ops import indexing as gather_ops
+from ..ops import layout, sorting
+from . import indexing, manipulation, promotion, reductions, ufuncs
+from .promotion import array_operand, one_axis
+from .rearrange import pick
+from .registry import numpy_function
+
+
+@numpy_function
+def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str | None = None, *, fill_value: Any = None) -> Any:
+    """Elements at positions along an axis (of the flattened array when axis is None).
+
+    Args:
+        mode: "raise" and None refuse concrete positions out of range; "clip" and "wrap" as in NumPy.
+
+    Reference: numpy.take
+    """
+    x, i = array_operand(a, "take"), array_operand(indices, "take")
+    if axis is None:
+        x, axis = layout.reshape(x, shape=(x.size,)), 0
+    axis = one_axis(axis, x.ndim, "take")
+    if mode == "clip":
+        i = ufuncs.minimum(ufuncs.maximum(i, 0), x.shape[axis] - 1)
+    elif mode == "wrap":
+        i = ufuncs.remainder(i, x.shape[axis])
+    elif mode not in (None, "raise"):
+        raise ValueError(f"take: mode must be 'raise', 'clip' or 'wrap', got {mode!r}")
+    return indexing.getitem(x, (slice(None),) * axis + (i if type(i) is Tracer else np.asarray(i),))
+
+
+@numpy_function
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """For each line along an axis, its own positions.
+
+    Reference: numpy.take_along_axis
+    """
+    x, i = array_operand(arr, "take_along_axis"), array_operand(indices, "take_along_axis")
+    if axis is None:
+        x, axis = layout.reshape(x, shape=(x.size,)), 0
+    axis = one_axis(axis, x.ndim, "take_along_axis")
+    if i.ndim != x.ndim:
+        raise ValueError("take_along_axis: `indices` and `arr` must have the same number of dimensions")
+    shape = promotion.common_shape([tuple(n for d, n in enumerate(v.shape) if d != axis) for v in (x, i)], "take_along_axis")
+    full = lambda n: (*shape[:axis], n, *shape[axis:])  # noqa: E731
+    return along(promotion.broadcast(x, full(x.shape[axis])), promotion.broadcast(i, full(i.shape[axis])), axis)
+
+
+def along(x: Any, positions: Any, axis: int) -> Any:
+    """x[..., positions[...], ...]: both of one shape outside the axis."""
+    places: list[Any] = []
+    for d, n in enumerate(positions.shape):
+        line = np.arange(n).reshape([-1 if k == d else 1 for k in range(positions.ndim)])
+        places.append(positions if d == axis else line)
+    return indexing.getitem(x, tuple(places))
+
+
+@numpy_function
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    """choices[a] element by element.
+
+    Reference: numpy.choose
+    """
+    stacked = manipulation.stack(manipulation.broadcast_arrays(a, *choices)[1:])
+    index = promotion.broadcast(array_operand(a), stacked.shape[1:])
+    return take_along_axis(stacked, manipulation.expand_dims(index, 0), 0)[0]
+
+
+# --- by truth ---------------------------------------------------------------------------------------------------------
+
+
+def concrete(value: Any, wanted: str) -> Any:
+    """A NumPy array of the value, or the error that says what needed it."""
+    return np.asarray(value.concrete(wanted) if type(value) is Tracer else value)
+
+
+def _sized(name: str) -> str:
+    return f"{name}, whose result has a size that depends on data; use funcgrad.numpy.where(mask, x, fill) instead"
+
+
+@numpy_function
+def nonzero(a: Any) -> tuple[Any, ...]:
+    """Positions of the elements that are not zero.
+
+    Reference: numpy.nonzero
+    """
+    return np.nonzero(concrete(a, _sized("nonzero")))
+
+
+@numpy_function
+def argwhere(a: Any) -> Any:
+    """Positions of the elements that are not zero, one row each.
+
+    Reference: numpy.argwhere
+    """
+    return np.argwhere(concrete(a, _sized("argwhere")))
+
+
+@numpy_function
+def flatnonzero(a: Any) -> Any:
+    """Positions in the flattened array of the elements that are not zero.
+
+    Reference: numpy.flatnonzero
+    """
+    return np.flatnonzero(concrete(a, _sized("flatnonzero")))
+
+
+@numpy_function
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    """Slices along an axis where a condition holds.
+
+    Reference: numpy.compress
+    """
+    x = array_operand(a, "compress")
+    x = layout.reshape(x, shape=(x.size,)) if axis is None else x
+    return pick(x, np.flatnonzero(concrete(condition, _sized("compress"))), 0 if axis is None else one_axis(axis, x.ndim, "compress"))
+
+
+@numpy_function
+def extract(condition: Any, arr: Any) -> Any:
+    """Elements of the flattened array where a condition holds.
+
+    Reference: numpy.extract
+    """
+    return compress(manipulation.ravel(condition) if np.ndim(condition) else condition, manipulation.ravel(array_operand(arr)))
+
+
+@numpy_function
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """The array without the elements at some positions.
+
+    Reference: numpy.delete
+    """
+    x = array_operand(arr, "delete")
+    x = layout.reshape(x, shape=(x.size,)) if axis is None else x
+    axis = 0 if axis is None else one_axis(axis, x.ndim, "delete")
+    where = obj if isinstance(obj, slice) else concrete(obj, _sized("delete"))
+    return pick(x, np.delete(np.arange(x.shape[axis]), where), axis)
+
+
+@numpy_function
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """The array with values put in before some positions.
+
+    Reference: numpy.insert
+    """
+    x = array_operand(arr, "insert")
+    x = layout.reshape(x, shape=(x.size,)) if axis is None else x
+    axis = 0 if axis is None else one_axis(axis, x.ndim, "insert")
+    where = obj if isinstance(obj, slice) else concrete(obj, _sized("insert"))
+    old = np.insert(np.arange(x.shape[axis]), where, -1)
+    v = promotion.convert(array_operand(values, "insert"), x.dtype)
+    if np.ndim(where) == 0 and v.ndim:
+        v = layout.move_axis(v, 0, axis) if v.ndim == x.ndim and x.ndim > 1 else v
+        old = np.insert(np.arange(x.shape[axis]), [int(where)] * (v.shape[axis] if v.ndim == x.ndim else 1), -1)
+    count = int((old < 0).sum())
+    v = promotion.broadcast(v, tuple(count if d == axis else n for d, n in enumerate(x.shape)))
+    joined = layout.concatenate(x, v, axis=axis)
+    order = np.where(old < 0, x.shape[axis] + np.cumsum(old < 0) - 1, old)
+    return pick(joined, order, axis)
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+def _sort_axis(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
+    x = array_operand(a, name)
+    if axis is None:
+        return layout.reshape(x, shape=(x.size,)), 0
+    return x, one_axis(axis, x.ndim, name)
+
+
+@numpy_function
+def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    """Elements in ascending order, NaN last.
+
+    Reference: numpy.sort
+    """
+    x, axis = _sort_axis(a, axis, "sort")
+    return sorting.sort(x, axis=axis)
+
+
+@numpy_function
+def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    """Positions that sort the elements; equal ones keep their order.
+
+    Reference: numpy.argsort
+    """
+    x, axis = _sort_axis(a, axis, "argsort")
+    return sorting.argsort(x, axis=axis)
+
+
+@numpy_function
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """Sorted elements, which is a partition for every kth.
+
+    Reference: numpy.partition
+    """
+    return sort(a, axis)
+
+
+@numpy_function
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    """Positions that sort by the last key, then by the one before it, and so on.
+
+    Reference: numpy.lexsort
+    """
+    keys = [array_operand(k, "lexsort") for k in keys]
+    axis = one_axis(axis, keys[0].ndim, "lexsort")
+    order = sorting.argsort(keys[0], axis=axis)
+    for key in keys[1:]:
+        order = along(order, sorting.argsort(along(key, order, axis), axis=axis), axis)
+    return order
+
+
+@numpy_function
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """Where to insert values so that a sorted array stays sorted: the number of smaller elements.
+
+    Reference: numpy.searchsorted
+    """
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
+    a, v = array_operand(a, "searchsorted"), array_operand(v, "searchsorted")
+    a = a if sorter is None else take(a, sorter)
+    column = manipulation.expand_dims(v, -1)
+    before = ufuncs.less(a, column) if side == "left" else ufuncs.less_equal(a, column)
+    return reductions.sum(before, axis=-1)
+
+
+@numpy_function
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """The number of the bin each value falls into.
+
+    Reference: numpy.digitize
+    """
+    edges = concrete(bins, "the order of the bins of digitize")
+    side = "left" if right else "right"
+    if edges.size > 1 and edges[0] > edges[-1]:
+        return ufuncs.subtract(len(edges), searchsorted(edges[::-1], x, "left" if side == "right" else "right"))
+    return searchsorted(edges, x, side)
+
+
+# --- quantiles --------------------------------------------------------------------------------------------------------
+
+
+def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str) -> Any:
+    """Linear interpolation between neighbours in the sorted order; q has any shape, which comes first in the result."""
+    shape, axes = x.shape, promotion.many_axes(axis, x.ndim, name)
+    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    kept = tuple(d for d in range(x.ndim) if d not in axes)
+    rows = layout.reshape(layout.transpose(x, axes=(*kept, *axes)), shape=(*(shape[d] for d in kept), math.prod(shape[d] for d in axes)))
+    n = rows.shape[-1]
+    ordered = sorting.sort(rows, axis=rows.ndim - 1)
+    q = promotion.convert(array_operand(q, name), np.dtype(np.float64) if x.dtype != np.float32 else x.dtype)
+    place = ufuncs.multiply(q, n - 1)
+    low, high = ufuncs.floor(place), ufuncs.ceil(place)
+    below, above = (take(ordered, promotion.convert(v, layout.INDEX), axis=rows.ndim - 1) for v in (low, high))
+    weight = ufuncs.subtract(place, low)
+    value = _METHODS[method](below, above, promotion.convert(weight, x.dtype), low)
+    value = _with_nan(value, rows, q.ndim)
+    value = manipulation.moveaxis(value, tuple(range(len(kept), len(kept) + q.ndim)), tuple(range(q.ndim))) if q.ndim else value
+    if not keepdims:
+        return value
+    return layout.reshape(value, shape=(*q.shape, *(1 if d in axes else m for d, m in enumerate(shape))))
+
+
+_METHODS: dict[str, Callable] = {
+    "linear": lambda a, b, w, low: ufuncs.add(a, ufuncs.multiply(ufuncs.subtract(b, a), w)),
+    "lower": lambda a, b, w, low: a,
+    "higher": lambda a, b, w, low: b,
+    "midpoint": lambda a, b, w, low: ufuncs.multiply(ufuncs.add(a, b), 0.5),
+    "nearest": lambda a, b, w, low: ew.select(*promotion.same_shape([_rounds_up(w, low), b, a], "quantile")),
+}
+
+
+def _rounds_up(weight: Any, low: Any) -> Any:
+    odd = ufuncs.equal(ufuncs.remainder(low, 2), 1)
+    return ufuncs.logical_or(ufuncs.greater(weight, 0.5), ufuncs.logical_and(ufuncs.equal(weight, 0.5), odd))
+
+
+def _with_nan(value: Any, rows: Any, extra: int) -> Any:
+    """NaN anywhere in a group makes its quantiles NaN."""
+    bad = reductions.any(ufuncs.isnan(rows), axis=-1)
+    bad = layout.reshape(bad, shape=tuple(bad.shape) + (1,) * extra)
+    return ew.select(promotion.broadcast(bad, tuple(value.shape)), ew.like(value, math.nan), value)
+
+
+@numpy_function
+def quantile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False) -> Any:  # fmt: skip
+    """The q-quantile, q in [0, 1]; differentiable in the data and, between data points, in q.
+
+    Reference: numpy.quantile
+    """
+    if method not in _METHODS:
+        raise ValueError(f"quantile: method {method!r} is not supported on traced values; use one of {sorted(_METHODS)}")
+    return _quantiles(array_operand(a, "quantile"), q, axis, method, keepdims, "quantile")
+
+
+@numpy_function
+def percentile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False) -> Any:  # fmt: skip
+    """The q-th percentile, q in [0, 100].
+
+    Reference: numpy.percentile
+    """
+    return quantile(a, ufuncs.divide(q, 100), axis, method=method, keepdims=keepdims)
+
+
+@numpy_function
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """The middle element, or the mean of the two middle ones.
+
+    Reference: numpy.median
+    """
+    return _quantiles(array_operand(a, "median"), 0.5, axis, "linear", keepdims, "median")
+
+
+# --- sets -------------------------------------------------------------------------------------------------------------
+
+
+@numpy_function
+def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: Any = None, *, equal_nan: bool = True, sorted: bool = True) -> Any:  # fmt: skip
+    """The different elements in ascending order; needs concrete values.
+
+    Reference: numpy.unique
+    """
+    x = array_operand(ar, "unique")
+    found = np.unique(concrete(x, _sized("unique")), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    x = layout.reshape(x, shape=(x.size,)) if axis is None else x
+    first = pick(x, found[1], 0 if axis is None else one_axis(axis, x.ndim, "unique"))
+    rest = (found[1],) * return_index + tuple(found[2:])
+    return (first, *rest) if rest else first
+
+
+@numpy_function
+def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None) -> Any:
+    """Whether each element occurs among the others.
+
+    Reference: numpy.isin
+    """
+    x, tests = array_operand(element, "isin"), array_operand(test_elements, "isin")
+    found = reductions.any(ufuncs.equal(manipulation.expand_dims(x, -1), manipulation.ravel(tests)), axis=-1)
+    return ufuncs.logical_not(found) if invert else found
+
+
+@numpy_function
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0, *, length: int | None = None) -> Any:
+    """How often each integer occurs, or the sum of its weights; under jit, `minlength` must be the whole length.
+
+    Reference: numpy.bincount
+    """
+    x = array_operand(x, "bincount")
+    known = type(x) is not Tracer or x.value is not None
+    size = max(minlength, int(concrete(x, "bincount").max(initial=-1)) + 1) if known else minlength
+    if not known and not minlength:
+        concrete(x, "bincount, whose size depends on data; give minlength=")
+    w = np.ones(x.shape, np.int64) if weights is None else promotion.convert(array_operand(weights), np.dtype(np.float64))
+    return gather_ops.scatter_add(layout.fill(0, (size,), w.dtype), w, x, axes=(0,))

@@ -1,0 +1,320 @@
+"""Universal functions: one table line per NumPy ufunc, saying which operation it is once dtypes and shapes agree.
+
+Promotion follows NumPy's own loop tables, so `sin` of int32 is float64 and `true_divide` of integers is a float.
+Without Tracers the real ufunc runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.tracing import Tracer, bind
+from ..ops import elementwise as ew
+from . import promotion
+from .registry import numpy_function, out_refused, register
+
+_IGNORED = {"out": (None, (None,)), "where": (True,), "casting": ("same_kind",), "order": ("K", "C"), "subok": (True,), "dtype": (None,)}
+
+
+def apply_ufunc(ufunc: np.ufunc, apply: Callable, values: Any, dtype: Any = None) -> Any:
+    """Promote as the ufunc does, broadcast, and compute."""
+    name = ufunc.__name__
+    values = [promotion.operand(v, name) for v in values]
+    if dtype is not None:
+        values = [promotion.convert(v, dtype) for v in values]
+    dtypes, _ = promotion.loop_for(ufunc, apply, values)
+    values = [promotion.convert(v, d) for v, d in zip(values, dtypes)]
+    return apply(*promotion.same_shape(values, name))
+
+
+def checked_dtype(name: str, options: dict) -> Any:
+    """The option `dtype`; every other option must have its default value."""
+    for key, value in options.items():
+        if key == "out" and value not in _IGNORED["out"]:
+            raise TypeError(out_refused(name))
+        if key not in _IGNORED or key != "dtype" and not any(value is v or value == v for v in _IGNORED[key]):
+            fix = "choose with funcgrad.numpy.where(condition, a, b) instead" if key == "where" else "leave it out"
+            raise TypeError(f"{name}: {key}= is not supported on traced values; {fix}")
+    return options.get("dtype")
+
+
+def unary(ufunc: np.ufunc, apply: Callable, fast: str = "f", name: str | None = None) -> Callable:
+    """A function of one operand; `fast` lists the kinds of dtype for which `apply` needs no conversion."""
+    name = name or ufunc.__name__
+
+    def function(x: Any, /, **options: Any) -> Any:
+        if type(x) is Tracer:
+            if not options and x._var.aval.dtype.kind in fast:
+                return apply(x)
+        elif not promotion.has_tracer(x):
+            return ufunc(x, **options)
+        return apply_ufunc(ufunc, apply, (x,), checked_dtype(name, options))
+
+    return _named(function, name, ufunc)
+
+
+def binary(ufunc: np.ufunc, apply: Callable, fast: str = "f", name: str | None = None) -> Callable:
+    """A function of two operands."""
+    name = name or ufunc.__name__
+
+    def function(x: Any, y: Any, /, **options: Any) -> Any:
+        if type(x) is Tracer:
+            aval = x._var.aval
+            if type(y) is Tracer and y._var.aval is aval and not options and aval.dtype.kind in fast:
+                return apply(x, y)
+        elif type(y) is not Tracer and not promotion.has_tracer(x) and not promotion.has_tracer(y):
+            return ufunc(x, y, **options)
+        return apply_ufunc(ufunc, apply, (x, y), checked_dtype(name, options))
+
+    return _named(function, name, ufunc)
+
+
+def _named(function: Callable, name: str, ufunc: np.ufunc) -> Callable:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"numpy.{name} on arrays and traced values; see the NumPy documentation.\n\nReference: numpy.{ufunc.__name__}"
+    return register(ufunc, function)
+
+
+# --- building blocks on strict operands -------------------------------------------------------------------------------
+
+
+def boolean(x: Any) -> Any:
+    """Truth of each element."""
+    return x if x.dtype == np.bool_ else ew.ne(x, ew.like(x, 0))
+
+
+def same(x: Any) -> Any:
+    """The operand itself."""
+    return x
+
+
+def by_kind(**table: Callable) -> Callable:
+    """Choose by the kind letter of the first operand; `other` takes the rest."""
+
+    def apply(*args: Any) -> Any:
+        return table.get(args[0].dtype.kind, table.get("other"))(*args)
+
+    return apply
+
+
+def _no(x: Any) -> Any:
+    return ew.like(promotion.convert(x, np.bool_), False)
+
+
+def _yes(x: Any) -> Any:
+    return ew.like(promotion.convert(x, np.bool_), True)
+
+
+def _scaled(factor: float) -> Callable:
+    return lambda x: ew.mul(x, ew.like(x, factor))
+
+
+def _heaviside(x: Any, y: Any) -> Any:
+    step = ew.select(ew.lt(x, ew.like(x, 0)), ew.like(x, 0), ew.like(x, 1))
+    return ew.select(ew.isnan(x), x, ew.select(ew.eq(x, ew.like(x, 0)), y, step))
+
+
+def _ignoring_nan(extreme: Callable) -> Callable:
+    def apply(x: Any, y: Any) -> Any:
+        if x.dtype.kind != "f":
+            return extreme(x, y)
+        return ew.select(ew.isnan(x), y, ew.select(ew.isnan(y), x, extreme(x, y)))
+
+    return apply
+
+
+def _logaddexp2(x: Any, y: Any) -> Any:
+    natural = ew.logaddexp(ew.mul(x, ew.like(x, math.log(2))), ew.mul(y, ew.like(y, math.log(2))))
+    return ew.mul(natural, ew.like(x, 1 / math.log(2)))
+
+
+def mixed(compare: Callable) -> Callable:
+    """A comparison; int64 and uint64, which have no common integer type, are compared by sign and then as uint64."""
+
+    def apply(x: Any, y: Any) -> Any:
+        if x.dtype == y.dtype:
+            return compare(x, y)
+        x_negative, y_negative = (ew.lt(v, ew.like(v, 0)) if v.dtype.kind == "i" else _no(v) for v in (x, y))
+        differ = ew.or_(x_negative, y_negative)
+        by_sign = compare(ew.convert(y_negative, dtype=np.dtype(np.int64)), ew.convert(x_negative, dtype=np.dtype(np.int64)))
+        unsigned = compare(*(promotion.convert(v, np.dtype(np.uint64)) for v in (x, y)))
+        return ew.select(differ, by_sign, unsigned)
+
+    return apply
+
+
+def _true_divide(x: Any, y: Any) -> Any:
+    return ew.div(x, y)
+
+
+def power_strict(x: Any, y: Any) -> Any:
+    """x ** y for operands of one dtype."""
+    return ew.power(x, y) if x.dtype.kind in "fc" else ew.int_power(x, y)
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+sin, cos, tan = unary(np.sin, ew.sin), unary(np.cos, ew.cos), unary(np.tan, ew.tan)
+arcsin, arccos, arctan = unary(np.arcsin, ew.arcsin), unary(np.arccos, ew.arccos), unary(np.arctan, ew.arctan)
+sinh, cosh, tanh = unary(np.sinh, ew.sinh), unary(np.cosh, ew.cosh), unary(np.tanh, ew.tanh)
+arcsinh, arccosh, arctanh = unary(np.arcsinh, ew.arcsinh), unary(np.arccosh, ew.arccosh), unary(np.arctanh, ew.arctanh)
+exp, exp2, expm1 = unary(np.exp, ew.exp), unary(np.exp2, ew.exp2), unary(np.expm1, ew.expm1)
+log, log2, log10, log1p = unary(np.log, ew.log), unary(np.log2, ew.log2), unary(np.log10, ew.log10), unary(np.log1p, ew.log1p)
+sqrt, cbrt, square = unary(np.sqrt, ew.sqrt), unary(np.cbrt, ew.cbrt), unary(np.square, ew.square, "iuf")
+reciprocal = unary(np.reciprocal, by_kind(f=ew.reciprocal, c=ew.reciprocal, other=lambda x: ew.floor_divide(ew.like(x, 1), x)))
+negative, positive = unary(np.negative, ew.neg, "iuf"), unary(np.positive, same, "iuf")
+absolute = unary(np.absolute, by_kind(b=same, other=ew.abs_), "biuf")
+fabs = unary(np.fabs, ew.abs_)
+sign = unary(np.sign, ew.sign, "iuf")
+signbit = unary(np.signbit, ew.signbit)
+floor = unary(np.floor, by_kind(f=ew.floor, other=same))
+ceil = unary(np.ceil, by_kind(f=ew.ceil, other=same))
+trunc = unary(np.trunc, by_kind(f=ew.trunc, other=same))
+rint = unary(np.rint, ew.rint)
+deg2rad, rad2deg = unary(np.deg2rad, _scaled(math.pi / 180)), unary(np.rad2deg, _scaled(180 / math.pi))
+radians, degrees = unary(np.radians, _scaled(math.pi / 180)), unary(np.degrees, _scaled(180 / math.pi))
+conjugate = unary(np.conjugate, by_kind(b=same, i=same, u=same, f=same), "iuf")
+isnan = unary(np.isnan, by_kind(f=ew.isnan, b=_no, i=_no, u=_no))
+isinf = unary(np.isinf, by_kind(f=ew.isinf, b=_no, i=_no, u=_no))
+isfinite = unary(np.isfinite, by_kind(f=ew.isfinite, b=_yes, i=_yes, u=_yes))
+logical_not = unary(np.logical_not, lambda x: ew.not_(boolean(x)), "b")
+invert = unary(np.invert, ew.not_, "biu")
+spacing = unary(np.spacing, lambda x: ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x))
+
+add, subtract, multiply = binary(np.add, by_kind(b=ew.or_, other=ew.add), "iuf"), binary(np.subtract, ew.sub, "iuf"), binary(np.multiply, by_kind(b=ew.and_, other=ew.mul), "iuf")  # fmt: skip
+divide = binary(np.true_divide, _true_divide, name="divide")
+floor_divide, remainder, fmod = binary(np.floor_divide, ew.floor_divide, "iuf"), binary(np.remainder, ew.mod, "iuf"), binary(np.fmod, ew.fmod, "iuf")  # fmt: skip
+arctan2, hypot = binary(np.arctan2, ew.arctan2), binary(np.hypot, ew.hypot)
+logaddexp, logaddexp2 = binary(np.logaddexp, ew.logaddexp), binary(np.logaddexp2, _logaddexp2)
+maximum, minimum = binary(np.maximum, ew.maximum, "biuf"), binary(np.minimum, ew.minimum, "biuf")
+fmax, fmin = binary(np.fmax, _ignoring_nan(ew.maximum)), binary(np.fmin, _ignoring_nan(ew.minimum))
+copysign, nextafter, heaviside = binary(np.copysign, ew.copysign), binary(np.nextafter, ew.nextafter), binary(np.heaviside, _heaviside)
+bitwise_and, bitwise_or, bitwise_xor = binary(np.bitwise_and, ew.and_, "biu"), binary(np.bitwise_or, ew.or_, "biu"), binary(np.bitwise_xor, ew.xor, "biu")  # fmt: skip
+left_shift, right_shift = binary(np.left_shift, ew.shift_left, "iu"), binary(np.right_shift, ew.shift_right, "iu")
+logical_and = binary(np.logical_and, lambda x, y: ew.and_(boolean(x), boolean(y)), "b")
+logical_or = binary(np.logical_or, lambda x, y: ew.or_(boolean(x), boolean(y)), "b")
+logical_xor = binary(np.logical_xor, lambda x, y: ew.xor(boolean(x), boolean(y)), "b")
+
+
+def _comparison(ufunc: np.ufunc, compare: Callable) -> Callable:
+    """Comparisons also accept Python integers beyond the dtype's range, whose answer is the same for every element."""
+    apply = mixed(compare)
+
+    def safe(x: Any, y: Any, options: dict) -> Any:
+        try:
+            return apply_ufunc(ufunc, apply, (x, y), checked_dtype(ufunc.__name__, options))
+        except OverflowError:
+            traced, flip = (x, False) if type(x) is Tracer else (y, True)
+            zero = np.zeros((), traced.dtype)[()]
+            return ew.like(promotion.convert(traced, np.bool_), bool(ufunc(x, zero) if flip else ufunc(zero, y)))
+
+    def function(x: Any, y: Any, /, **options: Any) -> Any:
+        if type(x) is Tracer:
+            aval = x._var.aval
+            if type(y) is Tracer and y._var.aval is aval and not options:
+                return compare(x, y)
+        elif type(y) is not Tracer and not promotion.has_tracer(x) and not promotion.has_tracer(y):
+            return ufunc(x, y, **options)
+        return safe(x, y, options)
+
+    return _named(function, ufunc.__name__, ufunc)
+
+
+equal, not_equal = _comparison(np.equal, ew.eq), _comparison(np.not_equal, ew.ne)
+less, less_equal = _comparison(np.less, ew.lt), _comparison(np.less_equal, ew.le)
+greater, greater_equal = _comparison(np.greater, ew.gt), _comparison(np.greater_equal, ew.ge)
+
+_power = binary(np.power, power_strict)
+
+
+def power(x: Any, y: Any, /, **options: Any) -> Any:
+    """x ** y; a number as exponent becomes multiplications, a square root or a reciprocal.
+
+    Math:
+        d/dx x^y = y x^(y-1), d/dy x^y = x^y log x; the derivative of x^0 is 0.
+
+    Reference: numpy.power
+    """
+    if type(x) is Tracer and not options and type(y) in (int, float):
+        special = _static_power(x, y)
+        if special is not None:
+            return special
+    return _power(x, y, **options)
+
+
+def _static_power(x: Tracer, exponent: float) -> Any:
+    """Powers that need no logarithm; None for the others."""
+    kind = x._var.aval.dtype.kind
+    if kind not in "iuf" or (kind != "f" and (type(exponent) is float or exponent < 0)):
+        return None
+    if exponent == 2:
+        return ew.square(x)
+    if exponent == 0.5:
+        return ew.sqrt(x)
+    if exponent == 1:
+        return x
+    if exponent == int(exponent) and (abs(exponent) <= 8 or kind != "f") if math.isfinite(exponent) else False:
+        return ew.integer_power(x, n=int(exponent))
+    return None
+
+
+register(np.power, power)
+
+
+def float_power(x: Any, y: Any, /, **options: Any) -> Any:
+    """x ** y computed in float64 at least.
+
+    Reference: numpy.float_power
+    """
+    if not promotion.has_tracer(x) and not promotion.has_tracer(y):
+        return np.float_power(x, y, **options)
+    checked_dtype("float_power", options)
+    return power(promotion.convert(x, np.dtype(np.float64)), promotion.convert(y, np.dtype(np.float64)))
+
+
+register(np.float_power, float_power)
+
+
+def divmod_(x: Any, y: Any, /, **options: Any) -> tuple[Any, Any]:
+    """Quotient rounded down, and remainder.
+
+    Reference: numpy.divmod
+    """
+    return floor_divide(x, y, **options), remainder(x, y, **options)
+
+
+def modf(x: Any, /, **options: Any) -> tuple[Any, Any]:
+    """Fractional and integral part, both with the sign of x.
+
+    Reference: numpy.modf
+    """
+    if not promotion.has_tracer(x):
+        return np.modf(x, **options)
+    whole = trunc(x if x.dtype.kind == "f" else x.astype(np.float64), **options)
+    return copysign(where_infinite(x, whole), x), whole
+
+
+def where_infinite(x: Any, whole: Any) -> Any:
+    """x - whole, and 0 where both are the same infinity."""
+    return ew.select(isinf(x), ew.like(whole, 0), subtract(x, whole))
+
+
+def ldexp(x: Any, n: Any, /, **options: Any) -> Any:
+    """x * 2**n.
+
+    Reference: numpy.ldexp
+    """
+    if not promotion.has_tracer(x) and not promotion.has_tracer(n):
+        return np.ldexp(x, n, **options)
+    checked_dtype("ldexp", options)
+    dtype = np.ldexp.resolve_dtypes((promotion.dtype_key(x), np.dtype(np.int64), None))[2]
+    return multiply(promotion.convert(x, dtype), exp2(promotion.convert(n, dtype)))
+
+
+for _real, _function in ((np.divmod, divmod_), (np.modf, modf), (np.ldexp, ldexp)):
+    _function.__name__ = _function.__qualname__ = _real.__name__
+    register(_real, _function)

@@ -1,0 +1,72 @@
+"""What a benchmark case is. With this module one can declare a workload and find declared ones by number."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+EVERY_PEER = ("jax", "autograd")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table.
+
+    Args:
+        name: Number of the workload, with a variant after a slash: "3f", "23/30".
+        title: What is computed, in a few words.
+        build: library -> function of the inputs; jitted where the workload says so.
+        inputs: seed -> tuple of inputs (NumPy arrays, floats, dicts and lists of them); seeds give different values.
+        kind: "warm": time of one more call. "first": time of the first call, in a fresh process each round.
+            "process": wall time of a whole process which does `build(library)(*inputs(0))`. "import": time of the
+            import statements of the library, NumPy included.
+        target: Wanted ratio of funcgrad's time to jax's, or None where none is set.
+        stretch: The ratio hoped for.
+        tolerance: Largest accepted error of a result, relative to the largest magnitude in the same array.
+        peers: Libraries that can run it.
+        warm_cache: Run once more beforehand, untimed, with the same directory for persistent caches.
+        slow: Run only when asked for by its full name.
+    """
+
+    name: str
+    title: str
+    build: Callable[[Any], Callable[..., Any]]
+    inputs: Callable[[int], tuple[Any, ...]]
+    kind: str = "warm"
+    target: float | None = None
+    stretch: float | None = None
+    tolerance: float = 1e-9
+    peers: tuple[str, ...] = EVERY_PEER
+    warm_cache: bool = False
+    slow: bool = False
+
+
+def every_case() -> dict[str, Case]:
+    """All declared cases by name, in the order of the files."""
+    import workloads
+
+    names = sorted(module.name for module in pkgutil.iter_modules(workloads.__path__))
+    modules = [importlib.import_module(f"workloads.{name}") for name in names]
+    return {case.name: case for module in modules for case in module.CASES}
+
+
+def select(words: list[str]) -> list[Case]:
+    """Cases called by their full names ("23/30") or by their numbers ("23": all variants but the slow ones).
+
+    Raises:
+        SystemExit: No case has that name; the text lists those there are.
+    """
+    cases = every_case()
+    if not words:
+        return [case for case in cases.values() if not case.slow]
+    chosen: dict[str, Case] = {}
+    for word in words:
+        found = {word: cases[word]} if word in cases else {}
+        found = found or {name: c for name, c in cases.items() if name.split("/")[0] == word and not c.slow}
+        if not found:
+            raise SystemExit(f"no workload is called {word!r}; there are: {', '.join(cases)}")
+        chosen.update(found)
+    return list(chosen.values())

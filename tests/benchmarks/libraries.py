@@ -1,0 +1,113 @@
+"""The libraries under test behind one set of names, so that the text of a workload runs unchanged with each.
+
+With this module one can `load("funcgrad")`, `load("jax")` or `load("autograd")` and then write `lib.np.sin`,
+`lib.jit(lib.grad(f))`, `lib.lax.scan`. Names and argument orders are those of JAX, which funcgrad shares; for autograd
+the few that differ are adapted here, `jit` does nothing and there is no `lax`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+
+def import_modules(name: str) -> list[Any]:
+    """Import what a user of the library imports; nothing more, as this is what the import benchmark times."""
+    names = {
+        "funcgrad": ["funcgrad", "funcgrad.numpy"],
+        "jax": ["jax", "jax.numpy"],
+        "autograd": ["autograd", "autograd.numpy"],
+    }[name]
+    return [importlib.import_module(module) for module in names]
+
+
+def load(name: str) -> SimpleNamespace:
+    """Namespace of one library: np, grad, value_and_grad, jit, vmap, jvp, vjp, lax, erf, tree_map, array, wait.
+
+    Raises:
+        ModuleNotFoundError: It is not installed in this interpreter.
+    """
+    root, array_module = import_modules(name)
+    import numpy  # not at the top: the import benchmark must count NumPy
+
+    if name == "autograd":
+        return _autograd(root, array_module, numpy.asarray)
+    if name == "jax":
+        root.config.update("jax_enable_x64", True)
+    special = _Lazy(f"{name}.scipy.special")
+    return SimpleNamespace(
+        name=name,
+        np=array_module,
+        grad=root.grad,
+        value_and_grad=root.value_and_grad,
+        jit=root.jit,
+        vmap=root.vmap,
+        jvp=root.jvp,
+        vjp=root.vjp,
+        lax=_Lazy(f"{name}.lax"),
+        erf=lambda x: special.erf(x),
+        tree_map=lambda f, *trees: root.tree.map(f, *trees),
+        array=array_module.asarray if name == "jax" else numpy.asarray,
+        wait=_wait_for_first_leaf if name == "jax" else _nothing,
+    )
+
+
+class _Lazy:
+    """A module imported at its first use: a workload must not pay for what it does not touch."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self._module), name)
+
+
+def _nothing(result: Any) -> Any:
+    return result
+
+
+def _wait_for_first_leaf(result: Any) -> Any:
+    """Wait until a result of JAX is there: the outputs of one executable become ready together.
+
+    This costs JAX 0.1 to 0.3 us a call, where `jax.block_until_ready` on a tree costs several.
+    """
+    leaf = result
+    while not hasattr(leaf, "block_until_ready"):
+        leaf = next(iter(leaf.values())) if isinstance(leaf, dict) else leaf[0]
+    leaf.block_until_ready()
+    return result
+
+
+def _autograd(root: Any, array_module: Any, to_array: Any) -> SimpleNamespace:
+    def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], Any]]:
+        pullback, value = root.make_vjp(lambda packed: f(*packed))(primals)
+        return value, pullback
+
+    def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+        value, pullback = vjp(f, *primals)  # erf has no forward rule there: transpose the pullback, which is linear
+        pushforward, _ = root.make_vjp(pullback)(array_module.zeros_like(value))
+        return value, pushforward(tangents)
+
+    return SimpleNamespace(
+        name="autograd",
+        np=array_module,
+        grad=root.grad,
+        value_and_grad=root.value_and_grad,
+        jit=_nothing,
+        vjp=vjp,
+        jvp=jvp,
+        erf=lambda x: importlib.import_module("autograd.scipy.special").erf(x),
+        tree_map=_map_nested,
+        array=to_array,
+        wait=_nothing,
+    )
+
+
+def _map_nested(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _map_nested(f, tree[key], *[other[key] for other in rest]) for key in tree}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([_map_nested(f, *items) for items in zip(tree, *rest)])
+    return f(tree, *rest)

@@ -1,0 +1,171 @@
+"""One process which runs one library on one case: answers the questions of `run.py` over its standard streams.
+
+With `python worker.py LIBRARY CASE CORES` it reads pickled (command, argument) pairs and writes pickled answers:
+`check` gives results on two different inputs, `reference` the same in float64, `calibrate` a number of calls, `time`
+seconds a call, `first` seconds of the very first call, `import_library` seconds and memory. With a seed as fourth
+argument it does the whole case once on NumPy inputs, as a user's script would, and ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import sys
+import time
+from typing import Any
+
+SEEDS = (0, 1)
+
+
+def pin(cores: int) -> None:
+    """Stay on the first `cores` processors; before any import, as libraries count processors when loaded."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+def map_arrays(f: Any, tree: Any) -> Any:
+    """Apply `f` to the arrays in nested dicts, lists and tuples, and leave Python numbers alone."""
+    if isinstance(tree, dict):
+        return {key: map_arrays(f, tree[key]) for key in tree}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([map_arrays(f, item) for item in tree])
+    return tree if isinstance(tree, (int, float)) else f(tree)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """NumPy arrays in nested dicts (in sorted order), lists and tuples."""
+    import numpy
+
+    if isinstance(tree, dict):
+        return [leaf for key in sorted(tree) for leaf in leaves(tree[key])]
+    if isinstance(tree, (list, tuple)):
+        return [leaf for item in tree for leaf in leaves(item)]
+    return [numpy.asarray(tree)]
+
+
+class Worker:
+    """State of the process: the library, the function under test and its inputs."""
+
+    def __init__(self, library: str, case_name: str) -> None:
+        self.library, self.case_name = library, case_name
+        self.function: Any = None
+        self.arguments: Any = None
+
+    def start(self, _: Any) -> str:
+        """Import the library and build the function; the answer says which version runs."""
+        import libraries
+        from case import every_case
+
+        self.case = every_case()[self.case_name]
+        self.lib = libraries.load(self.library)
+        self.function = self.case.build(self.lib)
+        self.arguments = self.inputs(SEEDS[0])
+        return str(getattr(sys.modules[self.library], "__version__", "unknown version"))
+
+    def inputs(self, seed: int) -> Any:
+        return map_arrays(self.lib.array, self.case.inputs(seed))
+
+    def check(self, _: Any) -> list[list[Any]]:
+        """Results for both seeds, read only after the second call: a reused output buffer would show."""
+        inputs = [self.inputs(seed) for seed in SEEDS]
+        results = [self.lib.wait(self.function(*given)) for given in inputs]
+        for seed, given in zip(SEEDS, inputs):
+            self.refuse_changes(given, self.inputs(seed))
+        return [leaves(result) for result in results]
+
+    @staticmethod
+    def refuse_changes(given: Any, fresh: Any) -> None:
+        """Raise where a call wrote to its inputs."""
+        import numpy
+
+        if not all(numpy.array_equal(one, other) for one, other in zip(leaves(given), leaves(fresh))):
+            raise RuntimeError("the call changed its inputs")
+
+    def reference(self, _: Any) -> list[list[Any]]:
+        """The same with every float32 input widened to float64."""
+        import numpy
+
+        def widen(array: Any) -> Any:
+            return self.lib.array(array.astype(numpy.float64) if array.dtype == numpy.float32 else array)
+
+        results = [self.function(*map_arrays(widen, self.case.inputs(seed))) for seed in SEEDS]
+        return [leaves(result) for result in results]
+
+    def calibrate(self, seconds: float) -> int:
+        """Number of calls that take about `seconds`."""
+        count = 1
+        while (spent := self.batch(count)) < 0.2 * seconds:
+            count = max(2 * count, int(count * 0.3 * seconds / max(spent, 1e-9)))
+        return max(1, round(count * seconds / spent))
+
+    def batch(self, count: int) -> float:
+        function, arguments, wait, clock = self.function, self.arguments, self.lib.wait, time.perf_counter
+        gc.collect()
+        gc.disable()
+        start = clock()
+        for _ in range(count):
+            wait(function(*arguments))
+        spent = clock() - start
+        gc.enable()
+        return spent
+
+    def time(self, plan: tuple[int, int]) -> list[float]:
+        """Seconds a call, for each of `repeats` batches of `count` calls."""
+        count, repeats = plan
+        return [self.batch(count) / count for _ in range(repeats)]
+
+    def first(self, _: Any) -> float:
+        """Seconds of the first call, tracing and compiling included, imports and inputs not."""
+        start = time.perf_counter()
+        self.lib.wait(self.function(*self.arguments))
+        return time.perf_counter() - start
+
+    def import_library(self, _: Any) -> tuple[float, float]:
+        """Seconds of the import statements and megabytes of memory held after them."""
+        from libraries import import_modules
+
+        start = time.perf_counter()
+        import_modules(self.library)
+        spent = time.perf_counter() - start
+        with open("/proc/self/status") as file:
+            memory = next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
+        return spent, memory
+
+
+def serve(library: str, case_name: str) -> None:
+    """Answer commands until the input ends; errors are answers too."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
+    worker = Worker(library, case_name)
+    while True:
+        try:
+            command, argument = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            answer = ("ok", getattr(worker, command)(argument))
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+            answer = ("missing" if isinstance(error, ModuleNotFoundError) else "failed", (command, text))
+        pickle.dump(answer, answers)
+        answers.flush()
+
+
+def run_once(library: str, case_name: str, seed: int) -> None:
+    """Do the whole case as a script would and write the leaves of the result."""
+    import libraries
+    from case import every_case
+
+    case = every_case()[case_name]
+    lib = libraries.load(library)
+    result = leaves(lib.wait(case.build(lib)(*case.inputs(seed))))
+    sys.stdout.buffer.write(pickle.dumps(result))
+
+
+if __name__ == "__main__":
+    pin(int(sys.argv[3]))
+    if len(sys.argv) == 5:
+        run_once(*sys.argv[1:3], int(sys.argv[4]))
+    else:
+        serve(*sys.argv[1:3])
