@@ -12,7 +12,8 @@ import numpy as np
 
 from .library import blas_prelude
 from .llvm import KernelEmitter, memory_type
-from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan
+from . import native
+from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan, PythonCall
 
 GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
@@ -88,8 +89,22 @@ class EntryEmitter:
             self.multiply(step)
         elif isinstance(step, LibraryCall):
             step.eqn.prim.lower.emit(self, step.inputs, step.outputs, step.eqn.params)
+        elif isinstance(step, PythonCall):
+            self.python_call(step)
         else:
             self.loop(step)
+
+    def python_call(self, step: PythonCall) -> None:
+        """Call back into Python with an array of pointers."""
+        buffers = [*step.inputs, *step.outputs]
+        native.define_symbols({step.callback.symbol: step.callback.address})
+        self.declarations[step.callback.symbol] = f"declare void @{step.callback.symbol}(ptr)"
+        table = self.fresh("table")
+        self.allocas.append(f"{table} = alloca [{len(buffers)} x ptr]")
+        for k, b in enumerate(buffers):
+            at = self.fresh("s")
+            self.lines += [f"{at} = getelementptr inbounds ptr, ptr {table}, i64 {k}", f"store ptr {self.pointer(b)}, ptr {at}"]
+        self.lines.append(f"call void @{step.callback.symbol}(ptr {table})")
 
     def multiply(self, s: Multiply) -> None:
         """One BLAS call for each batch element; a vector operand takes gemv."""

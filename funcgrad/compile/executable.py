@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.program import Program
 from . import pipeline
+from .callback import raise_pending
 from .launcher import InputSpec, OutputSpec, make_launcher
 
 GIL_THRESHOLD = 20_000  # floating operations and bytes below which releasing the GIL costs more than the program
@@ -43,5 +44,19 @@ class Executable:
         literals = [b.value for b in plan.constants[len(hidden) :]]
         heavy = self.compiled.cost["flops"] + self.compiled.cost["bytes"] > GIL_THRESHOLD
         self.call: Callable[..., Any] = make_launcher(
-            self.compiled.library.address("entry"), specs, outputs, [*hidden, *literals], plan.workspace, heavy, self.compiled.library
+            self.compiled.library.address("entry"), specs, outputs, [*hidden, *literals], plan.workspace, heavy,
+            (self.compiled.library, plan.callbacks),
         )
+        if plan.callbacks:
+            self.call = _raising(self.call)
+
+
+def _raising(launch: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass on what a Python implementation inside the program raised."""
+
+    def call(*leaves: Any) -> Any:
+        outs = launch(*leaves)
+        raise_pending()
+        return outs
+
+    return call

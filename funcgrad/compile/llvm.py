@@ -53,7 +53,7 @@ class KernelEmitter:
     def scope(self, parent: ScalarEmitter | None) -> ScalarEmitter:
         """An emitter for a nested block; values computed outside stay usable inside."""
         emitter = ScalarEmitter(
-            self.lines, self.fresh, self.declarations, lambda node, index: self.load(node, index, emitter), parent
+            self.lines, self.fresh, self.declarations, lambda node, index: self.load(node, index, emitter), parent, contract=False
         )
         return emitter
 
@@ -81,6 +81,7 @@ class KernelEmitter:
             old = self.read_slot(s.sym)
             new = scope.accumulate(s.combine, old, value, s.value.dtype)
             self.write_slot(s.sym, new)
+            return self.rebound(scope, (s.sym,))
         elif isinstance(s, Assign):
             scope = self.rebound(scope, s.syms)
             values = [scope.value(v) for v in s.values]

@@ -141,7 +141,7 @@ class GroupLowering(Builder):
         if self.group.rows is not None:
             return self.group.rows
         for eqn in self.group.anchors:
-            if isinstance(eqn.prim.lower, lowering.Reduce) and _domain(eqn) == self.group.domain:
+            if isinstance(eqn.prim.lower, lowering.Reduce) and _domain(eqn) == self.group.domain and _trailing(eqn) is not None:
                 return _trailing(eqn)
         return None
 
@@ -277,7 +277,7 @@ class GroupLowering(Builder):
             self._accumulate_in_memory(eqn, index, combine, value, init, body)
 
     def _is_row_reduction(self, eqn: Eqn) -> bool:
-        return _domain(eqn) == self.group.domain and _trailing(eqn) == self.rows
+        return self.rows is not None and _domain(eqn) == self.group.domain and _trailing(eqn) == self.rows
 
     def _accumulate_in_memory(self, eqn: Eqn, index: tuple, combine: str, value: sc.Expr, init: sc.Expr, body: list[Any]) -> None:
         (v,) = eqn.outs

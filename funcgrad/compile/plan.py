@@ -11,17 +11,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..core import lowering
+from ..core.avals import shaped
 from ..core.program import Eqn, Literal, Program, Var
 from ..ops import elementwise
+from .callback import Callback
 from .kernel import Kernel, structure
-from .lower import OWN_KERNEL, _Scratch, lower_group, notes_of
+from .lower import OWN_KERNEL, lower_group, notes_of
 from .schedule import Group, Schedule, schedule
 
 STACK_BYTES = 1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
@@ -100,6 +101,15 @@ class LibraryCall:
     outputs: list[Buffer]
 
 
+@dataclass
+class PythonCall:
+    """Evaluate an equation by its NumPy implementation."""
+
+    callback: Callback
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+
+
 @dataclass(eq=False)
 class Loop:
     """Run steps `length` times; then carries move: state <- next."""
@@ -123,13 +133,13 @@ class Plan:
     kernels: list[tuple[Kernel, bool]]  # and whether it is only called from inside loops, on small arrays
     schedules: list[Schedule]
     workspace: int = 0
-    notes: dict[int, list[str]] = field(default_factory=dict)
+    callbacks: list[Callback] = field(default_factory=list)
 
 
 class Planner:
     """Builds a Plan; see the module's docstring."""
 
-    def __init__(self, program: Program, donated: Sequence[int] = ()) -> None:
+    def __init__(self, program: Program) -> None:
         self.plan = Plan([], [], [], [], [], [], [])
         self.texts: dict[tuple, int] = {}
         self.literals: dict[Any, Buffer] = {}
@@ -212,6 +222,10 @@ class Planner:
             return self.call(kernel, [self.buffer(a, env) for a in operands])
         if isinstance(form, lowering.Library):
             return [LibraryCall(eqn, [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])]
+        if isinstance(form, lowering.Callback):
+            step = PythonCall(Callback(eqn), [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])
+            self.plan.callbacks.append(step.callback)
+            return [step]
         raise TypeError(f"jit cannot compile {eqn.prim.name}: it declares no lowering")
 
     def multiply(self, eqn: Eqn, env: dict) -> Multiply | None:
@@ -284,8 +298,6 @@ class Planner:
 
 
 def _aval(buffer: Buffer) -> Any:
-    from ..core.avals import shaped
-
     return shaped(buffer.shape, buffer.dtype)
 
 
@@ -347,7 +359,7 @@ def buffers_of(step: Any) -> list[Buffer]:
         return step.args
     if isinstance(step, Multiply):
         return [step.x, step.y, step.out]
-    if isinstance(step, LibraryCall):
+    if isinstance(step, (LibraryCall, PythonCall)):
         return [*step.inputs, *step.outputs]
     inner = [b for s in step.body for b in buffers_of(s)]
     return [*inner, *(b for pair in step.moves for b in pair)]
@@ -360,4 +372,4 @@ def make_plan(program: Program) -> Plan:
     return plan
 
 
-__all__ = ["Buffer", "Call", "LibraryCall", "Loop", "Multiply", "Plan", "_Scratch", "make_plan"]
+__all__ = ["Buffer", "Call", "LibraryCall", "Loop", "Multiply", "Plan", "PythonCall", "make_plan"]

@@ -12,7 +12,6 @@
 | Loop       | a body program run a fixed number of times with carried state (scan)                                    |
 | Call       | the outputs of a program held by the equation: inlined                                                  |
 | Callback   | what the op's NumPy implementation returns: compiled code calls back into Python, or refuses            |
-| Callback   | what the op's NumPy implementation returns: compiled code calls back into Python, or refuses            |
 """
 
 from __future__ import annotations

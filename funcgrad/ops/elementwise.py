@@ -150,8 +150,13 @@ def _float_mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
 def _mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     if x.dtype.kind == "f":
         return _float_mod(x, y)
-    r = sc.rem(x, y)
-    return r if x.dtype.kind == "u" else sc.select(sc.ne(r, 0) & ((r ^ y) < 0) & sc.ne(y, 0), r + y, r)
+    r = _fmod(x, y)
+    return r if x.dtype.kind == "u" else sc.select(sc.ne(r, 0) & ((r ^ y) < 0), r + y, r)
+
+
+def _fmod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
+    """The remainder with the sign of x; 0 for an integer divided by 0."""
+    return sc.rem(x, y) if x.dtype.kind == "f" else sc.select(sc.eq(y, 0), 0, sc.rem(x, y))
 
 
 def _quiet(f: Callable) -> Callable:
@@ -172,7 +177,7 @@ _int_pairs = lambda: [Sample([np.array([7, -7, 7, -7, 6, 5]), np.array([2, 2, -2
 floor_divide = elementwise("floor_divide", _quiet(np.floor_divide), scalar=_floor_divide, partials=nondiff, samples=both(_positive_pairs, _int_pairs))
 mod = elementwise("mod", _quiet(np.remainder), scalar=_mod, samples=both(_positive_pairs, _int_pairs),
                   partials=(lambda out, x, y: like(x, 1), lambda out, x, y: -floor_divide(x, y)))
-fmod = elementwise("fmod", _quiet(np.fmod), scalar=sc.rem, samples=both(_positive_pairs, _int_pairs),
+fmod = elementwise("fmod", _quiet(np.fmod), scalar=_fmod, samples=both(_positive_pairs, _int_pairs),
                    partials=(lambda out, x, y: like(x, 1), lambda out, x, y: -trunc(div(x, y))))
 
 # --- rounding ----------------------------------------------------------------------------------------------------------
@@ -344,7 +349,7 @@ def _shift(op: str) -> Callable:
         width = 8 * x.dtype.itemsize
         inside = (n < width) if x.dtype.kind == "u" else (n < width) & (n >= 0)
         shifted = sc.instruction(op, x, sc.select(inside, n, 0))
-        beyond = sc.select(x < 0, -1, 0) if op == "shr" and x.dtype.kind == "i" else sc.const(0, x.dtype)
+        beyond = sc.select(x < 0, sc.const(-1, x.dtype), 0) if op == "shr" and x.dtype.kind == "i" else sc.const(0, x.dtype)
         return sc.select(inside, shifted, beyond)
 
     return scalar
