@@ -1,5 +1,8 @@
 """funcgrad: JAX-style functional transformations of plain NumPy programs, compiled for the CPU."""
 
+import importlib as _importlib
+from typing import Any as _Any
+
 from .api.compilation import ShapeDtypeStruct, eval_shape, jit, make_program
 from .api.custom import custom_jvp, custom_vjp, stop_gradient
 from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
@@ -7,3 +10,20 @@ from .api.recording import clear_caches
 from .api.vectorization import vmap
 
 __version__ = "0.1.0"
+# Loaded at first use, so that `import funcgrad` stays cheap.
+_MODULES = ("debug", "errors", "lax", "losses", "nn", "numpy", "optim", "random", "test_util", "tree")
+
+__all__ = [
+    "ShapeDtypeStruct", "clear_caches", "custom_jvp", "custom_vjp", "eval_shape", "grad", "jit", "jvp", "linearize", "make_program",
+    "stop_gradient", "value_and_grad", "vjp", "vmap", *_MODULES,
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _MODULES:
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'funcgrad' has no attribute {name!r}; it has {', '.join(sorted(__all__))}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,11 +1,11 @@
 """Loops with carried state, and strict array functions by the names and signatures of `jax.lax`.
 
-With this module one can write a recurrence as `scan`, which is traced once, compiled to one native loop, and has derivatives
-of any order; read and write windows at positions that are data (`dynamic_slice`); and call operations that `numpy` has no name
-for (`rsqrt`, `erf`, `clamp`, `dot_general`).
+With this module one can write a recurrence as `scan`, which is traced once, compiled to one native loop, and has
+derivatives of any order; read and write windows at positions that are data (`dynamic_slice`); and call operations that
+`numpy` has no name for (`rsqrt`, `erf`, `clamp`, `dot_general`).
 
-Functions of several arrays want equal dtypes; Python numbers adapt to the arrays they meet. They work on NumPy arrays, where
-they compute, and on traced values, where they record.
+Functions of several arrays want equal dtypes; Python numbers adapt to the arrays they meet. They work on NumPy arrays,
+where they compute, and on traced values, where they record.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def _same(name: str, *values: Any) -> list[Any]:
     if len(strong) > 1 or len(shapes) > 1:
         listed = ", ".join(str(rec.abstract(v)) for v in values)
         raise TypeError(
-            f"{name}: the arrays must have equal shapes and dtypes, got {listed}.\nFix: convert or broadcast them first."
+            f"{name}: the arrays must have equal shapes and dtypes, got {listed}.\n"
+            "Fix: convert or broadcast them first."
         )
     return promotion.same_shape([promotion.convert(v, dtype) for v in values], name)
 
@@ -316,7 +317,24 @@ def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool
 
 
 __all__ = [
-    "broadcast_shapes", "clamp", "concatenate", "convert_element_type", "cumsum", "dot_general", "dynamic_index_in_dim", "dynamic_slice",
-    "dynamic_slice_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim", "erf", "expand_dims", "iota", "pad", "rsqrt", "scan",
-    "select", "squeeze", "stop_gradient",
-]  # fmt: skip
+    "broadcast_shapes",
+    "clamp",
+    "concatenate",
+    "convert_element_type",
+    "cumsum",
+    "dot_general",
+    "dynamic_index_in_dim",
+    "dynamic_slice",
+    "dynamic_slice_in_dim",
+    "dynamic_update_slice",
+    "dynamic_update_slice_in_dim",
+    "erf",
+    "expand_dims",
+    "iota",
+    "pad",
+    "rsqrt",
+    "scan",
+    "select",
+    "squeeze",
+    "stop_gradient",
+]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors, tree
-from ..core.avals import ShapedArray, aval_of, shaped
+from ..core.avals import ShapedArray, aval_of, native_dtype, shaped
 from ..core.printing import format_program
 from ..core.program import Program
 from ..core.tracing import Tracer, _state, check_array, trace
@@ -315,8 +315,10 @@ def _signature(x: Any) -> Any:
 
 
 def _compact(x: Any) -> Any:
-    """A fresh C-contiguous, aligned, writeable array."""
-    return np.array(x, order="C", copy=True) if isinstance(x, np.ndarray) else x
+    """A fresh C-contiguous, aligned, writeable array that carries NumPy's own dtype object (unpickled arrays carry a copy)."""
+    if not isinstance(x, (np.ndarray, np.generic)):
+        return x
+    return np.asarray(x).astype(native_dtype(x.dtype), order="C", subok=False, copy=True)
 
 
 def _argument_name(dynamic: Any, position: int) -> str:

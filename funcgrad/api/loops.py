@@ -1,4 +1,4 @@
-"""Loops: `scan` runs a step function a fixed number of times with carried state, traced once and compiled to one loop."""
+"""Loops: `scan` runs a step function a fixed number of times with carried state, traced once, compiled to one loop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from . import recording as rec
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int = 1
-) -> tuple[Any, Any]:  # fmt: skip
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int = 1,
+) -> tuple[Any, Any]:
     """Run a step function along the leading axis of arrays, with state carried from one step to the next.
 
         carry = init;  for t in 0 .. length-1:  carry, y[t] = f(carry, x[t])
@@ -58,8 +63,8 @@ def scan(
             break
         carry, weak = new, still_weak
     _check_carry(f, carry, traced.avals[: len(carry)], carry_tree)
-    outs = control.scan(*traced.captures, *carry, *xs_leaves, body=rec.canonical(traced.program), consts=len(traced.captures),
-                        carries=len(carry), length=steps, reverse=bool(reverse))  # fmt: skip
+    params = {"consts": len(traced.captures), "carries": len(carry), "length": steps, "reverse": bool(reverse)}
+    outs = control.scan(*traced.captures, *carry, *xs_leaves, body=rec.canonical(traced.program), **params)
     return tree.tree_unflatten(carry_tree, outs[: len(carry)]), tree.tree_unflatten(traced.y_tree, outs[len(carry) :])
 
 
@@ -85,12 +90,13 @@ def _length(f: Callable, xs: Any, leaves: Sequence[Any], length: int | None) -> 
         aval = rec.abstract(x)
         if aval.ndim == 0:
             raise ValueError(
-                f"scan of {rec.name_of(f)}: xs{tree.keystr(path)} has type {aval}, which has no leading axis to scan over."
+                f"scan of {rec.name_of(f)}: xs{tree.keystr(path)} has type {aval}, which has no leading axis."
             )
         sizes[f"xs{tree.keystr(path)}"] = aval.shape[0]
     if not sizes:
         raise ValueError(
-            f"scan of {rec.name_of(f)}: there are no xs, so the number of steps is unknown.\nFix: pass length=, the number of steps."
+            f"scan of {rec.name_of(f)}: there are no xs, so the number of steps is unknown.\n"
+            "Fix: pass length=, the number of steps."
         )
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name}: {n}" for name, n in sizes.items())
@@ -155,6 +161,6 @@ def _check_carry(f: Callable, carry: list, avals: list, carry_tree: Any) -> None
             f"scan of {rec.name_of(f)}: the carry changes its type, so the loop cannot repeat:\n"
             + "\n".join(wrong)
             + "\n"
-            "Fix: start with an init of the type that comes out (for example init.astype(dtype) or np.zeros(shape, dtype)),\n"
-            "or convert the new carry inside the function."
+            "Fix: start with an init of the type that comes out (init.astype(dtype), np.zeros(shape, dtype)), or\n"
+            "convert the new carry inside the function."
         )

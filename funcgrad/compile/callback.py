@@ -27,6 +27,7 @@ class Callback:
     """
 
     def __init__(self, eqn: Eqn) -> None:
+        self.eqn = eqn
         self.symbol = f"funcgrad_callback_{next(_number)}"
         avals = [a.aval for a in (*eqn.inputs, *eqn.outs)]
         count = len(eqn.inputs)

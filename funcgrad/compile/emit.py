@@ -6,13 +6,17 @@ calls and native loops.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from .kernel import Kernel, expressions, statements, walk
 from .library import blas_prelude
 from .llvm import KernelEmitter, memory_type
+from ..core.scalar import Expr
 from . import native
+from .outline import Outliner
 from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan, PythonCall
 
 GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
@@ -39,8 +43,9 @@ class EntryEmitter:
 
     def module(self) -> str:
         """The text of the whole module."""
+        outliner = Outliner(_nodes([k for k, _ in self.plan.kernels]), self.declarations)
         kernels = [
-            KernelEmitter(f"kernel_{i}", k, self.declarations, inline).text() for i, (k, inline) in enumerate(self.plan.kernels)
+            KernelEmitter(f"kernel_{i}", k, self.declarations, inline, outliner).text() for i, (k, inline) in enumerate(self.plan.kernels)
         ]
         self.load_table()
         for step in self.plan.steps:
@@ -185,6 +190,15 @@ class EntryEmitter:
             return
         a, b = self.pointer(state), self.pointer(following)
         self.lines += [f"store ptr {b}, ptr {self.swapped[state]}", f"store ptr {a}, ptr {self.swapped[following]}"]
+
+
+def _nodes(kernels: list[Kernel]) -> Iterator[Expr]:
+    """Every expression node of each kernel, once in each."""
+    for kernel in kernels:
+        seen: set[Expr] = set()
+        for statement in statements(kernel.body):
+            for expr in expressions(statement):
+                yield from walk(expr, seen)
 
 
 def emit_module(plan: Plan) -> str:

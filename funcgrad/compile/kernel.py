@@ -99,11 +99,11 @@ class If:
 
 @dataclass
 class Kernel:
-    """A loop nest with its parameters."""
+    """A loop nest with its parameters, and the user's lines (file, number) that caused it."""
 
     params: list[Param]
     body: list[Any]
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, int]] = field(default_factory=list)
 
 
 def statements(body: list[Any]) -> Iterator[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from ..core.scalar import Expr
 from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Store, Update
 from .llvm_scalar import ScalarEmitter, llvm_type
+from .outline import Outliner
 
 
 def memory_type(dtype: Any) -> str:
@@ -24,8 +25,8 @@ def memory_type(dtype: Any) -> str:
 class KernelEmitter:
     """Turns one kernel into the text of one LLVM function."""
 
-    def __init__(self, name: str, kernel: Kernel, declarations: dict[str, str], inline: bool) -> None:
-        self.name, self.kernel, self.declarations, self.inline = name, kernel, declarations, inline
+    def __init__(self, name: str, kernel: Kernel, declarations: dict[str, str], inline: bool, outliner: Outliner) -> None:
+        self.name, self.kernel, self.declarations, self.inline, self.outliner = name, kernel, declarations, inline, outliner
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.slots: dict[str, tuple[str, np.dtype]] = {}
@@ -53,7 +54,9 @@ class KernelEmitter:
     def scope(self, parent: ScalarEmitter | None) -> ScalarEmitter:
         """An emitter for a nested block; values computed outside stay usable inside."""
         emitter = ScalarEmitter(
-            self.lines, self.fresh, self.declarations, lambda node, index: self.load(node, index, emitter), parent, contract=False
+            self.lines, self.fresh, self.declarations, lambda node, index: self.load(node, index, emitter), parent,
+            contract=False,  # the same value computed in two kernels must have the same bits, or `x == max(x)` can fail
+            outlined=self.outliner.symbol,
         )
         return emitter
 

@@ -44,6 +44,7 @@ class ScalarEmitter:
         declarations: symbol -> module-level text this code needs (intrinsics, libm); the caller prints the values once.
         load: emits the load of a `load` node, given the node and the operands of its index, and returns the operand.
         parent: the emitter of the enclosing scope, whose values dominate this one.
+        outlined: for a math function, the symbol to call and the attributes of the call, or None to expand it here.
         contract: allow `a * b + c` of the user's arithmetic to become one fma (never inside math functions).
     """
 
@@ -55,9 +56,10 @@ class ScalarEmitter:
         load: Callable[[Expr, list[str]], str],
         parent: ScalarEmitter | None = None,
         contract: bool = True,
+        outlined: Callable[[Expr], tuple[str, str] | None] | None = None,
     ) -> None:
         self.lines, self.fresh, self.declarations, self.load = lines, fresh, declarations, load
-        self.parent, self.contract = parent, contract
+        self.parent, self.contract, self.outlined = parent, contract, outlined
         self._syms: dict[str, tuple[str, np.dtype]] = {}
         self._operands: dict[Expr, str] = {}  # keyed by the node itself, which keeps it alive
         self._texts: dict[str, str] = {}  # right-hand side -> operand: equal computations are emitted once
@@ -128,7 +130,7 @@ class ScalarEmitter:
     def _missing(self, node: Expr, contract: bool) -> list[tuple[Expr, bool]]:
         """The nodes to emit before this one; a math function waits for its arguments, then for its expansion."""
         missing = [(a, contract) for a in node.args if isinstance(a, Expr) and self._find(a) is None]
-        if not missing and node.op in FUNCTIONS:
+        if not missing and node.op in FUNCTIONS and self._outlined(node) is None:
             expansion = self._expansions.get(node)
             if expansion is None:
                 expansion = self._expansions[node] = vecmath.expand(node)
@@ -141,9 +143,13 @@ class ScalarEmitter:
             return llvm_constant(node.args[0], dtype)
         if op == "sym":
             return self._sym(node)
-        if op in FUNCTIONS:
+        if op in FUNCTIONS and self._outlined(node) is None:
             return self._find(self._expansions[node])  # type: ignore[return-value]
         operands = [self._find(a) for a in node.args if isinstance(a, Expr)]
+        if op in FUNCTIONS:
+            symbol, attributes = self._outlined(node)  # type: ignore[misc]
+            arguments = ", ".join(f"{llvm_type(dtype)} {o}" for o in operands)
+            return self.emit(f"call {llvm_type(dtype)} {symbol}({arguments}) {attributes}")
         if op == "load":
             return self.load(node, operands)  # type: ignore[arg-type]
         if op == "convert":
@@ -160,6 +166,9 @@ class ScalarEmitter:
         if len(operands) == 2:
             return self._binary(op, dtype, operands, contract)  # type: ignore[arg-type]
         return self._instruction(op, dtype, operands)  # type: ignore[arg-type]
+
+    def _outlined(self, node: Expr) -> tuple[str, str] | None:
+        return self.outlined(node) if self.outlined is not None else None
 
     def _sym(self, node: Expr) -> str:
         scope: ScalarEmitter | None = self

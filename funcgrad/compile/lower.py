@@ -68,7 +68,7 @@ class Builder:
         self.order: list[Any] = []
         self.memo: dict[tuple, sc.Expr] = {}
         self.flat = False
-        self.notes: list[str] = []
+        self.notes: list[tuple[str, int]] = []
 
     def param(self, atom: Any, out: bool = False, shape: tuple | None = None) -> Param:
         """The kernel's parameter for a value kept in memory."""
@@ -418,7 +418,6 @@ def lower_group(plan: Schedule, group: Group, escaping: set[Var]) -> tuple[Kerne
     return lowered.run()
 
 
-def notes_of(eqns: list[Eqn]) -> list[str]:
+def notes_of(eqns: list[Eqn]) -> list[tuple[str, int]]:
     """The user's lines behind some equations, for comments."""
-    sources = dict.fromkeys(eqn.source[:2] for eqn in eqns if eqn.source)
-    return [f"{file.rsplit('/', 1)[-1]}:{line}" for file, line in sources]
+    return list(dict.fromkeys(eqn.source[:2] for eqn in eqns if eqn.source))

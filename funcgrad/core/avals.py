@@ -58,8 +58,13 @@ def shaped(shape: tuple[int, ...], dtype: Any) -> ShapedArray:
     try:
         return _interned[shape, dtype]
     except (KeyError, TypeError):
-        shape, dtype = tuple(int(n) for n in shape), np.dtype(dtype).newbyteorder("=")
+        shape, dtype = tuple(int(n) for n in shape), native_dtype(np.dtype(dtype))
         return _interned.setdefault((shape, dtype), ShapedArray(shape, dtype))
+
+
+def native_dtype(dtype: np.dtype) -> np.dtype:
+    """The one dtype object of this kind and size in native byte order, the one that NumPy's own arrays carry."""
+    return np.dtype(dtype.str[1:]) if dtype.kind in "biufc" else dtype.newbyteorder("=")
 
 
 def is_supported(dtype: np.dtype) -> bool:

@@ -1,7 +1,7 @@
 """Operators, methods and attributes of traced values, attached to `core.tracing.Tracer` when this module is imported.
 
-Operators between two Tracers of one type take a path without promotion. Conversions to Python numbers work where a concrete
-value is known and raise the error that shows the fix where it is not.
+Operators between two Tracers of one type take a path without promotion. Conversions to Python numbers work where a
+concrete value is known and raise the error that shows the fix where it is not.
 """
 
 from __future__ import annotations
@@ -16,18 +16,25 @@ from ..core.avals import PYTHON_SCALARS
 from ..core.tracing import Tracer, bind, user_source
 from ..ops import elementwise as ew
 from ..ops import layout
-from . import at_updates, choice, conversion, creation, indexing, linear, manipulation, promotion, rearrange, reductions, selection, ufuncs
+from . import (
+    at_updates,
+    choice,
+    conversion,
+    creation,
+    indexing,
+    linear,
+    manipulation,
+    promotion,
+    rearrange,
+    reductions,
+    selection,
+    ufuncs,
+)
 
 _OPERANDS = (Tracer, np.ndarray, np.generic, list, tuple, *PYTHON_SCALARS)
 
 
 # --- operators --------------------------------------------------------------------------------------------------------
-
-
-def _constant(value: Any, aval: Any) -> Any:
-    """A Python number as an operand of a floating type."""
-    number = aval.dtype.type(value)
-    return promotion.broadcast(number, aval.shape) if aval.shape else number
 
 
 def _binary(prim: Any, function: Callable, fast: str, keeps_weak: bool = True) -> tuple[Callable, Callable]:
@@ -40,9 +47,12 @@ def _binary(prim: Any, function: Callable, fast: str, keeps_weak: bool = True) -
             if kind is Tracer:
                 if other._var.aval is aval and not other.weak:
                     return bind(prim, (self, other), {})
+            elif kind is np.ndarray:
+                if other.dtype is aval.dtype and other.shape == aval.shape:
+                    return bind(prim, (self, other), {})
             elif kind is float or kind is int:
                 if aval.dtype.kind == "f":
-                    return bind(prim, (self, _constant(other, aval)), {})
+                    return bind(prim, (self, promotion.constant(other, aval)), {})
         if kind is not Tracer and not isinstance(other, _OPERANDS):
             return NotImplemented
         out = function(self, other)
@@ -54,7 +64,7 @@ def _binary(prim: Any, function: Callable, fast: str, keeps_weak: bool = True) -
         aval = self._var.aval
         kind = type(other)
         if not self.weak and (kind is float or kind is int) and aval.dtype.kind == "f" and "f" in fast:
-            return bind(prim, (_constant(other, aval), self), {})
+            return bind(prim, (promotion.constant(other, aval), self), {})
         if not isinstance(other, _OPERANDS):
             return NotImplemented
         out = function(other, self)
@@ -67,9 +77,11 @@ def _binary(prim: Any, function: Callable, fast: str, keeps_weak: bool = True) -
 
 def _attach_operators() -> None:
     for name, prim, function, fast in (
-        ("add", ew.add, ufuncs.add, "iuf"), ("sub", ew.sub, ufuncs.subtract, "iuf"), ("mul", ew.mul, ufuncs.multiply, "iuf"),
+        ("add", ew.add, ufuncs.add, "iuf"), ("sub", ew.sub, ufuncs.subtract, "iuf"),
+        ("mul", ew.mul, ufuncs.multiply, "iuf"),
         ("truediv", ew.div, ufuncs.divide, "f"), ("floordiv", ew.floor_divide, ufuncs.floor_divide, "iuf"),
-        ("mod", ew.mod, ufuncs.remainder, "iuf"), ("and", ew.and_, ufuncs.bitwise_and, "biu"), ("or", ew.or_, ufuncs.bitwise_or, "biu"),
+        ("mod", ew.mod, ufuncs.remainder, "iuf"), ("and", ew.and_, ufuncs.bitwise_and, "biu"),
+        ("or", ew.or_, ufuncs.bitwise_or, "biu"),
         ("xor", ew.xor, ufuncs.bitwise_xor, "biu"), ("lshift", ew.shift_left, ufuncs.left_shift, "iu"),
         ("rshift", ew.shift_right, ufuncs.right_shift, "iu"), ("pow", ew.power, ufuncs.power, ""),
         ("matmul", None, linear.matmul, ""),
@@ -77,10 +89,17 @@ def _attach_operators() -> None:
         forward, reflected = _binary(prim, function, fast)
         setattr(Tracer, f"__{name}__", forward)
         setattr(Tracer, f"__r{name}__", reflected)
-    for name, prim, function in (("lt", ew.lt, ufuncs.less), ("le", ew.le, ufuncs.less_equal), ("gt", ew.gt, ufuncs.greater),
-                                 ("ge", ew.ge, ufuncs.greater_equal), ("eq", ew.eq, ufuncs.equal), ("ne", ew.ne, ufuncs.not_equal)):  # fmt: skip
+    for name, prim, function in (
+        ("lt", ew.lt, ufuncs.less), ("le", ew.le, ufuncs.less_equal), ("gt", ew.gt, ufuncs.greater),
+        ("ge", ew.ge, ufuncs.greater_equal), ("eq", ew.eq, ufuncs.equal), ("ne", ew.ne, ufuncs.not_equal),
+    ):  # fmt: skip
         setattr(Tracer, f"__{name}__", _binary(prim, function, "biuf", keeps_weak=False)[0])
-    for name, function in (("neg", ufuncs.negative), ("pos", ufuncs.positive), ("abs", ufuncs.absolute), ("invert", ufuncs.invert)):
+    for name, function in (
+        ("neg", ufuncs.negative),
+        ("pos", ufuncs.positive),
+        ("abs", ufuncs.absolute),
+        ("invert", ufuncs.invert),
+    ):
         setattr(Tracer, f"__{name}__", _unary(function))
 
 
@@ -151,7 +170,9 @@ def _astype(self: Tracer, dtype: Any, *_: Any, **__: Any) -> Any:
 
 
 def _sort(self: Tracer, axis: int = -1, *_: Any, **__: Any) -> NoReturn:
-    raise TypeError("a traced value cannot be sorted in place.\nFix: y = funcgrad.numpy.sort(x), which returns a sorted copy.")
+    raise TypeError(
+        "a traced value cannot be sorted in place.\nFix: y = funcgrad.numpy.sort(x), which returns a sorted copy."
+    )
 
 
 def _fill(self: Tracer, value: Any) -> NoReturn:
@@ -166,32 +187,80 @@ def _as_method(function: Callable) -> Callable:
     return method
 
 
-_METHODS = dict(
-    sum=reductions.sum, prod=reductions.prod, mean=reductions.mean, std=reductions.std, var=reductions.var, max=reductions.max,
-    min=reductions.min, all=reductions.all, any=reductions.any, argmax=reductions.argmax, argmin=reductions.argmin,
-    cumsum=reductions.cumsum, cumprod=reductions.cumprod, dot=linear.dot, trace=linear.trace, diagonal=linear.diagonal,
-    ravel=manipulation.ravel, flatten=manipulation.ravel, squeeze=manipulation.squeeze, swapaxes=manipulation.swapaxes,
-    repeat=rearrange.repeat, take=selection.take, clip=choice.clip, round=choice.round,
-    conj=ufuncs.conjugate, conjugate=ufuncs.conjugate, nonzero=selection.nonzero, searchsorted=selection.searchsorted,
-    compress=lambda self, condition, axis=None: selection.compress(condition, self, axis),
-    argsort=selection.argsort, ptp=reductions.ptp,
-)  # fmt: skip
+_METHODS = {
+    "sum": reductions.sum,
+    "prod": reductions.prod,
+    "mean": reductions.mean,
+    "std": reductions.std,
+    "var": reductions.var,
+    "max": reductions.max,
+    "min": reductions.min,
+    "all": reductions.all,
+    "any": reductions.any,
+    "argmax": reductions.argmax,
+    "argmin": reductions.argmin,
+    "cumsum": reductions.cumsum,
+    "cumprod": reductions.cumprod,
+    "dot": linear.dot,
+    "trace": linear.trace,
+    "diagonal": linear.diagonal,
+    "ravel": manipulation.ravel,
+    "flatten": manipulation.ravel,
+    "squeeze": manipulation.squeeze,
+    "swapaxes": manipulation.swapaxes,
+    "repeat": rearrange.repeat,
+    "take": selection.take,
+    "clip": choice.clip,
+    "round": choice.round,
+    "conj": ufuncs.conjugate,
+    "conjugate": ufuncs.conjugate,
+    "nonzero": selection.nonzero,
+    "searchsorted": selection.searchsorted,
+    "compress": lambda self, condition, axis=None: selection.compress(condition, self, axis),
+    "argsort": selection.argsort,
+    "ptp": reductions.ptp,
+}
 
-_SPECIAL = dict(
-    __divmod__=_divmod, __rdivmod__=_reflected_divmod, __len__=_len, __iter__=_iter, __contains__=_contains,
-    __getitem__=indexing.getitem, __setitem__=_setitem, __copy__=_copied, __deepcopy__=_copied, __hash__=lambda self: id(self),
-    __bool__=conversion.to_bool, __float__=conversion.to_float, __int__=conversion.to_int, __index__=conversion.to_index,
-    __complex__=conversion.to_complex, __array__=conversion.to_array, __format__=conversion.to_text, __round__=lambda self, ndigits=0: choice.round(self, ndigits or 0),
-    __reduce__=conversion.no_pickle, item=conversion.item, tolist=conversion.to_list, reshape=_reshape, transpose=_transpose,
-    astype=_astype, copy=_copied, sort=_sort, fill=_fill,
-)  # fmt: skip
+_SPECIAL = {
+    "__divmod__": _divmod,
+    "__rdivmod__": _reflected_divmod,
+    "__len__": _len,
+    "__iter__": _iter,
+    "__contains__": _contains,
+    "__getitem__": indexing.getitem,
+    "__setitem__": _setitem,
+    "__copy__": _copied,
+    "__deepcopy__": _copied,
+    "__hash__": lambda self: id(self),
+    "__bool__": conversion.to_bool,
+    "__float__": conversion.to_float,
+    "__int__": conversion.to_int,
+    "__index__": conversion.to_index,
+    "__complex__": conversion.to_complex,
+    "__array__": conversion.to_array,
+    "__format__": conversion.to_text,
+    "__round__": lambda self, ndigits=0: choice.round(self, ndigits or 0),
+    "__reduce__": conversion.no_pickle,
+    "item": conversion.item,
+    "tolist": conversion.to_list,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "astype": _astype,
+    "copy": _copied,
+    "sort": _sort,
+    "fill": _fill,
+}
 
-_PROPERTIES = dict(
-    T=lambda self: manipulation.reverse_axes(self), mT=lambda self: manipulation.matrix_transpose(self),
-    real=lambda self: choice.real(self), imag=lambda self: choice.imag(self),
-    nbytes=lambda self: self.aval.nbytes, itemsize=lambda self: self.dtype.itemsize, at=lambda self: at_updates.At(self),
-    flat=lambda self: iter(layout.reshape(self, shape=(self.size,))),
-)  # fmt: skip
+_PROPERTIES = {
+    "T": lambda self: manipulation.reverse_axes(self),
+    "mT": lambda self: manipulation.matrix_transpose(self),
+    "real": lambda self: choice.real(self),
+    "imag": lambda self: choice.imag(self),
+    "nbytes": lambda self: self.aval.nbytes,
+    "itemsize": lambda self: self.dtype.itemsize,
+    "at": lambda self: at_updates.At(self),
+    "flat": lambda self: iter(layout.reshape(self, shape=(self.size,))),
+}
 
 
 def attach() -> None:

@@ -96,7 +96,7 @@ class Updates:
         return self._combine(lambda a, _: promotion.convert(function(a), a.dtype), 0, mode)
 
     def get(self, *, mode: str | None = None, fill_value: Any = None) -> Any:
-        """x[index]; mode="fill" gives fill_value (NaN for floats) where the index is out of range, "clip" the nearest element."""
+        """x[index]; out of range mode="fill" gives fill_value (NaN for floats), mode="clip" the nearest element."""
         plan = self._plan(mode)
         if mode != "fill":
             return indexing.read(self.x, self._clip(plan, mode))
@@ -120,11 +120,13 @@ def _fill_outside(value: Any, plan: indexing.Plan, shape: tuple[int, ...], fill_
     for d, a in plan.arrays.items():
         inside = ufuncs.logical_and(inside, ufuncs.logical_and(ufuncs.greater_equal(a, 0), ufuncs.less(a, shape[d])))
     if fill_value is None:
-        fill_value = math.nan if value.dtype.kind == "f" else (np.iinfo(value.dtype).min if value.dtype.kind in "iu" else 0)
-    flags = indexing.Plan(slices={}, arrays={0: inside}, order=plan.order)
-    del flags
+        fill_value = (
+            math.nan if value.dtype.kind == "f" else (np.iinfo(value.dtype).min if value.dtype.kind in "iu" else 0)
+        )
     k = plan.advanced_shape()
-    before = sum(1 for o in plan.order[: plan.order.index("advanced")] if not isinstance(o, tuple)) if plan.arrays else 0
+    before = (
+        sum(1 for o in plan.order[: plan.order.index("advanced")] if not isinstance(o, tuple)) if plan.arrays else 0
+    )
     mask = promotion.broadcast(promotion.array_operand(inside), k)
     mask = layout.broadcast(mask, shape=tuple(value.shape), dims=tuple(range(before, before + len(k))))
     return ew.select(mask, value, ew.like(value, fill_value))
@@ -139,7 +141,9 @@ def _one_by_one(x: Any, plan: indexing.Plan, values: Any, combine: Callable) -> 
     for i in range(len(k)):
         values = layout.move_axis(values, before + i, i)
     rows = layout.reshape(values, shape=(count, *values.shape[len(k) :]))
-    lines = [layout.reshape(promotion.broadcast(promotion.array_operand(a), k), shape=(count,)) for a in plan.arrays.values()]
+    lines = [
+        layout.reshape(promotion.broadcast(promotion.array_operand(a), k), shape=(count,)) for a in plan.arrays.values()
+    ]
     order = [o for o in plan.order if o != "advanced"]
 
     def body(state: Any, *parts: Any) -> list[Any]:
@@ -147,7 +151,9 @@ def _one_by_one(x: Any, plan: indexing.Plan, values: Any, combine: Callable) -> 
         single = indexing.Plan(dict(plan.slices), dict(zip(plan.arrays, positions)), ["advanced", *order])
         return [indexing.write(state, single, combine(indexing.read(state, single), value))]
 
-    avals = [shaped(tuple(v.shape), v.dtype) for v in (x,)] + [shaped(tuple(v.shape[1:]), v.dtype) for v in (*lines, rows)]
+    avals = [shaped(tuple(v.shape), v.dtype) for v in (x,)] + [
+        shaped(tuple(v.shape[1:]), v.dtype) for v in (*lines, rows)
+    ]
     program = retrace(body, avals)
     return control.scan(x, *lines, rows, body=program, consts=0, carries=1, length=count, reverse=False)[0]
 
@@ -159,7 +165,8 @@ def at(x: Any) -> At:
         x: array of any shape; it is not changed.
 
     Returns:
-        An object to index; the result has the methods set, add, subtract, multiply, divide, power, min, max, apply and get.
+        An object to index; the result has the methods set, add, subtract, multiply, divide, power, min, max, apply
+        and get.
 
     Example:
         >>> import funcgrad.numpy as fnp
@@ -167,3 +174,8 @@ def at(x: Any) -> At:
         array([0., 5., 0.])
     """
     return At(x if type(x) is Tracer else np.asarray(x))
+
+
+__all__ = [
+    "at",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Choices and comparisons by element: where, select, clip, round, isclose, nan_to_num, and small functions made of ufuncs."""
+"""Choices and comparisons by element: where, select, clip, round, isclose, nan_to_num, interp."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     Reference: numpy.piecewise
     """
     x = array_operand(x, "piecewise")
-    conditions = list(condlist) if isinstance(condlist, (list, tuple)) and np.ndim(condlist[0]) == x.ndim else [condlist]
+    conditions = (
+        list(condlist) if isinstance(condlist, (list, tuple)) and np.ndim(condlist[0]) == x.ndim else [condlist]
+    )
     values = [f(x, *args, **kw) if callable(f) else f for f in funclist]
     default = values.pop() if len(values) == len(conditions) + 1 else 0
     result = promotion.broadcast(promotion.convert(array_operand(default), x.dtype), x.shape)
@@ -82,7 +84,9 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     if decimals == 0 or x.dtype.kind != "f":
         return x if x.dtype.kind in "biu" and decimals >= 0 else ufuncs.rint(x)
     scale = 10.0 ** abs(decimals)
-    return ufuncs.divide(ufuncs.rint(x * scale), scale) if decimals > 0 else ufuncs.multiply(ufuncs.rint(x / scale), scale)
+    return (
+        ufuncs.divide(ufuncs.rint(x * scale), scale) if decimals > 0 else ufuncs.multiply(ufuncs.rint(x / scale), scale)
+    )
 
 
 around = round
@@ -141,7 +145,9 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
 def _real_only(value: Any, name: str) -> Any:
     x = array_operand(value, name)
     if x.dtype.kind == "c":
-        raise TypeError(f"{name} is not supported on traced complex values; keep real and imaginary part as two real arrays")
+        raise TypeError(
+            f"{name} is not supported on traced complex values; keep real and imaginary part as two real arrays"
+        )
     return x
 
 
@@ -196,7 +202,9 @@ def array_equiv(a1: Any, a2: Any) -> Any:
 
 
 @numpy_function
-def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+def nan_to_num(
+    x: Any, copy: bool = True, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Any:
     """NaN and infinities replaced by numbers.
 
     Reference: numpy.nan_to_num
@@ -266,7 +274,10 @@ def _type_question(name: str, answer: Any) -> Any:
     def question(x: Any) -> bool:
         return answer(array_operand(x, name).dtype)
 
-    question.__name__, question.__doc__ = name, f"numpy.{name}, which looks at the dtype only.\n\nReference: numpy.{name}"
+    question.__name__, question.__doc__ = (
+        name,
+        f"numpy.{name}, which looks at the dtype only.\n\nReference: numpy.{name}",
+    )
     return numpy_function(question)
 
 
@@ -317,3 +328,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     left = indexing.getitem(fp, 0) if left is None else left
     right = indexing.getitem(fp, n - 1) if right is None else right
     return where(ufuncs.less(x, first), left, where(ufuncs.greater(x, last), right, inside))
+
+
+__all__ = [
+    "allclose", "angle", "around", "array_equal", "array_equiv", "clip", "fix", "imag", "interp", "isclose",
+    "iscomplex", "iscomplexobj", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "nan_to_num", "piecewise",
+    "polyval", "real", "real_if_close", "round", "select", "sinc", "where",
+]  # fmt: skip

@@ -1,7 +1,7 @@
 """From traced values to Python numbers and NumPy arrays: allowed where nothing is lost, refused with the fix elsewhere.
 
-An eager Tracer knows its value, so `bool(x)`, `int(x)`, `x.item()` and an explicit `float(x)` work. Code that takes the number
-without saying so (`math.sin(x)`, `array[0] = x`, `np.asarray(x)`) would silently drop the derivative; it raises.
+An eager Tracer knows its value, so `bool(x)`, `int(x)`, `x.item()` and an explicit `float(x)` work. Code that takes the
+number without saying so (`math.sin(x)`, `array[0] = x`, `np.asarray(x)`) would silently drop the derivative; it raises.
 """
 
 from __future__ import annotations
@@ -55,12 +55,10 @@ def to_complex(self: Tracer) -> complex:
 
 def to_array(self: Tracer, dtype: Any = None, copy: Any = None) -> Any:
     """A NumPy array: only for concrete integers and booleans, which have no derivative to lose."""
-    if not self._trace.is_open() or self.value is None:
-        raise errors.concretization_error("array", self.aval, user_source(), self._trace.purpose) if self._trace.is_open() else (
-            errors.LeakedTracerError(errors.leaked_tracer(self, user_source(), self._trace.purpose)))  # fmt: skip
+    value = self.concrete("array")
     if self.dtype.kind in "fc":
         raise _lost_derivative(self, "a NumPy array", errors.TracerArrayConversionError)
-    return np.array(self.concrete("array"), dtype)
+    return np.array(value, dtype)
 
 
 def item(self: Tracer, *index: Any) -> Any:
@@ -80,12 +78,15 @@ def to_text(self: Tracer, specification: str) -> str:
 
 def no_pickle(self: Tracer) -> NoReturn:
     """Traced values are part of a running recording."""
-    raise TypeError(f"a traced value of type {self.aval} cannot be pickled.\nFix: return it from the transformed function first.")
+    raise TypeError(
+        f"a traced value of type {self.aval} cannot be pickled.\nFix: return it from the transformed function first."
+    )
 
 
 def _lost_derivative(tracer: Tracer, target: str, cls: type = errors.ConcretizationError) -> Exception:
     return cls(
-        f"{tracer._trace.purpose}: a traced value of type {tracer.aval} was turned into {target}, which would drop its derivative.\n"
+        f"{tracer._trace.purpose}: a traced value of type {tracer.aval} was turned into {target}, which would drop its\n"
+        "derivative.\n"
         f"{errors.source_line(user_source())}\n"
         "Reason: functions of `math`, assignment into a NumPy array, np.array([x, y]) and C code see only the number.\n"
         "Fix: use the function of the same name in funcgrad.numpy (fnp.sin for math.sin, fnp.stack([x, y]) for np.array,\n"
@@ -110,7 +111,9 @@ def _is_explicit(frame: FrameType, wanted: type) -> bool:
     while missing > 0 and k > 0:
         k -= 1
         missing -= dis.stack_effect(code[k].opcode, code[k].arg if code[k].opcode >= dis.HAVE_ARGUMENT else None)
-    return missing == 0 and any(_value(frame, i.argval) is wanted for i in code[max(0, k - 3) : k] if isinstance(i.argval, str))
+    return missing == 0 and any(
+        _value(frame, i.argval) is wanted for i in code[max(0, k - 3) : k] if isinstance(i.argval, str)
+    )
 
 
 def _value(frame: FrameType, name: str) -> Any:

@@ -1,13 +1,11 @@
 """Making arrays: from values, filled, counting, and of special shapes.
 
-Without an open Trace these are NumPy's own functions. Under a staged Trace (jit), large regular constants become equations
-(iota, broadcast), so that no array of zeros is stored in a compiled program.
+Without an open Trace these are NumPy's own functions. Under a staged Trace (jit), large regular constants become
+equations (iota, broadcast), so that no array of zeros is stored in a compiled program.
 """
 
 from __future__ import annotations
 
-import functools
-import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -72,7 +70,9 @@ def _same_layout(name: str) -> Callable:
         return array(a, dtype) if promotion.has_tracer(a) else real(a, dtype)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Like `asarray`: the memory layout of a traced value is the compiler's affair.\n\nReference: numpy.{name}"
+    function.__doc__ = (
+        f"Like `asarray`: the memory layout of a traced value is the compiler's affair.\n\nReference: numpy.{name}"
+    )
     return function
 
 
@@ -137,7 +137,9 @@ def _filled(name: str, value: float) -> Callable:
 zeros, ones, empty = _filled("zeros", 0), _filled("ones", 1), _filled("empty", 0)
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:  # fmt: skip
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any
+) -> Any:
     """An array of one repeated value with the shape and dtype of `a`.
 
     Reference: numpy.full_like
@@ -147,7 +149,9 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subo
 
 
 def _filled_like(name: str, value: float) -> Callable:
-    def function(a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
+    def function(
+        a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any
+    ) -> Any:
         return full_like(a, value, dtype, shape=shape)
 
     function.__name__ = function.__qualname__ = name
@@ -155,7 +159,11 @@ def _filled_like(name: str, value: float) -> Callable:
     return register(getattr(np, name), function)
 
 
-zeros_like, ones_like, empty_like = _filled_like("zeros_like", 0), _filled_like("ones_like", 1), _filled_like("empty_like", 0)
+zeros_like, ones_like, empty_like = (
+    _filled_like("zeros_like", 0),
+    _filled_like("ones_like", 1),
+    _filled_like("empty_like", 0),
+)
 for _function in (full, full_like):
     register(getattr(np, _function.__name__), _function)
 
@@ -176,7 +184,11 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, **
         line = line if step in (None, 1) else ew.mul(line, ew.like(line, step))
         line = line if begin == 0 else ew.add(line, ew.like(line, begin))
         return line if dtype is None else promotion.convert(line, np.dtype(dtype))
-    return np.arange(start, stop, step, dtype, **options) if stop is not None else np.arange(0, start, step, dtype, **options)
+    return (
+        np.arange(start, stop, step, dtype, **options)
+        if stop is not None
+        else np.arange(0, start, step, dtype, **options)
+    )
 
 
 def _known(value: Any, wanted: str) -> Any:
@@ -184,7 +196,9 @@ def _known(value: Any, wanted: str) -> Any:
     return value.concrete(wanted) if type(value) is Tracer else value
 
 
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Any:  # fmt: skip
+def linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
     """`num` numbers from start to stop; both ends may be traced.
 
     Math:
@@ -211,7 +225,9 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     return (values, step) if retstep else values
 
 
-def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0) -> Any:
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Any:
     """Numbers base**start ... base**stop, evenly spaced in the exponent.
 
     Reference: numpy.logspace
@@ -291,8 +307,10 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         order[:2] = [1, 0]
     elif indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
-    grids = [layout.reshape(x, shape=tuple(x.size if order[d] == i else 1 for d in range(len(xs)))) for i, x in enumerate(xs)]
-    shape = tuple(xs[order.index(order[d])].size if False else xs[order[d]].size for d in range(len(xs)))
+    grids = [
+        layout.reshape(x, shape=tuple(x.size if order[d] == i else 1 for d in range(len(xs)))) for i, x in enumerate(xs)
+    ]
+    shape = tuple(xs[order[d]].size for d in range(len(xs)))
     return tuple(grids) if sparse else tuple(promotion.broadcast(g, shape) for g in grids)
 
 
@@ -315,4 +333,10 @@ def indices(dimensions: Sequence[int], dtype: Any = int, sparse: bool = False) -
 diag_indices, tril_indices, triu_indices = np.diag_indices, np.tril_indices, np.triu_indices
 mask_indices, ix_ = np.mask_indices, np.ix_
 bartlett, blackman, hamming, hanning, kaiser = np.bartlett, np.blackman, np.hamming, np.hanning, np.kaiser
-_ = functools, math
+
+__all__ = [
+    "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "astype", "bartlett",
+    "blackman", "copy", "diag_indices", "empty", "empty_like", "eye", "fromfunction", "full", "full_like",
+    "geomspace", "hamming", "hanning", "identity", "indices", "ix_", "kaiser", "linspace", "logspace", "mask_indices",
+    "meshgrid", "ones", "ones_like", "tri", "tril_indices", "triu_indices", "zeros", "zeros_like",
+]  # fmt: skip

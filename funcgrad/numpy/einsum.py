@@ -2,8 +2,8 @@
 
     einsum("ij,jk->ik", a, b)  -->  dot_general[contract=((1,), (0,))] a b
 
-Axes that only one operand of a pair has, and nobody needs later, are summed first; repeated labels within an operand take
-its diagonal. The order of the pairs comes from `numpy.einsum_path`.
+Axes that only one operand of a pair has, and nobody needs later, are summed first; repeated labels within an
+operand take its diagonal. The order of the pairs comes from `numpy.einsum_path`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from .promotion import array_operand
 from .registry import register
 
 
-def einsum(subscripts: Any, /, *operands: Any, out: Any = None, optimize: Any = True, dtype: Any = None, **options: Any) -> Any:
+def einsum(
+    subscripts: Any, /, *operands: Any, out: Any = None, optimize: Any = True, dtype: Any = None, **options: Any
+) -> Any:
     """Sum of products over labelled axes.
 
     Args:
-        subscripts: labels such as "ij,jk->ik"; "..." stands for any further axes; without "->" the result has the labels that
-            occur once, in alphabetical order. Operands may also be interleaved with lists of integer labels, as in NumPy.
+        subscripts: labels such as "ij,jk->ik"; "..." stands for any further axes; without "->" the result has the
+            labels that occur once, in alphabetical order. Operands may also be interleaved with lists of labels.
         optimize: how to order the pairs, as for `numpy.einsum_path`.
 
     Returns:
@@ -85,7 +87,7 @@ def parse(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
         raise ValueError(f"einsum: {len(terms)} terms in {subscripts!r} for {len(ndims)} operands")
     free = [c for c in _LETTERS if c not in text]
     hidden = max((n - len(t.replace("...", "")) for t, n in zip(terms, ndims) if "..." in t), default=0)
-    dots = "".join(free[:max(hidden, 0)])
+    dots = "".join(free[: max(hidden, 0)])
     inputs = [_spelled(t, n, dots, subscripts) for t, n in zip(terms, ndims)]
     if arrow:
         output = right.replace("...", dots)
@@ -93,7 +95,9 @@ def parse(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
         joined = "".join(terms).replace(".", "")
         output = dots + "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
     if len(set(output)) < len(output) or not set(output) <= set("".join(inputs)):
-        raise ValueError(f"einsum: output labels {output!r} of {subscripts!r} must be different and occur in the inputs")
+        raise ValueError(
+            f"einsum: output labels {output!r} of {subscripts!r} must be different and occur in the inputs"
+        )
     return inputs, output
 
 
@@ -183,3 +187,8 @@ def _widened(labels: str, x: Any, others: str, y: Any) -> Any:
     """Axes of size 1 stretched to the other operand's size."""
     shape = tuple(y.shape[others.index(c)] if n == 1 and c in others else n for c, n in zip(labels, x.shape))
     return promotion.broadcast(x, shape)
+
+
+__all__ = [
+    "einsum", "einsum_path",
+]  # fmt: skip

@@ -2,8 +2,8 @@
 
     x[index]  -->  slices of the basic part, one gather for the advanced part, a transpose and a reshape for the order of axes
 
-Concrete indices out of range raise IndexError. Traced ones are clamped when reading and dropped when writing, since a
-program cannot raise. Negative indices count from the end in both cases.
+Concrete indices out of range raise IndexError. Traced ones are clamped when reading and dropped when writing, since
+a program cannot raise. Negative indices count from the end in both cases.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Plan:
         try:
             return np.broadcast_shapes(*shapes)
         except ValueError:
-            raise IndexError(f"shape mismatch: indexing arrays of shapes {shapes} cannot be broadcast together") from None
+            raise IndexError(
+                f"shape mismatch: indexing arrays of shapes {shapes} cannot be broadcast together"
+            ) from None
 
 
 # --- taking an index apart --------------------------------------------------------------------------------------------
@@ -60,7 +62,7 @@ def parse(index: Any, shape: Shape, check: bool = True) -> Plan:
             plan.slices[axis] = _slice_bounds(item, shape[axis])
             plan.order.append(axis)
             axis += 1
-        elif isinstance(item, int) and not has_arrays:
+        elif isinstance(item, int) and not has_arrays and (check or -shape[axis] <= item < shape[axis]):
             start = _checked_int(item, shape[axis], axis, check)
             plan.slices[axis] = (start, start + 1, 1)
             plan.order.append(("drop", axis))
@@ -97,12 +99,14 @@ def _normal(item: Any) -> Any:
 def _static_bound(bound: Any) -> int | None:
     """A bound of a slice; sizes must be known, so a traced bound must be concrete."""
     if type(bound) is Tracer:
-        return int(bound.concrete("the bound of a slice; for a window at a traced position use funcgrad.lax.dynamic_slice"))
+        return int(
+            bound.concrete("the bound of a slice; for a window at a traced position use funcgrad.lax.dynamic_slice")
+        )
     return None if bound is None else bound.__index__()
 
 
 def _concrete_if_eager(item: Tracer) -> Any:
-    """Integers have no derivative, so an eager Tracer may stand for its value; it stays data, never part of the structure."""
+    """Integers have no derivative, so an eager Tracer may stand for its value; it stays data, not structure."""
     if item.dtype.kind not in "iu":
         raise IndexError(f"arrays used as indices must be of integer (or boolean) type, got {item.aval}")
     if item.value is None:
@@ -111,7 +115,11 @@ def _concrete_if_eager(item: Tracer) -> Any:
 
 
 def _known_mask(mask: Tracer) -> Any:
-    return np.asarray(mask.concrete("a boolean index (the size of the result would depend on data); use funcgrad.numpy.where(mask, x, 0)"))
+    return np.asarray(
+        mask.concrete(
+            "a boolean index (the size of the result would depend on data); use funcgrad.numpy.where(mask, x, 0)"
+        )
+    )
 
 
 def _expand_ellipsis(items: list[Any], shape: Shape) -> list[Any]:
@@ -147,7 +155,9 @@ def _add_advanced(plan: Plan, item: Any, axis: int, shape: Shape, check: bool) -
     """Enter an advanced index; a boolean array stands for the positions of its true elements."""
     if isinstance(item, np.ndarray) and item.dtype == np.bool_:
         if item.shape != shape[axis : axis + item.ndim]:
-            raise IndexError(f"boolean index of shape {item.shape} did not match indexed axes of shape {shape[axis : axis + item.ndim]}")
+            raise IndexError(
+                f"boolean index of shape {item.shape} did not match axes of shape {shape[axis : axis + item.ndim]}"
+            )
         if item.ndim == 0:
             raise IndexError("a single bool as an index is not supported on traced values; use x[None] or x[:0][None]")
         for positions in np.nonzero(item):
@@ -166,7 +176,7 @@ def _wrapped(item: Any, size: int, axis: int, check: bool) -> Any:
         return ew.select(negative, ew.add(item, ew.like(item, size)), item)
     index = np.asarray(item, np.int64)
     wrapped = np.where(index < 0, index + size, index)
-    if check and index.size and not (0 <= wrapped.min() and wrapped.max() < size):
+    if check and index.size and not (wrapped.min() >= 0 and wrapped.max() < size):
         wrong = index[(wrapped < 0) | (wrapped >= size)].flat[0]
         raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {size}")
     return wrapped
@@ -189,8 +199,9 @@ def _place_advanced(plan: Plan, places: list[int]) -> None:
 def getitem(x: Any, index: Any, clamp: bool = True) -> Any:
     """x[index] by equations."""
     if type(index) is int and x.ndim:  # the common case, without the general machinery
-        start = _checked_int(index, x.shape[0], 0)
-        return layout.reshape(layout.slice_axis(x, 0, start, start + 1), shape=x.shape[1:])
+        i, rest = _checked_int(index, x.shape[0], 0), tuple(x.shape[1:])
+        zeros, ones = (0,) * len(rest), (1,) * x.ndim
+        return layout.reshape(layout.slice_(x, start=(i, *zeros), stop=(i + 1, *rest), step=ones), shape=rest)
     return read(x, parse(index, x.shape), clamp)
 
 
@@ -267,7 +278,8 @@ def write(x: Any, plan: Plan, value: Any, accumulate: bool = False) -> Any:
     """x with x[index] replaced by (or increased by) value; traced positions out of range are dropped."""
     shape = result_shape(plan)
     value = promotion.convert(array_operand(value, "the new value"), x.dtype)
-    if promotion.common_shape([tuple(value.shape), shape], "an indexed update") != shape:
+    fits = len(value.shape) <= len(shape) and all(m in (1, n) for m, n in zip(value.shape[::-1], shape[::-1]))
+    if not fits:
         raise ValueError(f"could not broadcast a value of shape {tuple(value.shape)} into shape {shape}")
     value = promotion.broadcast(value, shape)
     if not plan.arrays and all(s == 1 for _, _, s in plan.slices.values()):

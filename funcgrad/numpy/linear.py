@@ -6,19 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tracing import Tracer
 from ..ops import contraction, indexing, layout
-from ..ops import elementwise as ew
 from . import promotion, reductions, ufuncs
 from .promotion import array_operand, one_axis
 from .registry import numpy_function, register
+from .ufunc_builders import checked_dtype
 
 
 def contract(x: Any, y: Any, axes: tuple, batch: tuple = ((), ())) -> Any:
     """dot_general on one dtype; bool sums of products are `any` of `and`."""
+    if x.dtype == y.dtype and x.dtype.kind != "b":
+        return contraction.dot_general(x, y, contract=axes, batch=batch)
     dtype = promotion.result_dtype(x, y)
     if dtype == np.bool_:
-        total = contraction.dot_general(promotion.convert(x, np.dtype(np.int64)), promotion.convert(y, np.dtype(np.int64)), contract=axes, batch=batch)
+        total = contraction.dot_general(
+            promotion.convert(x, np.dtype(np.int64)),
+            promotion.convert(y, np.dtype(np.int64)),
+            contract=axes,
+            batch=batch,
+        )
         return ufuncs.boolean(total)
     return contraction.dot_general(promotion.convert(x, dtype), promotion.convert(y, dtype), contract=axes, batch=batch)
 
@@ -53,14 +59,14 @@ def matmul(x1: Any, x2: Any, /, **options: Any) -> Any:
     """
     if not promotion.has_tracer(x1) and not promotion.has_tracer(x2):
         return np.matmul(x1, x2, **options)
-    dtype = ufuncs.checked_dtype("matmul", {k: v for k, v in options.items() if k != "axes"})
+    dtype = checked_dtype("matmul", {k: v for k, v in options.items() if k != "axes"})
     x, y = _pair(x1, x2, "matmul")
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError("matmul: operands must have at least one axis; multiply by a number with *")
     x, y = (x, y) if dtype is None else (promotion.convert(x, dtype), promotion.convert(y, dtype))
     inner = max(y.ndim - 2, 0)
     _check(x.shape[-1] == y.shape[inner], "matmul", x, y)
-    if x.ndim <= 2 and y.ndim <= 2 or x.ndim >= 2 and y.ndim <= 2:
+    if (x.ndim <= 2 and y.ndim <= 2) or (x.ndim >= 2 and y.ndim <= 2):
         return contract(x, y, ((x.ndim - 1,), (inner,)))
     return _batched_matmul(x, y)
 
@@ -87,7 +93,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, **options: Any) -> Any:
     """
     if not promotion.has_tracer(x1) and not promotion.has_tracer(x2):
         return np.vecdot(x1, x2, axis=axis, **options)
-    ufuncs.checked_dtype("vecdot", options)
+    checked_dtype("vecdot", options)
     x, y = _pair(x1, x2, "vecdot")
     x = ufuncs.conjugate(x)
     x, y = (layout.move_axis(v, one_axis(axis, v.ndim, "vecdot"), v.ndim - 1) for v in (x, y))
@@ -160,7 +166,9 @@ def kron(a: Any, b: Any) -> Any:
     x, y = _pair(a, b, "kron")
     n = max(x.ndim, y.ndim)
     x, y = (layout.reshape(v, shape=(1,) * (n - v.ndim) + tuple(v.shape)) for v in (x, y))
-    shapes = [tuple(m if i % 2 == side else 1 for s in v.shape for i, m in ((0, s), (1, s))) for side, v in ((0, x), (1, y))]
+    shapes = [
+        tuple(m if i % 2 == side else 1 for s in v.shape for i, m in ((0, s), (1, s))) for side, v in ((0, x), (1, y))
+    ]
     product = ufuncs.multiply(layout.reshape(x, shape=shapes[0]), layout.reshape(y, shape=shapes[1]))
     return layout.reshape(product, shape=tuple(i * j for i, j in zip(x.shape, y.shape)))
 
@@ -173,9 +181,14 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     """
     x, y = _pair(a, b, "cross")
     axisa, axisb, axisc = (axis, axis, axis) if axis is not None else (axisa, axisb, axisc)
-    x, y = layout.move_axis(x, one_axis(axisa, x.ndim, "cross"), x.ndim - 1), layout.move_axis(y, one_axis(axisb, y.ndim, "cross"), y.ndim - 1)
+    x, y = (
+        layout.move_axis(x, one_axis(axisa, x.ndim, "cross"), x.ndim - 1),
+        layout.move_axis(y, one_axis(axisb, y.ndim, "cross"), y.ndim - 1),
+    )
     if x.shape[-1] != 3 or y.shape[-1] != 3:
-        raise ValueError(f"cross: both operands must have 3 elements along the axis, got {x.shape[-1]} and {y.shape[-1]}")
+        raise ValueError(
+            f"cross: both operands must have 3 elements along the axis, got {x.shape[-1]} and {y.shape[-1]}"
+        )
     x1, y1 = (_rotated(v, 1) for v in (x, y))
     x2, y2 = (_rotated(v, 2) for v in (x, y))
     result = ufuncs.subtract(ufuncs.multiply(x1, y2), ufuncs.multiply(x2, y1))
@@ -248,4 +261,7 @@ def outer_ufunc(function: Any, x: Any, y: Any) -> Any:
     return function(layout.reshape(x, shape=tuple(x.shape) + (1,) * y.ndim), y)
 
 
-_ = Tracer, ew
+__all__ = [
+    "cross", "diag", "diagflat", "diagonal", "dot", "inner", "kron", "matmul", "outer", "tensordot", "trace", "vdot",
+    "vecdot",
+]  # fmt: skip

@@ -1,7 +1,7 @@
 """From NumPy's habits to strict operations: operands, dtypes, broadcasting.
 
-The ops floor wants equal shapes and dtypes. With this module a function of the NumPy floor can accept what NumPy accepts
-(arrays, numbers, Tracers, nested lists), promote by NumPy 2's rules and broadcast by explicit equations:
+The ops floor wants equal shapes and dtypes. With this module a function of the NumPy floor can accept what NumPy
+accepts (arrays, numbers, Tracers, nested lists), promote by NumPy 2's rules and broadcast by explicit equations:
 
     x:float32[3] + y:float64[2,1]   -->   convert x, broadcast x, reshape y, broadcast y, add
 """
@@ -43,7 +43,7 @@ def has_tracer(value: Any) -> bool:
 
 def operand(value: Any, where: str = "an operand") -> Any:
     """A Tracer, an array or a number as it is; nested lists as an array (a stack, when they hold Tracers)."""
-    if type(value) is Tracer or isinstance(value, (np.ndarray, np.generic)) and is_supported(value.dtype):
+    if type(value) is Tracer or (isinstance(value, (np.ndarray, np.generic)) and is_supported(value.dtype)):
         return value
     if isinstance(value, PYTHON_SCALARS):
         return value
@@ -51,7 +51,9 @@ def operand(value: Any, where: str = "an operand") -> Any:
         return stack_nested(value, where) if has_tracer(value) else operand(np.array(value), where)
     if hasattr(value, "__array__") and not isinstance(value, (np.ndarray, np.generic)):
         return operand(np.asarray(value), where)
-    kind = f"an array of dtype {value.dtype}" if hasattr(value, "dtype") else f"{value!r} of type {type(value).__name__}"
+    kind = (
+        f"an array of dtype {value.dtype}" if hasattr(value, "dtype") else f"{value!r} of type {type(value).__name__}"
+    )
     raise TypeError(errors.not_an_array(where, kind))
 
 
@@ -97,7 +99,7 @@ def result_dtype(*values: Any) -> np.dtype:
 def loop_for(ufunc: np.ufunc, apply: Callable, values: Sequence[Any]) -> Loop:
     """The dtypes in which NumPy computes a ufunc on these operands: (of each operand, of the result).
 
-    The first time a combination is met, `apply` is recorded on such types, which refuses dtypes its operations do not know.
+    The first time a combination is met, `apply` is recorded on such types, which refuses unknown dtypes.
     """
     key = (ufunc, *[dtype_key(v) for v in values])
     found = _loops.get(key)
@@ -148,11 +150,13 @@ def common_shape(shapes: Sequence[Shape], where: str) -> Shape:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
-        raise ValueError(f"{where}: operands of shapes {', '.join(map(str, shapes))} cannot be broadcast together") from None
+        raise ValueError(
+            f"{where}: operands of shapes {', '.join(map(str, shapes))} cannot be broadcast together"
+        ) from None
 
 
 def broadcast(value: Any, shape: Shape) -> Any:
-    """Broadcast by explicit equations: axes of size 1 that grow are dropped by a reshape, new axes come from a broadcast."""
+    """Broadcast by explicit equations: a reshape drops axes of size 1 that grow, a broadcast adds axes."""
     old = value.shape
     if old == shape:
         return value
@@ -172,6 +176,12 @@ def expanded(value: Any, shape: Shape) -> Any:
     return np.broadcast_to(value, shape)
 
 
+def constant(value: Any, aval: Any) -> Any:
+    """A Python number as an operand of a floating type."""
+    number = aval.dtype.type(value)
+    return broadcast(number, aval.shape) if aval.shape else number
+
+
 def staging() -> bool:
     """Whether the innermost open Trace records without computing, so that large constants should be equations."""
     trace = current_trace()
@@ -183,6 +193,12 @@ def promote(values: Sequence[Any], where: str, dtype: Any = None) -> list[Any]:
     values = [operand(v, where) for v in values]
     dtype = result_dtype(*values) if dtype is None else dtype
     return same_shape([convert(v, dtype) for v in values], where)
+
+
+def promote_dtype(values: Sequence[Any]) -> list[Any]:
+    """Operands of one dtype; their shapes stay."""
+    dtype = result_dtype(*values)
+    return [convert(v, dtype) for v in values]
 
 
 def same_shape(values: Sequence[Any], where: str) -> list[Any]:

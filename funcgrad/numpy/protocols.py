@@ -1,7 +1,8 @@
 """NumPy's own functions on traced values: `np.sin(x)`, `np.sum(x)`, `np.add.outer(x, y)`, `scipy.special.expit(x)`.
 
-NumPy hands such calls to the Tracer, which looks the function up in `registry.SUPPORTED`. What is not there raises and names
-the nearest function that is; nothing is computed on the bare numbers, since that would make the result a silent constant.
+NumPy hands such calls to the Tracer, which looks the function up in `registry.SUPPORTED`. What is not there raises
+and names the nearest function that is; nothing is computed on the bare numbers, since that would make the result a
+silent constant.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import numpy as np
 import scipy.special as special
 
 from ..core.tracing import Tracer
-from ..ops import cumulative, layout
+from ..ops import cumulative
 from ..ops import elementwise as ew
-from . import choice, linear, manipulation, promotion, reductions, ufuncs
-from .at_updates import at
+from . import linear, promotion, reductions
 from .registry import SUPPORTED, out_refused, register, unsupported
+from .ufunc_builders import binary, unary
 
 # --- ufuncs -----------------------------------------------------------------------------------------------------------
 
@@ -32,7 +33,9 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **opti
     """NumPy's hook for ufuncs and their methods."""
     out = options.get("out")
     if out is not None and any(o is not None for o in out):
-        raise TypeError(_in_place(ufunc.__name__) if any(isinstance(o, np.ndarray) for o in out) else out_refused(ufunc.__name__))
+        raise TypeError(
+            _in_place(ufunc.__name__) if any(isinstance(o, np.ndarray) for o in out) else out_refused(ufunc.__name__)
+        )
     function = SUPPORTED.get(ufunc)
     if function is None:
         raise TypeError(unsupported(ufunc.__name__))
@@ -44,8 +47,8 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **opti
 
 
 _METHOD_FIX = (
-    "Fix: use reduce of add, multiply, maximum, minimum, logical_and, logical_or; accumulate of add, multiply, maximum, minimum;\n"
-    "outer of any function of two operands; or x.at[index].add(value) for ufunc.at."
+    "Fix: use reduce of add, multiply, maximum, minimum, logical_and, logical_or; accumulate of add, multiply, maximum,\n"
+    "minimum; outer of any function of two operands; or x.at[index].add(value) for ufunc.at."
 )
 
 
@@ -53,11 +56,13 @@ def _in_place(name: str) -> str:
     return (
         f"{name}: the result of a computation with traced values cannot be written into an existing NumPy array.\n"
         "Reason: `array += traced`, `np.add(x, y, out=array)` would store numbers without their derivative.\n"
-        "Fix: write array = array + traced, or start from a traced array: buffer = funcgrad.numpy.at(buffer)[index].add(value)."
+        "Fix: write array = array + traced, or buffer = funcgrad.numpy.at(buffer)[index].add(traced)."
     )
 
 
-def _reduce(ufunc: np.ufunc, function: Callable, a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **options: Any) -> Any:
+def _reduce(
+    ufunc: np.ufunc, function: Callable, a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **options: Any
+) -> Any:
     reduction = _REDUCE.get(ufunc)
     if reduction is None:
         raise TypeError(f"numpy.{ufunc.__name__}.reduce is not supported on traced values.\n{_METHOD_FIX}")
@@ -81,7 +86,7 @@ def _outer(ufunc: np.ufunc, function: Callable, a: Any, b: Any, **options: Any) 
 def _at(ufunc: np.ufunc, function: Callable, *inputs: Any) -> Any:
     raise TypeError(
         f"numpy.{ufunc.__name__}.at changes its first operand in place, which traced values do not allow.\n"
-        "Fix: x = funcgrad.numpy.at(x)[index].add(value); there are also subtract, multiply, divide, power, min and max."
+        "Fix: x = funcgrad.numpy.at(x)[index].add(value); so do subtract, multiply, divide, power, min and max."
     )
 
 
@@ -96,19 +101,21 @@ def array_function(self: Tracer, function: Any, types: Any, args: tuple, options
     if ours is None:
         name = getattr(function, "__name__", str(function))
         module = getattr(function, "__module__", "numpy") or "numpy"
-        raise TypeError(_HINTS.get(name) or unsupported(f"{module.removeprefix('numpy').lstrip('.')}.{name}".lstrip(".")))
+        raise TypeError(
+            _HINTS.get(name) or unsupported(f"{module.removeprefix('numpy').lstrip('.')}.{name}".lstrip("."))
+        )
     return ours(*args, **options)
 
 
 _HINTS = {
-    "copyto": "numpy.copyto (also called by numpy.full) writes into an array, which would lose the derivative of a traced value.\n"
+    "copyto": "numpy.copyto (also called by numpy.full) writes into an array, which would lose the derivative.\n"
     "Fix: use funcgrad.numpy.full(shape, value) or funcgrad.numpy.where(mask, new, old).",
     "putmask": "numpy.putmask writes in place.\nFix: x = funcgrad.numpy.where(mask, values, x).",
     "place": "numpy.place writes in place.\nFix: x = funcgrad.numpy.where(mask, values, x).",
     "put": "numpy.put writes in place.\nFix: x = x.at[index].set(values).",
     "put_along_axis": "numpy.put_along_axis writes in place.\nFix: x = x.at[index].set(values).",
     "fill_diagonal": "numpy.fill_diagonal writes in place.\nFix: i = numpy.arange(n); x = x.at[i, i].set(values).",
-    "save": "numpy.save needs concrete arrays.\nFix: return the value from the transformed function and save it outside.",
+    "save": "numpy.save needs concrete arrays.\nFix: return the value from the function and save it outside.",
 }
 
 
@@ -198,14 +205,25 @@ def _entr(x: Any) -> Any:
     return ew.select(ew.lt(x, ew.like(x, 0)), ew.like(x, -math.inf), inside)
 
 
-SPECIAL = dict(
-    expit=ew.sigmoid, erf=ew.erf, erfc=ew.erfc, erfinv=ew.erfinv, expm1=ew.expm1, log1p=ew.log1p, exp2=ew.exp2, cbrt=ew.cbrt,
-    logit=_logit, log_expit=_log_expit, ndtr=_ndtr, entr=_entr, exp10=lambda x: ew.exp(ew.mul(x, ew.like(x, math.log(10)))),
-)  # fmt: skip
+SPECIAL = {
+    "expit": ew.sigmoid,
+    "erf": ew.erf,
+    "erfc": ew.erfc,
+    "erfinv": ew.erfinv,
+    "expm1": ew.expm1,
+    "log1p": ew.log1p,
+    "exp2": ew.exp2,
+    "cbrt": ew.cbrt,
+    "logit": _logit,
+    "log_expit": _log_expit,
+    "ndtr": _ndtr,
+    "entr": _entr,
+    "exp10": lambda x: ew.exp(ew.mul(x, ew.like(x, math.log(10)))),
+}
 for _name, _apply in SPECIAL.items():
-    ufuncs.unary(getattr(special, _name), _apply, name=_name)
-for _name, _apply in dict(xlogy=xlogy, xlog1py=xlog1py).items():
-    ufuncs.binary(getattr(special, _name), _apply, name=_name)
+    unary(getattr(special, _name), _apply, name=_name)
+for _name, _apply in {"xlogy": xlogy, "xlog1py": xlog1py}.items():
+    binary(getattr(special, _name), _apply, name=_name)
 
 
 def attach() -> None:
@@ -215,4 +233,7 @@ def attach() -> None:
 
 
 attach()
-_ = at, choice, layout, manipulation
+
+__all__ = [
+    "can_cast", "ndim", "result_type", "shape", "size",
+]  # fmt: skip

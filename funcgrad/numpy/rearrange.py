@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core.tracing import Tracer
 from ..ops import elementwise as ew
 from ..ops import indexing, layout
-from . import creation, manipulation, promotion, reductions, ufuncs
+from . import creation, joining, manipulation, promotion, reductions, ufuncs
 from .promotion import array_operand, many_axes, one_axis, static_int, static_ints
 from .registry import numpy_function
 
@@ -31,8 +31,9 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *, total_repeat_length
     x = array_operand(a, "repeat")
     x = layout.reshape(x, shape=(x.size,)) if axis is None or x.ndim == 0 else x
     axis = 0 if axis is None else one_axis(axis, x.ndim, "repeat")
-    counts = static_ints(np.asarray(repeats) if not promotion.has_tracer(repeats) else repeats.concrete("the repeats of repeat"), "repeat") \
-        if np.ndim(repeats) else (static_int(repeats, "repeat"),)  # fmt: skip
+    if type(repeats) is Tracer:
+        repeats = repeats.concrete("the repeats of repeat")
+    counts = static_ints(repeats if np.ndim(repeats) else static_int(repeats, "repeat"), "repeat")
     if len(counts) > 1:
         if len(counts) != x.shape[axis]:
             raise ValueError(f"repeat: {len(counts)} repeats for an axis of size {x.shape[axis]}")
@@ -54,7 +55,10 @@ def tile(A: Any, reps: Any) -> Any:
     counts = (1,) * (n - len(counts)) + counts
     wide = tuple(m for pair in zip(counts, shape) for m in pair)
     kept = tuple(2 * d + 1 for d in range(n - x.ndim, n))
-    return layout.reshape(layout.broadcast(x, shape=wide, dims=kept) if kept or x.ndim == 0 else x, shape=tuple(c * m for c, m in zip(counts, shape)))
+    return layout.reshape(
+        layout.broadcast(x, shape=wide, dims=kept) if kept or x.ndim == 0 else x,
+        shape=tuple(c * m for c, m in zip(counts, shape)),
+    )
 
 
 @numpy_function
@@ -148,7 +152,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     dtype = np.result_type(x.dtype, int) if x.dtype.kind in "biu" else x.dtype
     x = promotion.convert(x, dtype)
     powers = [ew.integer_power(x, n=i) for i in (range(n) if increasing else range(n - 1, -1, -1))]
-    return manipulation.stack(powers, axis=1) if n else layout.fill(0, (x.shape[0], 0), dtype)
+    return joining.stack(powers, axis=1) if n else layout.fill(0, (x.shape[0], 0), dtype)
 
 
 # --- padding ----------------------------------------------------------------------------------------------------------
@@ -167,7 +171,9 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
     if mode in ("constant", "empty"):
         return _pad_constant(x, widths, constant_values if mode == "constant" else 0)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise TypeError(f"pad: mode {mode!r} is not supported on traced values; use constant, edge, reflect, symmetric or wrap")
+        raise TypeError(
+            f"pad: mode {mode!r} is not supported on traced values; use constant, edge, reflect, symmetric or wrap"
+        )
     for d, (low, high) in enumerate(widths):
         if low or high:
             x = pick(x, np.pad(np.arange(x.shape[d]), (low, high), mode), d)
@@ -212,7 +218,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         raise ValueError("diff requires input that is at least one dimensional")
     axis = one_axis(axis, x.ndim, "diff")
     edges = [e if e is None else _edge(e, x, axis) for e in (prepend, append)]
-    x = manipulation.join([e for e in (edges[0], x, edges[1]) if e is not None], axis)
+    x = joining.join([e for e in (edges[0], x, edges[1]) if e is not None], axis)
     for _ in range(n):
         size = x.shape[axis]
         if size == 0:
@@ -237,7 +243,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """
     steps = diff(manipulation.ravel(ary))
     parts = [to_begin, steps, to_end]
-    return manipulation.join([manipulation.ravel(array_operand(p)) for p in parts if p is not None], 0)
+    return joining.join([manipulation.ravel(array_operand(p)) for p in parts if p is not None], 0)
 
 
 @numpy_function
@@ -248,7 +254,11 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     """
     x = array_operand(f, "gradient")
     x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
-    axes = many_axes(axis, x.ndim, "gradient") if axis is None else tuple(one_axis(d, x.ndim, "gradient") for d in static_ints(axis, "gradient"))
+    axes = (
+        many_axes(axis, x.ndim, "gradient")
+        if axis is None
+        else tuple(one_axis(d, x.ndim, "gradient") for d in static_ints(axis, "gradient"))
+    )
     steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
     if len(steps) != len(axes) or any(np.ndim(s) for s in steps) or edge_order != 1:
         raise TypeError("gradient: on traced values spacing must be one number per axis, and edge_order 1")
@@ -279,9 +289,16 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
         width = dx
     else:
         width = diff(array_operand(x, "trapezoid"), axis=-1 if np.ndim(x) == 1 else axis)
-        width = layout.reshape(width, shape=tuple(-1 if False else width.size if d == axis else 1 for d in range(y.ndim))) if width.ndim == 1 else width
+        width = (
+            layout.reshape(width, shape=tuple(width.size if d == axis else 1 for d in range(y.ndim)))
+            if width.ndim == 1
+            else width
+        )
     pairs = ufuncs.add(layout.slice_axis(y, axis, 1, n), layout.slice_axis(y, axis, 0, n - 1))
     return reductions.sum(ufuncs.divide(ufuncs.multiply(width, pairs), 2.0), axis=axis)
 
 
-_ = math
+__all__ = [
+    "diff", "ediff1d", "flip", "fliplr", "flipud", "gradient", "pad", "repeat", "roll", "rot90", "tile", "trapezoid",
+    "tril", "triu", "vander",
+]  # fmt: skip

@@ -45,7 +45,15 @@ def _masked(x: Any, where: Any, fill: Any) -> Any:
 
 
 def _accumulate(name: str, prim: Any, neutral: float, combine: Callable) -> Callable:
-    def reduce(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO_VALUE, initial: Any = _NO_VALUE, where: Any = _NO_VALUE) -> Any:  # fmt: skip
+    def reduce(
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = _NO_VALUE,
+        initial: Any = _NO_VALUE,
+        where: Any = _NO_VALUE,
+    ) -> Any:
         x = promotion.array_operand(a, name)
         x = _masked(promotion.convert(x, sum_dtype(x.dtype) if dtype is None else np.dtype(dtype)), where, neutral)
         axes = many_axes(axis, x.ndim, name)
@@ -53,7 +61,9 @@ def _accumulate(name: str, prim: Any, neutral: float, combine: Callable) -> Call
         return total if initial is _NO_VALUE else combine(total, initial)
 
     reduce.__name__ = name
-    reduce.__doc__ = f"numpy.{name} over axes; bool and narrow integers accumulate in 64 bits.\n\nReference: numpy.{name}"
+    reduce.__doc__ = (
+        f"numpy.{name} over axes; bool and narrow integers accumulate in 64 bits.\n\nReference: numpy.{name}"
+    )
     return numpy_function(reduce)
 
 
@@ -62,7 +72,14 @@ prod = _accumulate("prod", reduction.reduce_prod, 1, ufuncs.multiply)
 
 
 def _extreme(name: str, prim: Any, pair: Callable, boolean: Any) -> Callable:
-    def reduce(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO_VALUE, initial: Any = _NO_VALUE, where: Any = _NO_VALUE) -> Any:  # fmt: skip
+    def reduce(
+        a: Any,
+        axis: Any = None,
+        out: Any = None,
+        keepdims: Any = _NO_VALUE,
+        initial: Any = _NO_VALUE,
+        where: Any = _NO_VALUE,
+    ) -> Any:
         x = promotion.array_operand(a, name)
         if where is not _NO_VALUE:
             if initial is _NO_VALUE:
@@ -76,7 +93,9 @@ def _extreme(name: str, prim: Any, pair: Callable, boolean: Any) -> Callable:
         return result if initial is _NO_VALUE else pair(result, initial)
 
     reduce.__name__ = name
-    reduce.__doc__ = f"numpy.{name} over axes; elements that tie share the derivative equally.\n\nReference: numpy.{name}"
+    reduce.__doc__ = (
+        f"numpy.{name} over axes; elements that tie share the derivative equally.\n\nReference: numpy.{name}"
+    )
     return numpy_function(reduce)
 
 
@@ -128,7 +147,9 @@ def _running(name: str, compute: Callable) -> Callable:
         return compute(x, axis=0 if axis is None else one_axis(axis, x.ndim, name), reverse=False)
 
     cumulate.__name__ = name
-    cumulate.__doc__ = f"numpy.{name} along an axis (of the flattened array when axis is None).\n\nReference: numpy.{name}"
+    cumulate.__doc__ = (
+        f"numpy.{name} along an axis (of the flattened array when axis is None).\n\nReference: numpy.{name}"
+    )
     return numpy_function(cumulate)
 
 
@@ -180,7 +201,9 @@ def _floating(x: Any, dtype: Any) -> tuple[Any, np.dtype]:
 
 
 @numpy_function
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO_VALUE, *, where: Any = _NO_VALUE) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO_VALUE, *, where: Any = _NO_VALUE
+) -> Any:
     """The average over axes; integers average to float64.
 
     Reference: numpy.mean
@@ -189,7 +212,9 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     return promotion.convert(_mean(x, many_axes(axis, x.ndim, "mean"), keepdims, where), result)
 
 
-def _variance(a: Any, axis: Any, dtype: Any, ddof: Any, correction: Any, keepdims: Any, where: Any) -> tuple[Any, np.dtype]:
+def _variance(
+    a: Any, axis: Any, dtype: Any, ddof: Any, correction: Any, keepdims: Any, where: Any
+) -> tuple[Any, np.dtype]:
     x, result = _floating(promotion.array_operand(a, "var"), dtype)
     axes = many_axes(axis, x.ndim, "var")
     ddof = ddof if correction is _NO_VALUE else correction
@@ -201,7 +226,18 @@ def _variance(a: Any, axis: Any, dtype: Any, ddof: Any, correction: Any, keepdim
 
 
 @numpy_function
-def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NO_VALUE, *, where: Any = _NO_VALUE, mean: Any = _NO_VALUE, correction: Any = _NO_VALUE) -> Any:  # fmt: skip
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = _NO_VALUE,
+    *,
+    where: Any = _NO_VALUE,
+    mean: Any = _NO_VALUE,
+    correction: Any = _NO_VALUE,
+) -> Any:
     """The mean squared deviation over axes, divided by n - ddof.
 
     Reference: numpy.var
@@ -211,7 +247,18 @@ def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: floa
 
 
 @numpy_function
-def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NO_VALUE, *, where: Any = _NO_VALUE, mean: Any = _NO_VALUE, correction: Any = _NO_VALUE) -> Any:  # fmt: skip
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = _NO_VALUE,
+    *,
+    where: Any = _NO_VALUE,
+    mean: Any = _NO_VALUE,
+    correction: Any = _NO_VALUE,
+) -> Any:
     """The square root of the variance; where all elements are equal its derivative is 0.
 
     Reference: numpy.std
@@ -246,7 +293,9 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
             if w.shape != tuple(x.shape[d] for d in axes):
                 raise ValueError("average: weights must have the shape of a, or that of the averaged axes")
             w = layout.reshape(w, shape=tuple(n if d in axes else 1 for d, n in enumerate(x.shape)))
-        dtype = np.result_type(x.dtype, w.dtype, np.float64) if x.dtype.kind in "biu" else np.result_type(x.dtype, w.dtype)
+        dtype = (
+            np.result_type(x.dtype, w.dtype, np.float64) if x.dtype.kind in "biu" else np.result_type(x.dtype, w.dtype)
+        )
         x, w = promotion.same_shape([promotion.convert(x, dtype), promotion.convert(w, dtype)], "average")
         scale = sum(w, axis=axes, keepdims=keepdims)
         value = ew.div(sum(ew.mul(x, w), axis=axes, keepdims=keepdims), scale)
@@ -305,7 +354,9 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
 
 
 @numpy_function
-def nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NO_VALUE) -> Any:
+def nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NO_VALUE
+) -> Any:
     """The variance of the elements that are not NaN.
 
     Reference: numpy.nanvar
@@ -315,10 +366,19 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: f
 
 
 @numpy_function
-def nanstd(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NO_VALUE) -> Any:
+def nanstd(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NO_VALUE
+) -> Any:
     """The standard deviation of the elements that are not NaN.
 
     Reference: numpy.nanstd
     """
     x, valid = _split_nan(a, "nanstd")
     return std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=valid)
+
+
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod", "cumsum", "max", "mean",
+    "min", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "prod",
+    "ptp", "std", "sum", "var",
+]  # fmt: skip

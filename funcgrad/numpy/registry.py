@@ -1,7 +1,8 @@
 """Which NumPy function has which counterpart here, and the decorator that enters it.
 
-`@numpy_function` gives a function three meanings in one: no Tracer among the arguments, the real NumPy function runs; with a
-Tracer, the decorated one; called through NumPy's protocols (`np.sum(tracer)`), the table finds it again.
+`@numpy_function` gives a function three meanings in one: no Tracer among the arguments, the real NumPy function
+runs; with a Tracer, the decorated one; called through NumPy's protocols (`np.sum(tracer)`), the table finds it
+again.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def numpy_function(f: Callable) -> Callable:
     def wrapper(*args: Any, **options: Any) -> Any:
         for a in args:
             kind = type(a)
-            if kind is Tracer or (kind is list or kind is tuple) and has_tracer(a):
+            if kind is Tracer or ((kind is list or kind is tuple) and has_tracer(a)):
                 break
         else:
-            if not options or not any([has_tracer(v) for v in options.values()]):
+            if not options or not any(map(has_tracer, options.values())):
                 return real(*args, **options)
         if options.get("out") is not None or (out is not None and len(args) > out and args[out] is not None):
             raise TypeError(out_refused(name))
@@ -71,6 +72,6 @@ def unsupported(name: str) -> str:
     """The text for a NumPy function without a counterpart."""
     return (
         f"numpy.{name} does not work on traced values: {nearest(name)}.\n"
-        "Fix: build it from functions of funcgrad.numpy (docs/numpy.md lists them), compute it outside the transformed function,\n"
-        "or give it a derivative with funcgrad.custom_vjp."
+        "Fix: build it from functions of funcgrad.numpy (docs/numpy.md lists them), compute it outside the transformed\n"
+        "function, or give it a derivative with funcgrad.custom_vjp."
     )

@@ -1,29 +1,28 @@
 """Picking elements by position or truth: take, compress, nonzero, sort, searchsorted, quantiles, unique.
 
-Functions whose result size depends on data (nonzero, unique, a mask as an index) need concrete values: they work eagerly,
-under jit they raise and name the alternative.
+Functions whose result size depends on data (nonzero, unique, a mask as an index) need concrete values: they work
+eagerly, under jit they raise and name the alternative.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core.tracing import Tracer
-from ..ops import elementwise as ew
 from ..ops import indexing as gather_ops
 from ..ops import layout, sorting
-from . import indexing, manipulation, promotion, reductions, ufuncs
+from . import indexing, joining, manipulation, promotion, reductions, ufuncs
 from .promotion import array_operand, one_axis
 from .rearrange import pick
 from .registry import numpy_function
 
 
 @numpy_function
-def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str | None = None, *, fill_value: Any = None) -> Any:
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str | None = None, *, fill_value: Any = None
+) -> Any:
     """Elements at positions along an axis (of the flattened array when axis is None).
 
     Args:
@@ -56,7 +55,9 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     axis = one_axis(axis, x.ndim, "take_along_axis")
     if i.ndim != x.ndim:
         raise ValueError("take_along_axis: `indices` and `arr` must have the same number of dimensions")
-    shape = promotion.common_shape([tuple(n for d, n in enumerate(v.shape) if d != axis) for v in (x, i)], "take_along_axis")
+    shape = promotion.common_shape(
+        [tuple(n for d, n in enumerate(v.shape) if d != axis) for v in (x, i)], "take_along_axis"
+    )
     full = lambda n: (*shape[:axis], n, *shape[axis:])  # noqa: E731
     return along(promotion.broadcast(x, full(x.shape[axis])), promotion.broadcast(i, full(i.shape[axis])), axis)
 
@@ -76,7 +77,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 
     Reference: numpy.choose
     """
-    stacked = manipulation.stack(manipulation.broadcast_arrays(a, *choices)[1:])
+    stacked = joining.stack(manipulation.broadcast_arrays(a, *choices)[1:])
     index = promotion.broadcast(array_operand(a), stacked.shape[1:])
     return take_along_axis(stacked, manipulation.expand_dims(index, 0), 0)[0]
 
@@ -128,7 +129,11 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     """
     x = array_operand(a, "compress")
     x = layout.reshape(x, shape=(x.size,)) if axis is None else x
-    return pick(x, np.flatnonzero(concrete(condition, _sized("compress"))), 0 if axis is None else one_axis(axis, x.ndim, "compress"))
+    return pick(
+        x,
+        np.flatnonzero(concrete(condition, _sized("compress"))),
+        0 if axis is None else one_axis(axis, x.ndim, "compress"),
+    )
 
 
 @numpy_function
@@ -137,7 +142,9 @@ def extract(condition: Any, arr: Any) -> Any:
 
     Reference: numpy.extract
     """
-    return compress(manipulation.ravel(condition) if np.ndim(condition) else condition, manipulation.ravel(array_operand(arr)))
+    return compress(
+        manipulation.ravel(condition) if np.ndim(condition) else condition, manipulation.ravel(array_operand(arr))
+    )
 
 
 @numpy_function
@@ -256,85 +263,20 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     return searchsorted(edges, x, side)
 
 
-# --- quantiles --------------------------------------------------------------------------------------------------------
-
-
-def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str) -> Any:
-    """Linear interpolation between neighbours in the sorted order; q has any shape, which comes first in the result."""
-    shape, axes = x.shape, promotion.many_axes(axis, x.ndim, name)
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
-    kept = tuple(d for d in range(x.ndim) if d not in axes)
-    rows = layout.reshape(layout.transpose(x, axes=(*kept, *axes)), shape=(*(shape[d] for d in kept), math.prod(shape[d] for d in axes)))
-    n = rows.shape[-1]
-    ordered = sorting.sort(rows, axis=rows.ndim - 1)
-    q = promotion.convert(array_operand(q, name), np.dtype(np.float64) if x.dtype != np.float32 else x.dtype)
-    place = ufuncs.multiply(q, n - 1)
-    low, high = ufuncs.floor(place), ufuncs.ceil(place)
-    below, above = (take(ordered, promotion.convert(v, layout.INDEX), axis=rows.ndim - 1) for v in (low, high))
-    weight = ufuncs.subtract(place, low)
-    value = _METHODS[method](below, above, promotion.convert(weight, x.dtype), low)
-    value = _with_nan(value, rows, q.ndim)
-    value = manipulation.moveaxis(value, tuple(range(len(kept), len(kept) + q.ndim)), tuple(range(q.ndim))) if q.ndim else value
-    if not keepdims:
-        return value
-    return layout.reshape(value, shape=(*q.shape, *(1 if d in axes else m for d, m in enumerate(shape))))
-
-
-_METHODS: dict[str, Callable] = {
-    "linear": lambda a, b, w, low: ufuncs.add(a, ufuncs.multiply(ufuncs.subtract(b, a), w)),
-    "lower": lambda a, b, w, low: a,
-    "higher": lambda a, b, w, low: b,
-    "midpoint": lambda a, b, w, low: ufuncs.multiply(ufuncs.add(a, b), 0.5),
-    "nearest": lambda a, b, w, low: ew.select(*promotion.same_shape([_rounds_up(w, low), b, a], "quantile")),
-}
-
-
-def _rounds_up(weight: Any, low: Any) -> Any:
-    odd = ufuncs.equal(ufuncs.remainder(low, 2), 1)
-    return ufuncs.logical_or(ufuncs.greater(weight, 0.5), ufuncs.logical_and(ufuncs.equal(weight, 0.5), odd))
-
-
-def _with_nan(value: Any, rows: Any, extra: int) -> Any:
-    """NaN anywhere in a group makes its quantiles NaN."""
-    bad = reductions.any(ufuncs.isnan(rows), axis=-1)
-    bad = layout.reshape(bad, shape=tuple(bad.shape) + (1,) * extra)
-    return ew.select(promotion.broadcast(bad, tuple(value.shape)), ew.like(value, math.nan), value)
-
-
-@numpy_function
-def quantile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False) -> Any:  # fmt: skip
-    """The q-quantile, q in [0, 1]; differentiable in the data and, between data points, in q.
-
-    Reference: numpy.quantile
-    """
-    if method not in _METHODS:
-        raise ValueError(f"quantile: method {method!r} is not supported on traced values; use one of {sorted(_METHODS)}")
-    return _quantiles(array_operand(a, "quantile"), q, axis, method, keepdims, "quantile")
-
-
-@numpy_function
-def percentile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False) -> Any:  # fmt: skip
-    """The q-th percentile, q in [0, 100].
-
-    Reference: numpy.percentile
-    """
-    return quantile(a, ufuncs.divide(q, 100), axis, method=method, keepdims=keepdims)
-
-
-@numpy_function
-def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-    """The middle element, or the mean of the two middle ones.
-
-    Reference: numpy.median
-    """
-    return _quantiles(array_operand(a, "median"), 0.5, axis, "linear", keepdims, "median")
-
-
 # --- sets -------------------------------------------------------------------------------------------------------------
 
 
 @numpy_function
-def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: Any = None, *, equal_nan: bool = True, sorted: bool = True) -> Any:  # fmt: skip
+def unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: Any = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
     """The different elements in ascending order; needs concrete values.
 
     Reference: numpy.unique
@@ -348,7 +290,9 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
 
 
 @numpy_function
-def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None) -> Any:
+def isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
+) -> Any:
     """Whether each element occurs among the others.
 
     Reference: numpy.isin
@@ -369,5 +313,15 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0, *, length: int 
     size = max(minlength, int(concrete(x, "bincount").max(initial=-1)) + 1) if known else minlength
     if not known and not minlength:
         concrete(x, "bincount, whose size depends on data; give minlength=")
-    w = np.ones(x.shape, np.int64) if weights is None else promotion.convert(array_operand(weights), np.dtype(np.float64))
+    w = (
+        np.ones(x.shape, np.int64)
+        if weights is None
+        else promotion.convert(array_operand(weights), np.dtype(np.float64))
+    )
     return gather_ops.scatter_add(layout.fill(0, (size,), w.dtype), w, x, axes=(0,))
+
+
+__all__ = [
+    "argsort", "argwhere", "bincount", "choose", "compress", "delete", "digitize", "extract", "flatnonzero", "insert",
+    "isin", "lexsort", "nonzero", "partition", "searchsorted", "sort", "take", "take_along_axis", "unique",
+]  # fmt: skip

@@ -6,9 +6,41 @@ from typing import Any
 
 import numpy as np
 from numpy import (
-    bool_, broadcast_shapes, complex64, complex128, complexfloating, dtype, e, euler_gamma, finfo, float16, float32, float64,
-    floating, generic, iinfo, inexact, inf, int8, int16, int32, int64, integer, isdtype, issubdtype, nan, newaxis, number, pi,
-    promote_types, signedinteger, uint8, uint16, uint32, uint64, unsignedinteger,
+    bool_,
+    broadcast_shapes,
+    complex64,
+    complex128,
+    complexfloating,
+    dtype,
+    e,
+    euler_gamma,
+    finfo,
+    float16,
+    float32,
+    float64,
+    floating,
+    generic,
+    iinfo,
+    inexact,
+    inf,
+    int8,
+    int16,
+    int32,
+    int64,
+    integer,
+    isdtype,
+    issubdtype,
+    nan,
+    newaxis,
+    number,
+    pi,
+    promote_types,
+    signedinteger,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+    unsignedinteger,
 )  # fmt: skip
 
 from ..core.tracing import Tracer
@@ -40,8 +72,8 @@ class ndarray(metaclass=_ArrayType):
 
 
 __all__ = [
-    "bool", "bool_", "broadcast_shapes", "complex64", "complex128", "complexfloating", "dtype", "e", "euler_gamma", "finfo", "float16",
-    "float32", "float64", "floating", "generic", "iinfo", "inexact", "inf", "int8", "int16", "int32", "int64", "integer", "isdtype",
-    "issubdtype", "nan", "ndarray", "newaxis", "number", "pi", "promote_types", "signedinteger", "uint8", "uint16", "uint32", "uint64",
-    "unsignedinteger",
+    "bool", "bool_", "broadcast_shapes", "complex64", "complex128", "complexfloating", "dtype", "e", "euler_gamma",
+    "finfo", "float16", "float32", "float64", "floating", "generic", "iinfo", "inexact", "inf", "int8", "int16",
+    "int32", "int64", "integer", "isdtype", "issubdtype", "nan", "ndarray", "newaxis", "number", "pi",
+    "promote_types", "signedinteger", "uint8", "uint16", "uint32", "uint64", "unsignedinteger",
 ]  # fmt: skip

@@ -12,72 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tracing import Tracer, bind
+from ..core.tracing import Tracer
 from ..ops import elementwise as ew
 from . import promotion
-from .registry import numpy_function, out_refused, register
-
-_IGNORED = {"out": (None, (None,)), "where": (True,), "casting": ("same_kind",), "order": ("K", "C"), "subok": (True,), "dtype": (None,)}
-
-
-def apply_ufunc(ufunc: np.ufunc, apply: Callable, values: Any, dtype: Any = None) -> Any:
-    """Promote as the ufunc does, broadcast, and compute."""
-    name = ufunc.__name__
-    values = [promotion.operand(v, name) for v in values]
-    if dtype is not None:
-        values = [promotion.convert(v, dtype) for v in values]
-    dtypes, _ = promotion.loop_for(ufunc, apply, values)
-    values = [promotion.convert(v, d) for v, d in zip(values, dtypes)]
-    return apply(*promotion.same_shape(values, name))
-
-
-def checked_dtype(name: str, options: dict) -> Any:
-    """The option `dtype`; every other option must have its default value."""
-    for key, value in options.items():
-        if key == "out" and value not in _IGNORED["out"]:
-            raise TypeError(out_refused(name))
-        if key not in _IGNORED or key != "dtype" and not any(value is v or value == v for v in _IGNORED[key]):
-            fix = "choose with funcgrad.numpy.where(condition, a, b) instead" if key == "where" else "leave it out"
-            raise TypeError(f"{name}: {key}= is not supported on traced values; {fix}")
-    return options.get("dtype")
-
-
-def unary(ufunc: np.ufunc, apply: Callable, fast: str = "f", name: str | None = None) -> Callable:
-    """A function of one operand; `fast` lists the kinds of dtype for which `apply` needs no conversion."""
-    name = name or ufunc.__name__
-
-    def function(x: Any, /, **options: Any) -> Any:
-        if type(x) is Tracer:
-            if not options and x._var.aval.dtype.kind in fast:
-                return apply(x)
-        elif not promotion.has_tracer(x):
-            return ufunc(x, **options)
-        return apply_ufunc(ufunc, apply, (x,), checked_dtype(name, options))
-
-    return _named(function, name, ufunc)
-
-
-def binary(ufunc: np.ufunc, apply: Callable, fast: str = "f", name: str | None = None) -> Callable:
-    """A function of two operands."""
-    name = name or ufunc.__name__
-
-    def function(x: Any, y: Any, /, **options: Any) -> Any:
-        if type(x) is Tracer:
-            aval = x._var.aval
-            if type(y) is Tracer and y._var.aval is aval and not options and aval.dtype.kind in fast:
-                return apply(x, y)
-        elif type(y) is not Tracer and not promotion.has_tracer(x) and not promotion.has_tracer(y):
-            return ufunc(x, y, **options)
-        return apply_ufunc(ufunc, apply, (x, y), checked_dtype(name, options))
-
-    return _named(function, name, ufunc)
-
-
-def _named(function: Callable, name: str, ufunc: np.ufunc) -> Callable:
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"numpy.{name} on arrays and traced values; see the NumPy documentation.\n\nReference: numpy.{ufunc.__name__}"
-    return register(ufunc, function)
-
+from .registry import register
+from .ufunc_builders import apply_ufunc, binary, checked_dtype, named, unary
 
 # --- building blocks on strict operands -------------------------------------------------------------------------------
 
@@ -140,7 +79,9 @@ def mixed(compare: Callable) -> Callable:
             return compare(x, y)
         x_negative, y_negative = (ew.lt(v, ew.like(v, 0)) if v.dtype.kind == "i" else _no(v) for v in (x, y))
         differ = ew.or_(x_negative, y_negative)
-        by_sign = compare(ew.convert(y_negative, dtype=np.dtype(np.int64)), ew.convert(x_negative, dtype=np.dtype(np.int64)))
+        by_sign = compare(
+            ew.convert(y_negative, dtype=np.dtype(np.int64)), ew.convert(x_negative, dtype=np.dtype(np.int64))
+        )
         unsigned = compare(*(promotion.convert(v, np.dtype(np.uint64)) for v in (x, y)))
         return ew.select(differ, by_sign, unsigned)
 
@@ -163,9 +104,16 @@ arcsin, arccos, arctan = unary(np.arcsin, ew.arcsin), unary(np.arccos, ew.arccos
 sinh, cosh, tanh = unary(np.sinh, ew.sinh), unary(np.cosh, ew.cosh), unary(np.tanh, ew.tanh)
 arcsinh, arccosh, arctanh = unary(np.arcsinh, ew.arcsinh), unary(np.arccosh, ew.arccosh), unary(np.arctanh, ew.arctanh)
 exp, exp2, expm1 = unary(np.exp, ew.exp), unary(np.exp2, ew.exp2), unary(np.expm1, ew.expm1)
-log, log2, log10, log1p = unary(np.log, ew.log), unary(np.log2, ew.log2), unary(np.log10, ew.log10), unary(np.log1p, ew.log1p)
+log, log2, log10, log1p = (
+    unary(np.log, ew.log),
+    unary(np.log2, ew.log2),
+    unary(np.log10, ew.log10),
+    unary(np.log1p, ew.log1p),
+)
 sqrt, cbrt, square = unary(np.sqrt, ew.sqrt), unary(np.cbrt, ew.cbrt), unary(np.square, ew.square, "iuf")
-reciprocal = unary(np.reciprocal, by_kind(f=ew.reciprocal, c=ew.reciprocal, other=lambda x: ew.floor_divide(ew.like(x, 1), x)))
+reciprocal = unary(
+    np.reciprocal, by_kind(f=ew.reciprocal, c=ew.reciprocal, other=lambda x: ew.floor_divide(ew.like(x, 1), x))
+)
 negative, positive = unary(np.negative, ew.neg, "iuf"), unary(np.positive, same, "iuf")
 absolute = unary(np.absolute, by_kind(b=same, other=ew.abs_), "biuf")
 fabs = unary(np.fabs, ew.abs_)
@@ -185,15 +133,25 @@ logical_not = unary(np.logical_not, lambda x: ew.not_(boolean(x)), "b")
 invert = unary(np.invert, ew.not_, "biu")
 spacing = unary(np.spacing, lambda x: ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x))
 
-add, subtract, multiply = binary(np.add, by_kind(b=ew.or_, other=ew.add), "iuf"), binary(np.subtract, ew.sub, "iuf"), binary(np.multiply, by_kind(b=ew.and_, other=ew.mul), "iuf")  # fmt: skip
+add = binary(np.add, by_kind(b=ew.or_, other=ew.add), "iuf")
+subtract = binary(np.subtract, ew.sub, "iuf")
+multiply = binary(np.multiply, by_kind(b=ew.and_, other=ew.mul), "iuf")
 divide = binary(np.true_divide, _true_divide, name="divide")
-floor_divide, remainder, fmod = binary(np.floor_divide, ew.floor_divide, "iuf"), binary(np.remainder, ew.mod, "iuf"), binary(np.fmod, ew.fmod, "iuf")  # fmt: skip
+floor_divide = binary(np.floor_divide, ew.floor_divide, "iuf")
+remainder = binary(np.remainder, ew.mod, "iuf")
+fmod = binary(np.fmod, ew.fmod, "iuf")
 arctan2, hypot = binary(np.arctan2, ew.arctan2), binary(np.hypot, ew.hypot)
 logaddexp, logaddexp2 = binary(np.logaddexp, ew.logaddexp), binary(np.logaddexp2, _logaddexp2)
 maximum, minimum = binary(np.maximum, ew.maximum, "biuf"), binary(np.minimum, ew.minimum, "biuf")
 fmax, fmin = binary(np.fmax, _ignoring_nan(ew.maximum)), binary(np.fmin, _ignoring_nan(ew.minimum))
-copysign, nextafter, heaviside = binary(np.copysign, ew.copysign), binary(np.nextafter, ew.nextafter), binary(np.heaviside, _heaviside)
-bitwise_and, bitwise_or, bitwise_xor = binary(np.bitwise_and, ew.and_, "biu"), binary(np.bitwise_or, ew.or_, "biu"), binary(np.bitwise_xor, ew.xor, "biu")  # fmt: skip
+copysign, nextafter, heaviside = (
+    binary(np.copysign, ew.copysign),
+    binary(np.nextafter, ew.nextafter),
+    binary(np.heaviside, _heaviside),
+)
+bitwise_and = binary(np.bitwise_and, ew.and_, "biu")
+bitwise_or = binary(np.bitwise_or, ew.or_, "biu")
+bitwise_xor = binary(np.bitwise_xor, ew.xor, "biu")
 left_shift, right_shift = binary(np.left_shift, ew.shift_left, "iu"), binary(np.right_shift, ew.shift_right, "iu")
 logical_and = binary(np.logical_and, lambda x, y: ew.and_(boolean(x), boolean(y)), "b")
 logical_or = binary(np.logical_or, lambda x, y: ew.or_(boolean(x), boolean(y)), "b")
@@ -221,7 +179,7 @@ def _comparison(ufunc: np.ufunc, compare: Callable) -> Callable:
             return ufunc(x, y, **options)
         return safe(x, y, options)
 
-    return _named(function, ufunc.__name__, ufunc)
+    return named(function, ufunc.__name__, ufunc)
 
 
 equal, not_equal = _comparison(np.equal, ew.eq), _comparison(np.not_equal, ew.ne)
@@ -279,7 +237,7 @@ def float_power(x: Any, y: Any, /, **options: Any) -> Any:
 register(np.float_power, float_power)
 
 
-def divmod_(x: Any, y: Any, /, **options: Any) -> tuple[Any, Any]:
+def divmod(x: Any, y: Any, /, **options: Any) -> tuple[Any, Any]:
     """Quotient rounded down, and remainder.
 
     Reference: numpy.divmod
@@ -315,6 +273,17 @@ def ldexp(x: Any, n: Any, /, **options: Any) -> Any:
     return multiply(promotion.convert(x, dtype), exp2(promotion.convert(n, dtype)))
 
 
-for _real, _function in ((np.divmod, divmod_), (np.modf, modf), (np.ldexp, ldexp)):
+for _real, _function in ((np.divmod, divmod), (np.modf, modf), (np.ldexp, ldexp)):
     _function.__name__ = _function.__qualname__ = _real.__name__
     register(_real, _function)
+
+__all__ = [
+    "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "bitwise_and",
+    "bitwise_or", "bitwise_xor", "cbrt", "ceil", "conjugate", "copysign", "cos", "cosh", "deg2rad", "degrees",
+    "divide", "divmod", "equal", "exp", "exp2", "expm1", "fabs", "float_power", "floor", "floor_divide", "fmax",
+    "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot", "invert", "isfinite", "isinf", "isnan", "ldexp",
+    "left_shift", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "modf", "multiply", "negative", "nextafter",
+    "not_equal", "positive", "power", "rad2deg", "radians", "reciprocal", "remainder", "right_shift", "rint", "sign",
+    "signbit", "sin", "sinh", "spacing", "sqrt", "square", "subtract", "tan", "tanh", "trunc",
+]  # fmt: skip

@@ -26,8 +26,8 @@ def free_axes(ndim: int, contract: tuple[int, ...], batch: tuple[int, ...]) -> t
 
 def _impl(x: Any, y: Any, *, contract: Axes, batch: Axes) -> Any:
     x, y = np.asarray(x), np.asarray(y)
-    if not batch[0] and x.ndim == y.ndim == 2 and len(contract[0]) == 1:
-        return np.dot(x if contract[0][0] == 1 else x.T, y if contract[1][0] == 0 else y.T)
+    if not batch[0] and x.ndim <= 2 and y.ndim <= 2 and len(contract[0]) == 1:
+        return np.dot(x if contract[0][0] == x.ndim - 1 else x.T, y if contract[1][0] == 0 else y.T)
     x_free, y_free = free_axes(x.ndim, contract[0], batch[0]), free_axes(y.ndim, contract[1], batch[1])
     shape = [x.shape[d] for d in batch[0]] + [x.shape[d] for d in x_free] + [y.shape[d] for d in y_free]
     depth = math.prod(x.shape[d] for d in contract[0])

@@ -229,8 +229,12 @@ logaddexp = elementwise("logaddexp", np.logaddexp, scalar=_softplus_scalar, kind
 
 
 def _share(x: Any, y: Any) -> Any:
-    """d logaddexp / dx = sigmoid(x - y); at equal infinities both sides share equally."""
-    return sigmoid(select(eq(x, y), like(x, 0), sub(x, y)))
+    """d logaddexp / dx = sigmoid(x - y); at equal infinities both sides share equally.
+
+    Only there: a constant at every tie would be right to first order and wrong to second.
+    """
+    difference = sub(x, y)
+    return sigmoid(select(and_(eq(x, y), isnan(difference)), like(x, 0), difference))
 
 
 # --- trigonometric -------------------------------------------------------------------------------------------------------
@@ -250,7 +254,7 @@ def _over_squares(numerator: Any, x: Any, y: Any) -> Any:
     return (numerator / safe) / safe
 
 
-arctan2 = elementwise("arctan2", np.arctan2, scalar=sc.arctan2, kinds="f", samples=pairs(),
+arctan2 = elementwise("arctan2", np.arctan2, scalar=sc.arctan2, kinds="f", samples=pairs(origin=True),
                       partials=(lambda out, y, x: _over_squares(x, x, y), lambda out, y, x: _over_squares(-y, x, y)))
 
 
@@ -259,7 +263,7 @@ def _direction(out: Any, x: Any) -> Any:
     return x / select(eq(out, like(out, 0)), like(out, 1), out)
 
 
-hypot = elementwise("hypot", np.hypot, scalar=sc.hypot, kinds="f", samples=pairs(),
+hypot = elementwise("hypot", np.hypot, scalar=sc.hypot, kinds="f", samples=pairs(origin=True),
                     partials=(lambda out, x, y: _direction(out, x), lambda out, x, y: _direction(out, y)))
 
 # --- hyperbolic -------------------------------------------------------------------------------------------------------------

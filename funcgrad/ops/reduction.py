@@ -39,7 +39,7 @@ def put_back(reduced: Any, like: Any, axes: tuple[int, ...]) -> Any:
     return layout.broadcast(reduced, shape=tuple(like.shape), dims=kept)
 
 
-reduce_sum = reduction("reduce_sum", lambda x, *, axes: np.sum(x, axis=axes, dtype=x.dtype), combine="add", kinds="iufc",
+reduce_sum = reduction("reduce_sum", lambda x, *, axes: np.add.reduce(x, axis=axes, dtype=x.dtype), combine="add", kinds="iufc",
                        transpose=lambda ct, x, *, axes: (put_back(ct, x, axes),), samples=_samples())  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def _shift(x: Any, count: int, reverse: bool, axis: int) -> Any:
     return layout.concatenate(*((kept, ones) if reverse else (ones, kept)), axis=axis)
 
 
-reduce_prod = reduction("reduce_prod", lambda x, *, axes: np.prod(x, axis=axes, dtype=x.dtype), combine="mul",
+reduce_prod = reduction("reduce_prod", lambda x, *, axes: np.multiply.reduce(x, axis=axes, dtype=x.dtype), combine="mul",
                         linearize=_prod_linearize, samples=_samples())  # fmt: skip
 
 
@@ -118,8 +118,8 @@ def _extreme_impl(f: Callable, name: str) -> Callable:
     return impl
 
 
-reduce_max = reduction("reduce_max", _extreme_impl(np.max, "max"), combine="maximum", kinds="iuf", differentiation=_extreme_linearize, samples=_samples(ties=True, empty=False))
-reduce_min = reduction("reduce_min", _extreme_impl(np.min, "min"), combine="minimum", kinds="iuf", differentiation=_extreme_linearize, samples=_samples(ties=True, empty=False))
+reduce_max = reduction("reduce_max", _extreme_impl(np.maximum.reduce, "max"), combine="maximum", kinds="iuf", differentiation=_extreme_linearize, samples=_samples(ties=True, empty=False))
+reduce_min = reduction("reduce_min", _extreme_impl(np.minimum.reduce, "min"), combine="minimum", kinds="iuf", differentiation=_extreme_linearize, samples=_samples(ties=True, empty=False))
 reduce_max.linearize, reduce_min.linearize = _extreme_linearize(reduce_max), _extreme_linearize(reduce_min)
 reduce_and = reduction("reduce_and", lambda x, *, axes: np.all(x, axis=axes), combine="and", kinds="b", differentiation=nondiff, samples=_truths)
 reduce_or = reduction("reduce_or", lambda x, *, axes: np.any(x, axis=axes), combine="or", kinds="b", differentiation=nondiff, samples=_truths)

@@ -6,6 +6,7 @@ there and only the modes are compared with each other.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,12 @@ from typing import Any
 import numpy as np
 
 _rng = np.random.default_rng(20240607)
+
+
+def restart(name: str) -> None:
+    """Let the numbers of `array` depend on nothing but `name` and the calls after this one."""
+    global _rng
+    _rng = np.random.default_rng(zlib.crc32(name.encode()))
 
 
 @dataclass
@@ -25,8 +32,11 @@ class Sample:
 
 
 def array(*shape: int, low: float = -2.0, high: float = 2.0, dtype: Any = np.float64) -> Any:
-    """Reproducible numbers of a shape, at least 0.05 apart from each other's neighbourhood of zero."""
-    values = _rng.uniform(low, high, shape)
+    """Numbers of a shape, all different by a fixed share of the interval and away from zero, so that no kink is near."""
+    count = int(np.prod(shape))
+    width = (high - low) / max(count, 1)
+    values = low + width * (_rng.permutation(count) + _rng.uniform(0.2, 0.8, count))
+    values = np.where(np.abs(values) < 0.05, np.copysign(0.05, values), values).reshape(shape)
     return np.asarray(values, dtype)[()] if not shape else np.asarray(values, dtype)
 
 
@@ -41,15 +51,18 @@ def reals(low: float = -3.0, high: float = 3.0, kinks: Iterable[float] = ()) -> 
     return samples
 
 
-def pairs(low: float = -2.0, high: float = 2.0, ties: bool = False) -> Callable[[], list[Sample]]:
-    """Operands of a binary real function; the tie points x == y, x == -y, one zero, both zero come along, as kinks if `ties`."""
+def pairs(low: float = -2.0, high: float = 2.0, ties: bool = False, origin: bool = False) -> Callable[[], list[Sample]]:
+    """Operands of a binary real function; the tie points x == y, x == -y, one zero, both zero come along, as kinks if `ties`.
+
+    `origin` says that both zero is a kink, too, and nothing else is.
+    """
 
     def samples() -> list[Sample]:
         x, y = np.linspace(low, high, 6) + 0.013, np.linspace(high, low, 6)[[2, 0, 5, 1, 4, 3]] + 0.0071
         out = [Sample([x, y]), Sample([np.float64(x[1]), np.float64(y[1])]), Sample([x.reshape(2, 3), y.reshape(2, 3)])]
         points = [(1.5, 1.5), (1.5, -1.5), (0.0, 1.2), (1.2, 0.0), (0.0, 0.0)]
         inside = [(a, b) for a, b in points if low <= min(a, b)]
-        return out + [Sample([np.array([a]), np.array([b])], kink=ties) for a, b in inside]
+        return out + [Sample([np.array([a]), np.array([b])], kink=ties or origin and a == b == 0) for a, b in inside]
 
     return samples
 

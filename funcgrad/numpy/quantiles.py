@@ -1,0 +1,181 @@
+"""Quantiles, percentiles and medians, with and without NaN: interpolation between neighbours in the sorted order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ops import elementwise as ew
+from ..ops import layout, sorting
+from . import manipulation, promotion, reductions, ufuncs
+from .promotion import array_operand
+from .registry import numpy_function
+from .selection import take, take_along_axis
+
+
+def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str) -> Any:
+    """Linear interpolation between neighbours in the sorted order; q has any shape, which comes first in the result."""
+    shape, axes = x.shape, promotion.many_axes(axis, x.ndim, name)
+    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    kept = tuple(d for d in range(x.ndim) if d not in axes)
+    rows = layout.reshape(
+        layout.transpose(x, axes=(*kept, *axes)), shape=(*(shape[d] for d in kept), math.prod(shape[d] for d in axes))
+    )
+    n = rows.shape[-1]
+    ordered = sorting.sort(rows, axis=rows.ndim - 1)
+    q = promotion.convert(array_operand(q, name), np.dtype(np.float64) if x.dtype != np.float32 else x.dtype)
+    place = ufuncs.multiply(q, n - 1)
+    low, high = ufuncs.floor(place), ufuncs.ceil(place)
+    below, above = (take(ordered, promotion.convert(v, layout.INDEX), axis=rows.ndim - 1) for v in (low, high))
+    weight = ufuncs.subtract(place, low)
+    value = _METHODS[method](below, above, promotion.convert(weight, x.dtype), low)
+    value = _with_nan(value, rows, q.ndim)
+    value = (
+        manipulation.moveaxis(value, tuple(range(len(kept), len(kept) + q.ndim)), tuple(range(q.ndim)))
+        if q.ndim
+        else value
+    )
+    if not keepdims:
+        return value
+    return layout.reshape(value, shape=(*q.shape, *(1 if d in axes else m for d, m in enumerate(shape))))
+
+
+_METHODS: dict[str, Callable] = {
+    "linear": lambda a, b, w, low: ufuncs.add(a, ufuncs.multiply(ufuncs.subtract(b, a), w)),
+    "lower": lambda a, b, w, low: a,
+    "higher": lambda a, b, w, low: b,
+    "midpoint": lambda a, b, w, low: ufuncs.multiply(ufuncs.add(a, b), 0.5),
+    "nearest": lambda a, b, w, low: ew.select(*promotion.same_shape([_rounds_up(w, low), b, a], "quantile")),
+}
+
+
+def _rounds_up(weight: Any, low: Any) -> Any:
+    odd = ufuncs.equal(ufuncs.remainder(low, 2), 1)
+    return ufuncs.logical_or(ufuncs.greater(weight, 0.5), ufuncs.logical_and(ufuncs.equal(weight, 0.5), odd))
+
+
+def _with_nan(value: Any, rows: Any, extra: int) -> Any:
+    """NaN anywhere in a group makes its quantiles NaN."""
+    bad = reductions.any(ufuncs.isnan(rows), axis=-1)
+    bad = layout.reshape(bad, shape=tuple(bad.shape) + (1,) * extra)
+    return ew.select(promotion.broadcast(bad, tuple(value.shape)), ew.like(value, math.nan), value)
+
+
+@numpy_function
+def quantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Any:
+    """The q-quantile, q in [0, 1]; differentiable in the data and, between data points, in q.
+
+    Reference: numpy.quantile
+    """
+    if method not in _METHODS:
+        raise ValueError(
+            f"quantile: method {method!r} is not supported on traced values; use one of {sorted(_METHODS)}"
+        )
+    return _quantiles(array_operand(a, "quantile"), q, axis, method, keepdims, "quantile")
+
+
+@numpy_function
+def percentile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Any:
+    """The q-th percentile, q in [0, 100].
+
+    Reference: numpy.percentile
+    """
+    return quantile(a, ufuncs.divide(q, 100), axis, method=method, keepdims=keepdims)
+
+
+@numpy_function
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """The middle element, or the mean of the two middle ones.
+
+    Reference: numpy.median
+    """
+    return _quantiles(array_operand(a, "median"), 0.5, axis, "linear", keepdims, "median")
+
+
+@numpy_function
+def nanquantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Any:
+    """Quantiles of the elements that are not NaN, by linear interpolation.
+
+    Reference: numpy.nanquantile
+    """
+    if method != "linear":
+        raise ValueError(f"nanquantile: method {method!r} is not supported on traced values; use 'linear'")
+    x = array_operand(a, "nanquantile")
+    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    axes = promotion.many_axes(axis, x.ndim, "nanquantile")
+    kept = tuple(d for d in range(x.ndim) if d not in axes)
+    rows = layout.reshape(
+        layout.transpose(x, axes=(*kept, *axes)),
+        shape=(*(x.shape[d] for d in kept), math.prod(x.shape[d] for d in axes)),
+    )
+    ordered = sorting.sort(rows, axis=rows.ndim - 1)  # NaN last
+    count = reductions.sum(ufuncs.logical_not(ufuncs.isnan(rows)), axis=-1, keepdims=True)
+    q = promotion.convert(array_operand(q, "nanquantile"), x.dtype)
+    place = ufuncs.multiply(promotion.convert(ufuncs.subtract(count, 1), x.dtype), manipulation.ravel(q))
+    low = ufuncs.maximum(ufuncs.floor(place), 0)
+    below, above = (
+        take_along_axis(ordered, promotion.convert(v, layout.INDEX), -1)
+        for v in (low, ufuncs.maximum(ufuncs.ceil(place), 0))
+    )
+    value = below + (above - below) * (place - low)
+    value = layout.reshape(layout.move_axis(value, value.ndim - 1, 0), shape=(*q.shape, *(x.shape[d] for d in kept)))
+    shape = (*q.shape, *(1 if d in axes else n for d, n in enumerate(x.shape)))
+    return layout.reshape(value, shape=shape) if keepdims else value
+
+
+@numpy_function
+def nanpercentile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Any:
+    """Percentiles of the elements that are not NaN.
+
+    Reference: numpy.nanpercentile
+    """
+    return nanquantile(a, ufuncs.divide(q, 100), axis, method=method, keepdims=keepdims)
+
+
+@numpy_function
+def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """The median of the elements that are not NaN.
+
+    Reference: numpy.nanmedian
+    """
+    return nanquantile(a, 0.5, axis, keepdims=bool(keepdims) and keepdims is not np._NoValue)
+
+
+__all__ = [
+    "median", "nanmedian", "nanpercentile", "nanquantile", "percentile", "quantile",
+]  # fmt: skip

@@ -1,0 +1,89 @@
+"""From a NumPy ufunc and a strict operation to a function: promotion, broadcasting, refusal of `out=` and `where=`.
+
+`unary(np.sin, elementwise.sin)` is `sin` for numbers, arrays, lists and traced values; `binary` takes two operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.tracing import Tracer
+from . import promotion
+from .registry import out_refused, register
+
+_IGNORED = {
+    "out": (None, (None,)),
+    "where": (True,),
+    "casting": ("same_kind",),
+    "order": ("K", "C"),
+    "subok": (True,),
+    "dtype": (None,),
+}
+
+
+def apply_ufunc(ufunc: np.ufunc, apply: Callable, values: Any, dtype: Any = None) -> Any:
+    """Promote as the ufunc does, broadcast, and compute."""
+    name = ufunc.__name__
+    values = [promotion.operand(v, name) for v in values]
+    if dtype is not None:
+        values = [promotion.convert(v, dtype) for v in values]
+    dtypes, _ = promotion.loop_for(ufunc, apply, values)
+    values = [promotion.convert(v, d) for v, d in zip(values, dtypes)]
+    return apply(*promotion.same_shape(values, name))
+
+
+def checked_dtype(name: str, options: dict) -> Any:
+    """The option `dtype`; every other option must have its default value."""
+    for key, value in options.items():
+        if key == "out" and value not in _IGNORED["out"]:
+            raise TypeError(out_refused(name))
+        if key not in _IGNORED or (key != "dtype" and not any(value is v or value == v for v in _IGNORED[key])):
+            fix = "choose with funcgrad.numpy.where(condition, a, b) instead" if key == "where" else "leave it out"
+            raise TypeError(f"{name}: {key}= is not supported on traced values; {fix}")
+    return options.get("dtype")
+
+
+def unary(ufunc: np.ufunc, apply: Callable, fast: str = "f", name: str | None = None) -> Callable:
+    """A function of one operand; `fast` lists the kinds of dtype for which `apply` needs no conversion."""
+    name = name or ufunc.__name__
+
+    def function(x: Any, /, **options: Any) -> Any:
+        if type(x) is Tracer:
+            if not options and x._var.aval.dtype.kind in fast:
+                return apply(x)
+        elif not promotion.has_tracer(x):
+            return ufunc(x, **options)
+        return apply_ufunc(ufunc, apply, (x,), checked_dtype(name, options))
+
+    return named(function, name, ufunc)
+
+
+def binary(ufunc: np.ufunc, apply: Callable, fast: str = "f", name: str | None = None) -> Callable:
+    """A function of two operands."""
+    name = name or ufunc.__name__
+
+    def function(x: Any, y: Any, /, **options: Any) -> Any:
+        if type(x) is Tracer:
+            aval = x._var.aval
+            if not options and aval.dtype.kind in fast:
+                if type(y) is Tracer:
+                    if y._var.aval is aval:
+                        return apply(x, y)
+                elif (type(y) is float or type(y) is int) and aval.dtype.kind == "f" and not x.weak:
+                    return apply(x, promotion.constant(y, aval))
+        elif type(y) is not Tracer and not promotion.has_tracer(x) and not promotion.has_tracer(y):
+            return ufunc(x, y, **options)
+        return apply_ufunc(ufunc, apply, (x, y), checked_dtype(name, options))
+
+    return named(function, name, ufunc)
+
+
+def named(function: Callable, name: str, ufunc: np.ufunc) -> Callable:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = (
+        f"numpy.{name} on arrays and traced values; see the NumPy documentation.\n\nReference: numpy.{ufunc.__name__}"
+    )
+    return register(ufunc, function)

@@ -1,0 +1,74 @@
+"""Arithmetic on pytrees that optimizers share: moments, step counts, and numbers that do not change dtypes.
+
+A step size comes out of a schedule as float64. `number_like` gives it the dtype of the leaf it meets, once per leaf, so
+that float32 parameters stay float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import numpy as fnp
+from .. import tree
+from ..core.avals import is_weak
+from ..numpy.promotion import array_operand, convert
+
+_LAST = np.iinfo(np.int32).max
+
+
+def number_like(number: Any, leaf: Any) -> Any:
+    """A scalar in the dtype of a leaf; Python numbers adapt by themselves."""
+    return number if is_weak(number) else convert(array_operand(number), array_operand(leaf).dtype)
+
+
+def scaled(factor: Any, updates: Any) -> Any:
+    """factor * updates."""
+    return tree.tree_map(lambda g: g * number_like(factor, g), updates)
+
+
+def full_like(params: Any, value: float, dtype: Any = None) -> Any:
+    """A pytree of arrays shaped like the parameters, filled with a number."""
+    return tree.tree_map(lambda p: fnp.full_like(array_operand(p), value, dtype=dtype), params)
+
+
+def first_step() -> Any:
+    """The step count of a new state, int32 0."""
+    return np.zeros((), np.int32)
+
+
+def next_step(count: Any) -> Any:
+    """count + 1, which stays at the largest int32 instead of wrapping around."""
+    return fnp.minimum(count, _LAST - 1) + 1
+
+
+def moving_average(values: Any, averages: Any, decay: Any) -> Any:
+    """decay * average + (1 - decay) * value."""
+    return tree.tree_map(
+        lambda v, m: m * number_like(decay, m) + v * number_like(1 - decay, v),
+        values,
+        averages,
+    )
+
+
+def moving_square(values: Any, averages: Any, decay: Any) -> Any:
+    """decay * average + (1 - decay) * value^2."""
+    return tree.tree_map(
+        lambda v, m: m * number_like(decay, m) + v * v * number_like(1 - decay, v),
+        values,
+        averages,
+    )
+
+
+def correction(decay: Any, count: Any) -> Any:
+    """1 / (1 - decay^count): what makes a moving average that started at zero unbiased.
+
+    Reference: D. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR 2015, section 3.
+    """
+    return 1 / (1 - decay**count)
+
+
+def unbiased(averages: Any, decay: Any, count: Any) -> Any:
+    """Moving averages over `count` values, corrected for their start at zero."""
+    return scaled(correction(decay, count), averages)
