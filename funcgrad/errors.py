@@ -58,6 +58,11 @@ _FIXES = {
         "code that needs a real NumPy array was given a traced one",
         "use the function of the same name in funcgrad.numpy, or keep this computation outside the transformed function",
     ),
+    "an index": (
+        ConcretizationError,
+        "Python lists and NumPy arrays need a known integer as an index",
+        "write funcgrad.numpy.take(array, i, axis=0) or funcgrad.numpy.at(array)[i].get(); traced arrays are indexed directly",
+    ),
     "number": (
         ConcretizationError,
         "the value of a traced array is not known while the function is traced",

@@ -1,4 +1,4 @@
-"""`funcgrad.lax`: scan against Python loops in every transformation, its errors, and the thin functions against NumPy."""
+"""`funcgrad.lax`: scan against Python loops under every transformation, its errors, and the thin functions."""
 
 from __future__ import annotations
 

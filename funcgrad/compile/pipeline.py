@@ -5,7 +5,7 @@
     lower      Group -> Kernel        loops and scalar expressions                                               (lower.py)
     plan       Program -> Plan        steps over buffers, kernels shared, workspace assigned                     (plan.py)
     emit       Plan -> LLVM text      one module, one function for each distinct kernel                          (emit.py, llvm.py)
-    compile    LLVM text -> code      by llvmlite, the code generator of Numba                                   (native.py)
+    compile    LLVM text -> code      by llvmlite, the code generator of Numba, or from disk                     (native.py, cache.py)
 
 `plan` runs `schedule` and `lower` for every program it meets, loop bodies included.
 """
@@ -23,7 +23,7 @@ from typing import Any
 from .. import config
 from ..core.check import maybe_check
 from ..core.program import Program
-from . import native
+from .cache import compile_cached
 from .cost import program_cost
 from .emit import emit_module
 from .plan import Buffer, Call, Loop, Multiply, Plan, assign_workspace, buffers_of, make_plan
@@ -61,7 +61,7 @@ def compile_program(program: Program, captured: int = 0) -> Compiled:
     """Run the whole pipeline. The first `captured` inputs are constants of the executable, not arguments of its calls."""
     compiled = lower_program(program, captured)
     start = time.perf_counter()
-    compiled.library = native.compile_text(compiled.llvm)
+    compiled.library = compile_cached(compiled.llvm)
     compiled.seconds += time.perf_counter() - start
     if "compile" in config.LOG.value:
         print(f"funcgrad: compiled {len(program.eqns)} equations into {len(compiled.plan.kernels)} kernels "

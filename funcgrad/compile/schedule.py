@@ -32,6 +32,7 @@ REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
 # Costs are in units of one multiplication per element. Keeping a value costs a store and a load.
 
 STORE_AND_LOAD = 4.0
+HIGHEST_TREE = 80  # equations in a row that may be inlined into each other; lowering recurses over them
 FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,
                  "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate": 3.0, "pad": 2.0,
                  "dynamic_update_slice": 3.0, "broadcast": 0.0, "reshape": 0.2, "convert": 1.0}  # fmt: skip
@@ -91,7 +92,8 @@ class Scheduler:
             for a in dict.fromkeys(a for a in eqn.inputs if type(a) is Var):
                 self.consumers.setdefault(a, []).append(eqn)
         self.materialized: set[Var] = set(program.inputs)
-        self.cost: dict[Var, float] = {}
+        self.cost: dict[Var, float] = {}  # of computing one element from what is kept in memory
+        self.height: dict[Var, int] = {}  # of the expression tree from what is kept in memory
         self.items: list[Group | Eqn] = []
         self.position: dict[Var, int] = {}  # of materialized values and reductions
         self.uses: dict[tuple[int, Var], Any] = {}
@@ -116,13 +118,14 @@ class Scheduler:
             fusible = isinstance(eqn.prim.lower, FUSIBLE)
             inlined = [self.cost.get(a, 0.0) for a in dict.fromkeys(eqn.inputs) if type(a) is Var]
             cost = operation_cost(eqn) + sum(inlined)
+            height = 1 + max([self.height.get(a, 0) for a in eqn.inputs if type(a) is Var], default=0)
             for v in eqn.outs:
                 opaque = any(self._is_opaque_reader(c, v) for c in self.consumers.get(v, ()))
                 keep = not fusible or v in outputs or opaque or self._often_read(v, cost)
-                # A kernel grows with everything inlined into it; past this the compiler slows down more than memory costs.
-                if keep or cost > 2000:
+                if keep or height > HIGHEST_TREE:
                     self.materialized.add(v)
-                self.cost[v] = 0.0 if v in self.materialized else cost
+                inlined_here = v not in self.materialized
+                self.cost[v], self.height[v] = (cost, height) if inlined_here else (0.0, 0)
 
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
         return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce,))

@@ -47,7 +47,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 
 @numpy_function
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
-    """Each function evaluated on all of x, chosen by its condition (the last function, if there is one more, elsewhere).
+    """Each function evaluated on all of x and chosen by its condition; one function more is the default.
 
     Reference: numpy.piecewise
     """

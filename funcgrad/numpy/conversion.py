@@ -85,12 +85,12 @@ def no_pickle(self: Tracer) -> NoReturn:
 
 def _lost_derivative(tracer: Tracer, target: str, cls: type = errors.ConcretizationError) -> Exception:
     return cls(
-        f"{tracer._trace.purpose}: a traced value of type {tracer.aval} was turned into {target}, which would drop its\n"
-        "derivative.\n"
+        f"{tracer._trace.purpose}: a traced value of type {tracer.aval} was turned into {target}, "
+        "which would drop its derivative.\n"
         f"{errors.source_line(user_source())}\n"
         "Reason: functions of `math`, assignment into a NumPy array, np.array([x, y]) and C code see only the number.\n"
-        "Fix: use the function of the same name in funcgrad.numpy (fnp.sin for math.sin, fnp.stack([x, y]) for np.array,\n"
-        "y = y.at[i].set(x) for y[i] = x), or write float(x) or x.item() where a constant is meant."
+        "Fix: use the function of the same name in funcgrad.numpy (fnp.sin for math.sin, fnp.stack([x, y]) for\n"
+        "np.array([x, y]), y = fnp.at(y)[i].set(x) for y[i] = x), or write float(x) or x.item() where a constant is meant."
     )
 
 

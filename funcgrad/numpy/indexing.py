@@ -1,6 +1,6 @@
 """Reading and writing by index, as NumPy defines it: `x[i, ::2, None, array, mask]` and `at(x)[...].set(v)`.
 
-    x[index]  -->  slices of the basic part, one gather for the advanced part, a transpose and a reshape for the order of axes
+    x[index]  -->  slices of the basic part, one gather for the advanced part, transpose and reshape for the order
 
 Concrete indices out of range raise IndexError. Traced ones are clamped when reading and dropped when writing, since
 a program cannot raise. Negative indices count from the end in both cases.

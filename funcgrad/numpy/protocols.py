@@ -47,8 +47,8 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **opti
 
 
 _METHOD_FIX = (
-    "Fix: use reduce of add, multiply, maximum, minimum, logical_and, logical_or; accumulate of add, multiply, maximum,\n"
-    "minimum; outer of any function of two operands; or x.at[index].add(value) for ufunc.at."
+    "Fix: use reduce of add, multiply, maximum, minimum, logical_and, logical_or; accumulate of add, multiply,\n"
+    "maximum, minimum; outer of any function of two operands; or x.at[index].add(value) for ufunc.at."
 )
 
 

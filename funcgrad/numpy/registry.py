@@ -72,6 +72,6 @@ def unsupported(name: str) -> str:
     """The text for a NumPy function without a counterpart."""
     return (
         f"numpy.{name} does not work on traced values: {nearest(name)}.\n"
-        "Fix: build it from functions of funcgrad.numpy (docs/numpy.md lists them), compute it outside the transformed\n"
-        "function, or give it a derivative with funcgrad.custom_vjp."
+        "Fix: build it from functions of funcgrad.numpy (docs/numpy.md lists them), compute it outside the\n"
+        "transformed function, or give it a derivative with funcgrad.custom_vjp."
     )

@@ -14,14 +14,7 @@ from ..core.tracing import Tracer
 from . import promotion
 from .registry import out_refused, register
 
-_IGNORED = {
-    "out": (None, (None,)),
-    "where": (True,),
-    "casting": ("same_kind",),
-    "order": ("K", "C"),
-    "subok": (True,),
-    "dtype": (None,),
-}
+_DEFAULTS = {"out": (None,), "where": (True,), "casting": ("same_kind",), "order": ("K", "C"), "subok": (True,)}
 
 
 def apply_ufunc(ufunc: np.ufunc, apply: Callable, values: Any, dtype: Any = None) -> Any:
@@ -38,9 +31,11 @@ def apply_ufunc(ufunc: np.ufunc, apply: Callable, values: Any, dtype: Any = None
 def checked_dtype(name: str, options: dict) -> Any:
     """The option `dtype`; every other option must have its default value."""
     for key, value in options.items():
-        if key == "out" and value not in _IGNORED["out"]:
+        if key == "dtype" or any(value is default for default in _DEFAULTS.get(key, ())):
+            continue
+        if key == "out" and not (isinstance(value, tuple) and all(v is None for v in value)):
             raise TypeError(out_refused(name))
-        if key not in _IGNORED or (key != "dtype" and not any(value is v or value == v for v in _IGNORED[key])):
+        if key != "out" and not (isinstance(value, str) and value in _DEFAULTS.get(key, ())):
             fix = "choose with funcgrad.numpy.where(condition, a, b) instead" if key == "where" else "leave it out"
             raise TypeError(f"{name}: {key}= is not supported on traced values; {fix}")
     return options.get("dtype")

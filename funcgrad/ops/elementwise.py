@@ -7,13 +7,13 @@ derivative equally at a tie, arctan2 and hypot have derivative 0 at the origin, 
 
 from __future__ import annotations
 
+import importlib
 import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special as special
 
 from ..core import scalar as sc
 from ..core.avals import ShapedArray, shaped
@@ -52,6 +52,15 @@ def _quick(operation: Callable, ufunc: np.ufunc) -> Callable:
 
     def impl(x: Any, y: Any) -> Any:
         return operation(x, y) if type(x) is np.float64 and type(y) is np.float64 else ufunc(x, y)
+
+    return impl
+
+
+def _special(name: str) -> Callable:
+    """A SciPy function, imported at its first use: SciPy takes longer to load than everything else here."""
+
+    def impl(x: Any) -> Any:
+        return getattr(importlib.import_module("scipy.special"), name)(x)
 
     return impl
 
@@ -310,9 +319,21 @@ def _array_int_power(x: sc.Expr, n: sc.Expr) -> sc.Expr:
 int_power = elementwise("int_power", np.power, scalar=_array_int_power, kinds="iu", partials=nondiff,
                         samples=lambda: [Sample([np.array([2, -3, 5, 0, 7, 3]), np.array([10, 3, 0, 0, 1, 41])])])
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
-erf = elementwise("erf", special.erf, scalar=sc.erf, kinds="f", partials=lambda out, x: TWO_OVER_SQRT_PI * exp(-(x * x)), samples=reals())
-erfc = elementwise("erfc", special.erfc, scalar=sc.erfc, kinds="f", partials=lambda out, x: -TWO_OVER_SQRT_PI * exp(-(x * x)), samples=reals())
-erfinv = elementwise("erfinv", special.erfinv, scalar=sc.erfinv, kinds="f", strong=True,
+
+
+def _gauss(x: Any) -> Any:
+    """exp(-x^2) from a part h of x whose square is exact: exp(-h^2) exp(-(x - h)(x + h)).
+
+    The rounding of x * x would cost |x|^2 units in the last place. Beyond 40 the result is 0.
+    """
+    x = clamp(like(x, -40), x, like(x, 40))
+    h = rint(x * 64) * (1 / 64)
+    return exp(-(h * h)) * exp((h - x) * (h + x))
+
+
+erf = elementwise("erf", _special("erf"), scalar=sc.erf, kinds="f", partials=lambda out, x: TWO_OVER_SQRT_PI * _gauss(x), samples=reals())
+erfc = elementwise("erfc", _special("erfc"), scalar=sc.erfc, kinds="f", partials=lambda out, x: -TWO_OVER_SQRT_PI * _gauss(x), samples=reals())
+erfinv = elementwise("erfinv", _special("erfinv"), scalar=sc.erfinv, kinds="f", strong=True,
                      partials=lambda out, x: (1 / TWO_OVER_SQRT_PI) * exp(out * out), samples=reals(-0.9, 0.9))
 
 # --- comparison and logic -----------------------------------------------------------------------------------------------------

@@ -18,7 +18,10 @@ def global_norm(updates: Any) -> Any:
         >>> global_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)})
         np.float64(5.0)
     """
-    return fnp.sqrt(sum(fnp.sum(g * g) for g in tree.tree_leaves(updates)))
+    square = sum(fnp.sum(g * g) for g in tree.tree_leaves(updates))
+    # The root has an infinite slope at 0, which the chain rule would multiply by 0.
+    nonzero = square != 0
+    return fnp.sqrt(fnp.where(nonzero, square, 1)) * nonzero
 
 
 def clip_by_global_norm(max_norm: Any) -> GradientTransformation:

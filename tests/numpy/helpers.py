@@ -61,7 +61,9 @@ def staged(f: Any, values: list[Any]) -> Any:
 
     def flat(*args: Any) -> list[Any]:
         leaves, treedef = tree.tree_flatten(f(*args))
-        static = [None if type(leaf) is Tracer or isinstance(leaf, (np.ndarray, np.generic)) else leaf for leaf in leaves]
+        static = [
+            None if type(leaf) is Tracer or isinstance(leaf, (np.ndarray, np.generic)) else leaf for leaf in leaves
+        ]
         box.extend((treedef, static))
         return [leaf for leaf, fixed in zip(leaves, static) if fixed is None]
 
@@ -93,6 +95,8 @@ def assert_same(actual: Any, expected: Any, where: str, rtol: float = 2e-14) -> 
             assert x == y, where
             continue
         assert np.shape(x) == np.shape(y), f"{where}: shape {np.shape(x)}, NumPy has {np.shape(y)}"
-        assert np.asarray(x).dtype == np.asarray(y).dtype, f"{where}: dtype {np.asarray(x).dtype}, NumPy has {np.asarray(y).dtype}"
+        assert np.asarray(x).dtype == np.asarray(y).dtype, (
+            f"{where}: dtype {np.asarray(x).dtype}, NumPy has {np.asarray(y).dtype}"
+        )
         tolerance = rtol if np.asarray(y).dtype.itemsize > 4 or np.asarray(y).dtype.kind != "f" else 3e-6
         np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance, err_msg=where)

@@ -51,7 +51,11 @@ def numpy_answer(call: Any, f: Any, x: Any = X) -> tuple[bool, Any]:
 
 def is_plain_float(value: Any) -> bool:
     """An array or number of a floating dtype that is not traced."""
-    return type(value) is not Tracer and getattr(np.asarray(value), "dtype", np.dtype(object)).kind in "fc" and np.size(value) > 0
+    return (
+        type(value) is not Tracer
+        and getattr(np.asarray(value), "dtype", np.dtype(object)).kind in "fc"
+        and np.size(value) > 0
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,11 +93,14 @@ def _check(name: str, where: str, f: Any, expected: Any, is_eager: bool, moved: 
     assert_same(actual, expected, where, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in dir(scipy.special) if isinstance(getattr(scipy.special, n), np.ufunc)))
+@pytest.mark.parametrize(
+    "name", sorted(n for n in dir(scipy.special) if isinstance(getattr(scipy.special, n), np.ufunc))
+)
 def test_special_functions_are_right_or_raise(name: str) -> None:
     ufunc = getattr(scipy.special, name)
     args = 0.3 + 0.1 * np.arange(ufunc.nin)
     for is_eager in (True, False):
+
         def f(*xs: Any) -> Any:
             return ufunc(*xs)
 
@@ -135,4 +142,6 @@ def test_holes_raise_or_stay_traced(hole: str, is_eager: bool) -> None:
         except (TypeError, ValueError, RuntimeError) as error:
             assert "Fix:" in str(error) or "Fix:" in str(error.__cause__), f"{hole}: {error}"
             return
-        assert all(type(v) is Tracer for v in tree.tree_leaves(result)) and result is not None, f"{hole} gave {result!r}"
+        assert all(type(v) is Tracer for v in tree.tree_leaves(result)) and result is not None, (
+            f"{hole} gave {result!r}"
+        )

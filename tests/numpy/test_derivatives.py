@@ -74,7 +74,7 @@ def test_second_derivative_of_std_and_sinc() -> None:
     h = 1e-5
     numeric = (fg.grad(f)(0.7 + h) - fg.grad(f)(0.7 - h)) / (2 * h)
     np.testing.assert_allclose(fg.grad(fg.grad(f))(0.7), numeric, rtol=1e-6)
-    np.testing.assert_allclose(fg.grad(fg.grad(fnp.sinc))(0.0), -np.pi**2 / 3, rtol=1e-12)
+    np.testing.assert_allclose(fg.grad(fg.grad(fnp.sinc))(0.0), -(np.pi**2) / 3, rtol=1e-12)
 
 
 def test_no_warnings_in_a_plain_gradient() -> None:

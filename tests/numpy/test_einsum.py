@@ -22,7 +22,9 @@ def calls(draw: Any) -> tuple[str, list[np.ndarray]]:
     labels = sorted(set("".join(terms)))
     subscripts = ",".join(terms)
     if draw(st.booleans()):
-        subscripts += "->" + "".join(draw(st.permutations(draw(st.lists(st.sampled_from(labels), unique=True)) if labels else [])))
+        subscripts += "->" + "".join(
+            draw(st.permutations(draw(st.lists(st.sampled_from(labels), unique=True)) if labels else []))
+        )
     rng = np.random.default_rng(draw(st.integers(0, 5)))
     return subscripts, [np.asarray(rng.uniform(-1, 1, [SIZES[c] for c in t])) for t in terms]
 
@@ -33,7 +35,9 @@ def test_random_subscripts(call: tuple[str, list[np.ndarray]]) -> None:
     subscripts, operands = call
     expected = np.asarray(np.einsum(subscripts, *operands))
     for run in (eager, staged):
-        assert_same(run(lambda *xs: fnp.einsum(subscripts, *xs), operands), expected, f"{subscripts} {run.__name__}", rtol=1e-12)
+        assert_same(
+            run(lambda *xs: fnp.einsum(subscripts, *xs), operands), expected, f"{subscripts} {run.__name__}", rtol=1e-12
+        )
 
 
 @pytest.mark.parametrize(
@@ -50,13 +54,22 @@ def test_ellipsis_and_broadcast(subscripts: str, shapes: list[tuple[int, ...]]) 
 
 def test_interleaved_form_and_dtypes() -> None:
     x, y = np.arange(6).reshape(2, 3), np.ones(3, np.float32)
-    assert_same(eager(lambda a, b: fnp.einsum(a, [0, 1], b, [1], [0]), [x, y]), np.einsum(x, [0, 1], y, [1], [0]), "lists")
-    assert_same(staged(lambda a: fnp.einsum("ij,kj->ik", a, a, optimize=False), [x]), np.einsum("ij,kj->ik", x, x), "ints")
+    assert_same(
+        eager(lambda a, b: fnp.einsum(a, [0, 1], b, [1], [0]), [x, y]), np.einsum(x, [0, 1], y, [1], [0]), "lists"
+    )
+    assert_same(
+        staged(lambda a: fnp.einsum("ij,kj->ik", a, a, optimize=False), [x]), np.einsum("ij,kj->ik", x, x), "ints"
+    )
 
 
 @pytest.mark.parametrize(
     ("subscripts", "text"),
-    [("ij,jk->ik", "1 operands|2 terms"), ("ijk", "does not fit an operand"), ("ij->ii", "must be different"), ("ij->k", "occur in the inputs")],
+    [
+        ("ij,jk->ik", "1 operands|2 terms"),
+        ("ijk", "does not fit an operand"),
+        ("ij->ii", "must be different"),
+        ("ij->k", "occur in the inputs"),
+    ],
 )
 def test_bad_subscripts(subscripts: str, text: str) -> None:
     with pytest.raises(ValueError, match=text):

@@ -43,7 +43,9 @@ def mixed_indices(draw: Any, shape: tuple[int, ...]) -> tuple:
 
 def _shaped(data: Any) -> tuple[np.ndarray, Any]:
     shape = data.draw(SHAPES)
-    index = data.draw(st.one_of(hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True), mixed_indices(shape)))
+    index = data.draw(
+        st.one_of(hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True), mixed_indices(shape))
+    )
     return np.arange(float(np.prod(shape))).reshape(shape), index
 
 
@@ -91,7 +93,13 @@ def test_updates_apply_at_every_repetition(data: Any) -> None:
     x, index = _shaped(data)
     x = x + 1.5
     value = np.asarray(2.0 + np.arange(float(np.size(x[index]))).reshape(np.shape(x[index])) % 3)
-    for name, ufunc in (("multiply", np.multiply), ("min", np.minimum), ("max", np.maximum), ("divide", np.divide), ("subtract", np.subtract)):
+    for name, ufunc in (
+        ("multiply", np.multiply),
+        ("min", np.minimum),
+        ("max", np.maximum),
+        ("divide", np.divide),
+        ("subtract", np.subtract),
+    ):
         expected = x.copy()
         ufunc.at(expected, index, value)
         actual = getattr(fnp.at(x)[index], name)(value)

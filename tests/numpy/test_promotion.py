@@ -13,7 +13,20 @@ import funcgrad.numpy as fnp
 from funcgrad.core.avals import aval_of
 from funcgrad.core.tracing import Trace, trace
 
-DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+DTYPES = [
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+]
 OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lt", "le", "eq", "ne", "and_", "xor", "lshift"]
 FUNCTIONS = ["maximum", "fmin", "hypot", "arctan2", "logical_and", "greater", "copysign"]
 NUMBERS: list[Any] = [True, 3, 2.5]
@@ -72,18 +85,39 @@ def test_weak_numbers(name: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_unary_dtypes(dtype: str) -> None:
     x = np.array([1, 0, 1]).astype(dtype)
-    for name in ("sin", "sqrt", "square", "absolute", "negative", "rint", "floor", "isnan", "logical_not", "invert", "exp2", "sign"):
+    for name in (
+        "sin",
+        "sqrt",
+        "square",
+        "absolute",
+        "negative",
+        "rint",
+        "floor",
+        "isnan",
+        "logical_not",
+        "invert",
+        "exp2",
+        "sign",
+    ):
         expected = numpy_answer(getattr(np, name), x)
         for run in (eager, staged):
             if expected is None:
                 with pytest.raises((TypeError, ValueError)):
                     run(getattr(fnp, name), [x])
             else:
-                assert_same(run(getattr(fnp, name), [x]), expected, f"{name} {dtype} {run.__name__}", rtol=1e-3 if dtype in ("bool", "int8", "uint8", "float16") else 1e-6)
+                assert_same(
+                    run(getattr(fnp, name), [x]),
+                    expected,
+                    f"{name} {dtype} {run.__name__}",
+                    rtol=1e-3 if dtype in ("bool", "int8", "uint8", "float16") else 1e-6,
+                )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["sum", "prod", "mean", "std", "var", "max", "min", "cumsum", "argmax", "all", "ptp", "median", "sort", "average"])
+@pytest.mark.parametrize(
+    "name",
+    ["sum", "prod", "mean", "std", "var", "max", "min", "cumsum", "argmax", "all", "ptp", "median", "sort", "average"],
+)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_reduction_dtypes(name: str, dtype: str) -> None:
     x = np.array([1, 0, 1, 1]).astype(dtype)
@@ -98,7 +132,11 @@ def test_where_concatenate_and_stack_dtypes() -> None:
     for a in DTYPES:
         for b in DTYPES:
             x, y = np.ones(2, a), np.zeros(2, b)
-            for f in (lambda m, x, y: m.where(x > 0, x, y), lambda m, x, y: m.concatenate([x, y]), lambda m, x, y: m.stack([x, y])):
+            for f in (
+                lambda m, x, y: m.where(x > 0, x, y),
+                lambda m, x, y: m.concatenate([x, y]),
+                lambda m, x, y: m.stack([x, y]),
+            ):
                 assert_same(staged(lambda x, y, f=f: f(fnp, x, y), [x, y]), f(np, x, y), f"{a} {b}")
 
 

@@ -77,7 +77,13 @@ def check(expression: str, staged_too: bool = True) -> None:
 @pytest.mark.parametrize("name", UNARY_FLOAT)
 @pytest.mark.parametrize("operand", ["A", "f", "i", "N", "b", "s"])
 def test_unary(name: str, operand: str) -> None:
-    if operand in "bi" and (name, operand) in {("negative", "b"), ("positive", "b"), ("sign", "b"), ("signbit", "i"), ("signbit", "b")}:
+    if operand in "bi" and (name, operand) in {
+        ("negative", "b"),
+        ("positive", "b"),
+        ("sign", "b"),
+        ("signbit", "i"),
+        ("signbit", "b"),
+    }:
         return
     try:
         reference(f"m.{name}({operand})")

@@ -1,0 +1,51 @@
+"""Small programs that the tests of printed text and of schedules share. Golden texts show lines of this file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import funcgrad as fg
+from funcgrad import lax, numpy as fnp  # noqa: F401  (gives traced values NumPy's protocols)
+
+
+def softmax(x: Any) -> Any:
+    e = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+
+
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    shifted = logits - np.max(logits, axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
+    return -np.mean(np.sum(labels * log_probabilities, axis=1))
+
+
+def layer_norm(x: Any, gain: Any, bias: Any) -> Any:
+    centered = x - np.mean(x, axis=-1, keepdims=True)
+    variance = np.mean(centered * centered, axis=-1, keepdims=True)
+    return gain * centered / np.sqrt(variance + 1e-5) + bias
+
+
+def layer(w: Any, b: Any, x: Any) -> Any:
+    return np.maximum(x @ w + b, 0.0)
+
+
+def layer_loss(w: Any, b: Any, x: Any, y: Any) -> Any:
+    return np.mean((layer(w, b, x) - y) ** 2)
+
+
+def normalized_distance(x: Any, y: Any) -> Any:
+    """A reduction with elementwise work before and after it."""
+    return np.sqrt(np.sum((x - y) ** 2, axis=1)) / (1.0 + np.abs(y[:, 0]))
+
+
+def recurrence(w: Any, xs: Any) -> Any:
+    def step(state: Any, x: Any) -> Any:
+        state = np.tanh(w * state + x)
+        return state, np.sum(state)
+
+    return lax.scan(step, np.zeros(3), xs)
+
+
+layer_gradient = fg.value_and_grad(layer_loss, argnums=(0, 1))
