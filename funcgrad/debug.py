@@ -1,6 +1,6 @@
 """Looking inside: with this module one can print what funcgrad makes of a function.
 
-    show(f)(x)      the program, what the compiler prepared, its schedule, kernels and Python source
+show(f)(x)      the program, what the compiler prepared, its schedule, kernels and Python source
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ def compare_with_golden(path: Path, text: str, update: bool) -> None:
     text = text.rstrip("\n") + "\n"
     if update:
         path.write_text(text)
-    assert path.exists(), f"there is no {path.name}: look at the text below, then run pytest with --update-golden\n{text}"
+    assert path.exists(), (
+        f"there is no {path.name}: look at the text below, then run pytest with --update-golden\n{text}"
+    )
     assert path.read_text() == text, f"{path.name} differs; if the change is meant, run pytest with --update-golden"
 
 

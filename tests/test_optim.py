@@ -142,7 +142,7 @@ def rosenbrock(p: Any) -> Any:
 
 OPTIMIZERS = {
     "sgd": (lambda: optim.sgd(0.1), lambda: optim.sgd(1e-3, momentum=0.9)),
-    "nesterov": (lambda: optim.sgd(0.03, 0.9, nesterov=True), lambda: optim.sgd(1e-3, 0.9, nesterov=True)),
+    "nesterov": (lambda: optim.sgd(0.03, 0.9, nesterov=True), lambda: optim.sgd(5e-4, 0.9, nesterov=True)),
     "adam": (lambda: optim.adam(0.05), lambda: optim.adam(0.02)),
     "nadam": (lambda: optim.adam(0.05, nesterov=True), lambda: optim.adam(0.02, nesterov=True)),
     "adamw": (lambda: optim.adamw(0.05, weight_decay=1e-5), lambda: optim.adamw(0.02, weight_decay=1e-6)),

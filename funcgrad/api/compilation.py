@@ -59,7 +59,7 @@ def trace_flat(fun: Callable, leaves: Sequence[Any], treedef: Any, purpose: str,
         args, kwargs = rebuild(tree.tree_unflatten(treedef, inputs))
         outs, structure = tree.tree_flatten(fun(*args, **kwargs))
         out_tree.append(structure)
-        return [check_array(o, f"{purpose} of {rec.name_of(fun)}: output {rec._leaf_name(structure, i)}") for i, o in enumerate(outs)]
+        return [rec.check_output(o, f"{purpose} of {rec.name_of(fun)}", structure, i) for i, o in enumerate(outs)]
 
     avals = [x.aval if isinstance(x, (Tracer, ShapeDtypeStruct)) else aval_of(x) for x in leaves]
     weak = [type(x) in (int, float, complex) for x in leaves]
@@ -298,16 +298,8 @@ def _as_leaf(x: Any, where: Callable[[], str]) -> Any:
         return x
     if type(x) in _KINDS or isinstance(x, np.generic) and x.dtype.kind in "biuf":
         return x
-    checked = check_array(x, _Lazy(where))
+    checked = check_array(x, rec.LazyText(where))
     return np.asarray(checked, dtype=checked.dtype.newbyteorder("=")) if isinstance(checked, np.ndarray) else checked
-
-
-class _Lazy:
-    def __init__(self, text: Callable[[], str]) -> None:
-        self.text = text
-
-    def __str__(self) -> str:
-        return self.text()
 
 
 def _signature(x: Any) -> Any:

@@ -71,7 +71,7 @@ def record(fun: Callable[..., Any], leaves: Sequence[Any], purpose: str) -> Reco
         inputs = [trace.input(abstract(x), concrete_value(x), _weak(x)) for x in leaves]
         outs, out_tree = tree.tree_flatten(fun(*inputs))
         for i, o in enumerate(outs):
-            check_array(o, f"{purpose}: output {_leaf_name(out_tree, i)} of {name_of(fun)}")
+            check_output(o, purpose, out_tree, i)
         program, captures = trace.program(inputs, outs)
     operands = [*captures, *leaves]
     abstract_run = not trace.eager or (current_trace() is not None and any(type(x) is Tracer for x in operands))
@@ -85,7 +85,7 @@ def _weak(value: Any) -> bool:
     return value.weak if type(value) is Tracer else is_weak(value)
 
 
-def _leaf_name(treedef: Any, position: int) -> str:
+def leaf_name(treedef: Any, position: int) -> str:
     paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(treedef.num_leaves)))
     return tree.keystr(paths[position][0]) or "(the only one)"
 
@@ -100,19 +100,23 @@ def check_leaves(purpose: str, fun: Callable, values: Any, first: int = 0) -> tu
     leaves, treedef = tree.tree_flatten(values)
     for i, leaf in enumerate(leaves):
         if type(leaf) is not Tracer:
-            check_array(leaf, _LazyWhere(purpose, fun, treedef, i, first))
+            check_array(leaf, LazyText(lambda i=i: f"{purpose} of {name_of(fun)}: {argument_path(treedef, i, first)}"))
     return leaves, treedef
 
 
-class _LazyWhere:
-    """Builds `grad of f: argument 0, at ['w']` only when an error needs it."""
+class LazyText:
+    """Text that is built only when an error needs it."""
 
-    def __init__(self, purpose: str, fun: Callable, treedef: Any, position: int, first: int = 0) -> None:
-        self.data = purpose, fun, treedef, position, first
+    def __init__(self, build: Callable[[], str]) -> None:
+        self.build = build
 
     def __str__(self) -> str:
-        purpose, fun, treedef, position, first = self.data
-        return f"{purpose} of {name_of(fun)}: {argument_path(treedef, position, first)}"
+        return self.build()
+
+
+def check_output(value: Any, purpose: str, out_tree: Any, position: int) -> Any:
+    """Refuse an output that is no array, naming its place in the result."""
+    return check_array(value, LazyText(lambda: f"{purpose}: output {leaf_name(out_tree, position)}"))
 
 
 def argument_path(treedef: Any, position: int, first: int = 0) -> str:

@@ -44,7 +44,7 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_name: Any = No
         everything = (args, kwargs)
         leaves, treedef = tree.tree_flatten(everything)
         axes = _input_axes(fun, in_axes, args, kwargs)
-        leaves = [x if type(x) is Tracer else check_array(x, f"vmap of {rec.name_of(fun)}: {_path(everything, i)}") for i, x in enumerate(leaves)]
+        leaves = [x if type(x) is Tracer else check_array(x, rec.LazyText(lambda i=i: f"vmap of {rec.name_of(fun)}: {_path(everything, i)}")) for i, x in enumerate(leaves)]
         axes = [_normalized(fun, everything, i, x, a) for i, (x, a) in enumerate(zip(leaves, axes))]
         size = _batch_size(fun, everything, leaves, axes, axis_size)
         return _run_batched(fun, leaves, treedef, axes, size, out_axes)
@@ -61,7 +61,7 @@ def _run_batched(fun: Callable, leaves: list[Any], treedef: Any, axes: list[int 
         args, kwargs = tree.tree_unflatten(treedef, inputs)
         outs, structure = tree.tree_flatten(fun(*args, **kwargs))
         out_tree.append(structure)
-        return [check_array(o, f"vmap of {rec.name_of(fun)}: an output") for o in outs]
+        return [rec.check_output(o, f"vmap of {rec.name_of(fun)}", structure, i) for i, o in enumerate(outs)]
 
     weak = [rec._weak(x) for x in leaves]
     program, captures = trace(flat, single, weak=weak, hoist=True, purpose=f"vmap of {rec.name_of(fun)}")

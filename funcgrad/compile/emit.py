@@ -17,9 +17,12 @@ from .llvm import KernelEmitter, memory_type
 from ..core.scalar import Expr
 from . import native
 from .outline import Outliner
-from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan, PythonCall
+from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan, PythonCall, root_buffers
 
 GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+
+
+PART = 12  # steps in one function: LLVM takes quadratic time over one long block of calls
 
 
 class EntryEmitter:
@@ -32,6 +35,7 @@ class EntryEmitter:
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.pointers: dict[Buffer, str] = {}
+        self.positions: dict[Buffer, int] = {}  # table entries that are read where they are used
         self.counters: dict[Loop, str] = {}
         self.swapped: dict[Buffer, str] = {}  # carry buffer -> stack slot of its present pointer
         self.count = 0
@@ -47,29 +51,48 @@ class EntryEmitter:
         kernels = [
             KernelEmitter(f"kernel_{i}", k, self.declarations, inline, outliner).text() for i, (k, inline) in enumerate(self.plan.kernels)
         ]
-        self.load_table()
-        for step in self.plan.steps:
+        parts = [self.plan.steps[k : k + PART] for k in range(0, len(self.plan.steps), PART)] or [[]]
+        if len(parts) == 1:
+            functions = [self.function("define void @entry", parts[0])]
+        else:
+            functions = [self.function(f"define internal void @part_{k}", steps, "noinline ") for k, steps in enumerate(parts)]
+            calls = "\n".join(f"  call void @part_{k}(ptr %table)" for k in range(len(parts)))
+            functions.append(f"define void @entry(ptr noalias %table) nounwind {{\n{calls}\n  ret void\n}}\n")
+        return "\n".join([*self.declarations.values(), *self.preludes.values(), *kernels, *functions])
+
+    def function(self, head: str, steps: list[Any], attributes: str = "") -> str:
+        """A function of the table that runs some steps."""
+        self.lines, self.allocas, self.pointers, self.positions, self.swapped = [], [], {}, {}, {}
+        self.load_table(steps)
+        for step in steps:
             self.step(step)
         body = "\n".join("  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"])
-        entry = f"define void @entry(ptr noalias %table) nounwind {{\nstart:\n{body}\n}}\n"
-        return "\n".join([*self.declarations.values(), *self.preludes.values(), *kernels, entry])
+        return f"{head}(ptr noalias %table) {attributes}nounwind {{\nstart:\n{body}\n}}\n"
 
-    def load_table(self) -> None:
+    def load_table(self, steps: list[Any]) -> None:
         """Pointers of inputs, outputs and constants; temporaries are ranges of the workspace or stack slots."""
         plan = self.plan
-        for k, b in enumerate([*plan.inputs, *plan.outputs, *plan.constants]):
-            self.pointers[b] = self.table_entry(k)
-        workspace = self.table_entry(len(plan.inputs) + len(plan.outputs) + len(plan.constants)) if plan.workspace else ""
+        used = {b for step in steps for root in root_buffers(step) for b in ((root, root.swaps) if root.swaps else (root,))}
+        in_loops = {b for step in steps if isinstance(step, Loop) for b in root_buffers(step)}
+        table = [*plan.inputs, *plan.outputs, *plan.constants]
+        for k, b in enumerate(table):
+            if b in in_loops:
+                self.pointers[b] = self.table_entry(k)
+            else:
+                self.positions[b] = k
+        workspace = self.table_entry(len(table)) if plan.workspace else ""
         for b in plan.temporaries:
+            if b not in used:
+                continue
             pointer = self.pointers[b] = self.fresh("t")
             if b.stack:
                 self.allocas.append(f"{pointer} = alloca [{max(b.size, 1)} x {memory_type(b.dtype)}], align 32")
             elif b.offset >= 0:
                 self.lines.append(f"{pointer} = getelementptr inbounds i8, ptr {workspace}, i64 {b.offset}")
 
-    def table_entry(self, k: int) -> str:
+    def table_entry(self, k: int, volatile: str = "") -> str:
         slot, pointer = self.fresh("s"), self.fresh("b")
-        self.lines += [f"{slot} = getelementptr inbounds ptr, ptr %table, i64 {k}", f"{pointer} = load ptr, ptr {slot}"]
+        self.lines += [f"{slot} = getelementptr inbounds ptr, ptr %table, i64 {k}", f"{pointer} = load {volatile}ptr, ptr {slot}"]
         return pointer
 
     def pointer(self, b: Buffer) -> str:
@@ -83,6 +106,9 @@ class EntryEmitter:
             result = self.fresh("c")
             self.lines.append(f"{result} = load ptr, ptr {self.swapped[b]}")
             return result
+        if b in self.positions:
+            # Volatile, so that dozens of pointers are not all kept alive from the start.
+            return self.table_entry(self.positions[b], "volatile ")
         return self.pointers[b]
 
     def step(self, step: Any) -> None:
@@ -173,7 +199,7 @@ class EntryEmitter:
                 for b in (state, following):
                     slot = self.fresh("p")
                     self.allocas.append(f"{slot} = alloca ptr")
-                    self.lines.append(f"store ptr {self.pointers[b]}, ptr {slot}")
+                    self.lines.append(f"store ptr {self.pointer(b)}, ptr {slot}")
                     self.swapped[b] = slot
         opened = self.begin_loop(s.length, s.reverse)
         self.counters[s] = opened[1]

@@ -55,7 +55,7 @@ DECORATIONS: tuple[tuple[str, Interface], ...] = (
 
 _CBLAS_GEMM = """\
 declare void @{symbol}(i32, i32, i32, {int}, {int}, {int}, {real}, ptr, {int}, ptr, {int}, {real}, ptr, {int}) nounwind
-define internal void @gemm_{suffix}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, {real} %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb, {real} %beta, ptr %c, i64 %ldc) nounwind {{
+define internal void @gemm_{suffix}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, {real} %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb, {real} %beta, ptr %c, i64 %ldc) noinline nounwind {{
   %ta.int = trunc i64 %ta to i32
   %tb.int = trunc i64 %tb to i32
   %ta.enum = add i32 %ta.int, 111
@@ -67,7 +67,7 @@ define internal void @gemm_{suffix}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, {r
 
 _CBLAS_GEMV = """\
 declare void @{symbol}(i32, i32, {int}, {int}, {real}, ptr, {int}, ptr, {int}, {real}, ptr, {int}) nounwind
-define internal void @gemv_{suffix}(i64 %ta, i64 %m, i64 %n, {real} %alpha, ptr %a, i64 %lda, ptr %x, i64 %incx, {real} %beta, ptr %y, i64 %incy) nounwind {{
+define internal void @gemv_{suffix}(i64 %ta, i64 %m, i64 %n, {real} %alpha, ptr %a, i64 %lda, ptr %x, i64 %incx, {real} %beta, ptr %y, i64 %incy) noinline nounwind {{
   %ta.int = trunc i64 %ta to i32
   %ta.enum = add i32 %ta.int, 111
 {casts}  call void @{symbol}(i32 101, i32 %ta.enum, {int} %m.int, {int} %n.int, {real} %alpha, ptr %a, {int} %lda.int, ptr %x, {int} %incx.int, {real} %beta, ptr %y, {int} %incy.int)
@@ -78,7 +78,7 @@ define internal void @gemv_{suffix}(i64 %ta, i64 %m, i64 %n, {real} %alpha, ptr 
 # Fortran is column-major: it sees the transposes, and c.T = op(b).T @ op(a).T. 78 and 84 are the letters N and T.
 _FORTRAN_GEMM = """\
 declare void @{symbol}(ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr) nounwind
-define internal void @gemm_{suffix}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, {real} %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb, {real} %beta, ptr %c, i64 %ldc) nounwind {{
+define internal void @gemm_{suffix}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, {real} %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb, {real} %beta, ptr %c, i64 %ldc) noinline nounwind {{
   %ta.true = icmp ne i64 %ta, 0
   %tb.true = icmp ne i64 %tb, 0
   %ta.letter = select i1 %ta.true, i8 84, i8 78
@@ -90,7 +90,7 @@ define internal void @gemm_{suffix}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, {r
 
 _FORTRAN_GEMV = """\
 declare void @{symbol}(ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr) nounwind
-define internal void @gemv_{suffix}(i64 %ta, i64 %m, i64 %n, {real} %alpha, ptr %a, i64 %lda, ptr %x, i64 %incx, {real} %beta, ptr %y, i64 %incy) nounwind {{
+define internal void @gemv_{suffix}(i64 %ta, i64 %m, i64 %n, {real} %alpha, ptr %a, i64 %lda, ptr %x, i64 %incx, {real} %beta, ptr %y, i64 %incy) noinline nounwind {{
   %ta.true = icmp ne i64 %ta, 0
   %ta.letter = select i1 %ta.true, i8 78, i8 84
 {casts}{slots}  call void @{symbol}(ptr %ta.slot, ptr %n.slot, ptr %m.slot, ptr %alpha.slot, ptr %a, ptr %lda.slot, ptr %x, ptr %incx.slot, ptr %beta.slot, ptr %y, ptr %incy.slot)

@@ -26,7 +26,8 @@ from ..core.program import Program
 from .cache import compile_cached
 from .cost import program_cost
 from .emit import emit_module
-from .plan import Buffer, Call, Loop, Multiply, Plan, assign_workspace, buffers_of, make_plan
+from .kernel import Accumulate, For, If, Store, expressions, statements, walk
+from .plan import Buffer, Call, Plan, make_plan, root_buffers
 from .prepare import prepare
 
 _dump_number = threading.local()
@@ -108,8 +109,8 @@ def safe_donations(plan: Plan, donated: Sequence[int]) -> dict[int, int]:
 
 
 def _may_share(plan: Plan, source: Buffer, out: Buffer) -> bool:
-    reads = [t for t, step in enumerate(plan.steps) if source in _roots(step)]
-    writes = [t for t, step in enumerate(plan.steps) if out in _roots(step)]
+    reads = [t for t, step in enumerate(plan.steps) if source in root_buffers(step)]
+    writes = [t for t, step in enumerate(plan.steps) if out in root_buffers(step)]
     if not reads or not writes or max(reads) < min(writes):
         return True
     if max(reads) > min(writes):
@@ -118,28 +119,36 @@ def _may_share(plan: Plan, source: Buffer, out: Buffer) -> bool:
     return isinstance(step, Call) and _same_index_only(plan, step, source, out)
 
 
-def _roots(step: Any) -> list[Buffer]:
-    roots = []
-    for b in buffers_of(step):
-        while b.kind == "slice":
-            b = b.base  # type: ignore[assignment]
-        roots.append(b)
-    return roots
-
-
 def _same_index_only(plan: Plan, step: Call, source: Buffer, out: Buffer) -> bool:
-    from .kernel import Store, expressions, statements, walk
+    """Whether the kernel reads each element of `source` before, and only before, it stores the same element of `out`.
 
+    Kernel parameters are declared not to alias, so that statements may be reordered: a read in the block of the store is safe only if the
+    stored value depends on it. Reads in later loops would see the new values.
+    """
     kernel = plan.kernels[step.kernel][0]
     names = {p.name: b for p, b in zip(kernel.params, step.args)}
-    stores = [s for s in statements(kernel.body) if isinstance(s, Store) and names.get(s.buffer) is out]
-    loads = [e for s in statements(kernel.body) for x in expressions(s) for e in walk(x) if e.op == "load" and names.get(e.args[0]) is source]
-    if len(stores) != 1 or sum(b is out for b in step.args) != 1:
+    order = list(statements(kernel.body))
+    writes = [k for k, s in enumerate(order) if isinstance(s, (Store, Accumulate)) and names[s.buffer] is out]
+    if len(writes) != 1 or isinstance(order[writes[0]], Accumulate) or sum(b is out for b in step.args) != 1:
         return False
-    holders = [s.body for s in statements(kernel.body) if hasattr(s, "body")]
-    holder = next((body for body in [kernel.body, *holders] if stores[0] in body), None)
-    inside = [e for s in holder or () for x in expressions(s) for e in walk(x) if e.op == "load" and names.get(e.args[0]) is source]
-    return set(inside) == set(loads) and all(e.args[1:] == stores[0].index for e in loads)
+    store = order[writes[0]]
+    enclosing = {s.sym for s in order if isinstance(s, For) and any(inner is store for inner in statements(s.body))}
+    if not enclosing <= {i.args[0] for i in store.index if i.op == "sym"}:
+        return False
+    block = next(b for b in (kernel.body, *(s.body for s in order if isinstance(s, (For, If)))) if any(s is store for s in b))
+    own = _loads(store, names, source)
+    for position, s in enumerate(order):
+        found = _loads(s, names, source)
+        in_block = any(other is s for other in block)
+        if any(e.args[1:] != store.index for e in found) or (not found <= own if in_block else found and position > writes[0]):
+            return False
+    return True
 
 
-__all__ = ["Compiled", "Loop", "Multiply", "assign_workspace", "compile_program", "lower_program", "safe_donations"]
+def _loads(statement: Any, names: dict[str, Buffer], source: Buffer) -> set[Any]:
+    """Reads of a buffer in the expressions of a statement."""
+    nodes = (e for root in expressions(statement) for e in walk(root))
+    return {e for e in nodes if e.op == "load" and names[e.args[0]] is source}
+
+
+__all__ = ["Compiled", "compile_program", "lower_program", "safe_donations"]

@@ -328,10 +328,7 @@ def assign_workspace(plan: Plan) -> None:
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for time, step in enumerate(plan.steps):
-        for b in buffers_of(step):
-            root = b.base if b.kind == "slice" else b
-            while root.kind == "slice":
-                root = root.base
+        for root in root_buffers(step):
             if root.kind == "temporary" and not root.stack:
                 for half in (root, root.swaps) if root.swaps else (root,):
                     first.setdefault(half, time)
@@ -365,6 +362,16 @@ def buffers_of(step: Any) -> list[Buffer]:
     return [*inner, *(b for pair in step.moves for b in pair)]
 
 
+def root_buffers(step: Any) -> list[Buffer]:
+    """The whole arrays a step touches, where it may touch slices of them."""
+    roots = []
+    for b in buffers_of(step):
+        while b.base is not None:
+            b = b.base
+        roots.append(b)
+    return roots
+
+
 def make_plan(program: Program) -> Plan:
     """Plan a prepared program (distinct outputs, canonical contractions, no calls)."""
     plan = Planner(program).plan
@@ -372,4 +379,4 @@ def make_plan(program: Program) -> Plan:
     return plan
 
 
-__all__ = ["Buffer", "Call", "LibraryCall", "Loop", "Multiply", "Plan", "PythonCall", "make_plan"]
+__all__ = ["Buffer", "Call", "LibraryCall", "Loop", "Multiply", "Plan", "PythonCall", "make_plan", "root_buffers"]

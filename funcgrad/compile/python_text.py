@@ -1,8 +1,8 @@
 """Kernels as Python: text that plain Python runs with NumPy scalars, and that Numba compiles to the same meaning.
 
-With this module one can print a kernel's body. Three things keep the two readings equal: constants carry their dtype, arithmetic of
-small integers is wrapped back into its dtype (`np.uint32(a + b)`), and what Python would refuse (division by zero, shifts past
-the width, conversions out of range) goes through a few helper functions that are printed once, when used.
+With this module one can print a kernel's body. Three things keep the two readings equal: constants carry their dtype,
+arithmetic of small integers is wrapped back into its dtype (`np.uint32(a + b)`), and what Python would refuse (division
+by zero, shifts past the width, conversions out of range) goes through a few helper functions, printed when used.
 """
 
 from __future__ import annotations
@@ -66,7 +66,14 @@ def helper(kind: str, dtype: np.dtype) -> str:
     if dtype.kind not in "iu":
         return HELPERS[kind].format(T=dtype.name)
     info = np.iinfo(dtype)
-    return HELPERS[kind].format(T=dtype.name, bits=info.bits, minimum=info.min, maximum=info.max, low=f"{float(info.min)!r}", high=f"{float(info.max)!r}")
+    return HELPERS[kind].format(
+        T=dtype.name,
+        bits=info.bits,
+        minimum=info.min,
+        maximum=info.max,
+        low=f"{float(info.min)!r}",
+        high=f"{float(info.max)!r}",
+    )
 
 
 class PythonPrinter(Printer):
@@ -136,7 +143,8 @@ class PythonPrinter(Printer):
         if op == "library":
             return self.function(e.args[0], dtype, operands)
         if op == "beyond":
-            return Text(f"{self.function(e.args[0], dtype, operands[:1]).text} if abs({operands[0].text}) > {e.args[1]} else {operands[1].within(CHOICE)}", CHOICE)
+            exact, limit = self.function(e.args[0], dtype, operands[:1]).text, e.args[1]
+            return Text(f"{exact} if abs({operands[0].text}) > {limit} else {operands[1].within(CHOICE)}", CHOICE)
         if dtype == np.int64 and self.is_index(e):
             return self.index_arithmetic(e, operands)
         if op in COMPARISONS:
@@ -152,9 +160,17 @@ class PythonPrinter(Printer):
         if dtype.kind == "b":
             op = {"add": "or", "mul": "and", "minimum": "and", "maximum": "or"}.get(op, op)
         if op == "not":
-            return Text(f"not {operands[0].within(UNARY)}", CHOICE + 1) if dtype.kind == "b" else self.wrapped(Text("~" + operands[0].within(UNARY), UNARY), dtype)
+            return (
+                Text(f"not {operands[0].within(UNARY)}", CHOICE + 1)
+                if dtype.kind == "b"
+                else self.wrapped(Text("~" + operands[0].within(UNARY), UNARY), dtype)
+            )
         if op == "neg":
-            negated = Text("-" + operands[0].within(UNARY), UNARY) if dtype.kind != "u" else infix("sub", self.constant(0, dtype), operands[0])
+            negated = (
+                Text("-" + operands[0].within(UNARY), UNARY)
+                if dtype.kind != "u"
+                else infix("sub", self.constant(0, dtype), operands[0])
+            )
             return self.wrapped(negated, dtype)
         if op == "abs":
             return operands[0] if dtype.kind in "ub" else self.wrapped(call("abs", *operands), dtype)
@@ -162,7 +178,9 @@ class PythonPrinter(Printer):
             return call(f"np.{op}" if dtype.kind == "f" else op[:3], *operands)
         if op in ("quo", "rem"):
             return self.divide(op, dtype, operands)
-        if op in ("shl", "shr") and not (last is not None and last.op == "const" and 0 <= last.args[0] < 8 * dtype.itemsize):
+        if op in ("shl", "shr") and not (
+            last is not None and last.op == "const" and 0 <= last.args[0] < 8 * dtype.itemsize
+        ):
             return call(self.use(("unsigned_" if dtype.kind == "u" and op == "shr" else "") + op, op, dtype), *operands)
         if op == "fma":
             return call(self.use("fma", "fma", dtype), *operands)
@@ -174,7 +192,7 @@ class PythonPrinter(Printer):
 
     def function(self, name: str, dtype: np.dtype, operands: list[Text]) -> Text:
         """A function of `core.scalar.FUNCTIONS`."""
-        if name in _MATH or name == "lgamma" and self.compilable:
+        if name in _MATH or (name == "lgamma" and self.compilable):
             return Text(f"np.{dtype.name}(math.{name}({operands[0].text}))")
         if name in _SPECIAL and self.compilable:
             return call(self.use_expansion(name, dtype), *operands)
@@ -195,11 +213,15 @@ class PythonPrinter(Printer):
             text = repr(value.item() if hasattr(value, "item") else value)
         if dtype in (np.float64, np.int64, np.bool_):
             return Text(text, UNARY if text.startswith("-") else 20)
-        return Text(f"np.{dtype.name}({float(value)!r})" if dtype.kind == "f" and math.isfinite(value) else f"np.{dtype.name}({text})")
+        return Text(
+            f"np.{dtype.name}({float(value)!r})"
+            if dtype.kind == "f" and math.isfinite(value)
+            else f"np.{dtype.name}({text})"
+        )
 
     def retyped(self, e: Expr, text: Text) -> Text:
-        """The text of `e` as a NumPy scalar even if `e` is a constant or made of loop counters: Python's own would raise when divided by zero."""
-        bare = e.op == "const" and e.dtype in (np.float64, np.int64) or e.op != "const" and self.is_index(e)
+        """The text of `e` as a NumPy scalar: Python's own, of constants and counters, raise when divided by zero."""
+        bare = (e.op == "const" and e.dtype in (np.float64, np.int64)) or (e.op != "const" and self.is_index(e))
         return Text(f"np.{e.dtype.name}({text.text})") if bare else text
 
     def wrapped(self, text: Text, dtype: np.dtype) -> Text:
@@ -213,7 +235,11 @@ class PythonPrinter(Printer):
         if e.dtype.kind == "f" and dtype.kind in "iu":
             return call(self.use("to", "to", dtype), text)
         bounds = self.bounds(e)
-        if dtype.kind in "iu" and bounds and not (np.iinfo(dtype).min <= bounds[0] and bounds[1] <= np.iinfo(dtype).max):
+        if (
+            dtype.kind in "iu"
+            and bounds
+            and not (np.iinfo(dtype).min <= bounds[0] and bounds[1] <= np.iinfo(dtype).max)
+        ):
             text = Text(f"np.int64({text.text})")  # a Python int out of range would be refused
         return Text(f"np.{dtype.name}({text.text})")
 

@@ -94,9 +94,9 @@ class Scheduler:
         self.materialized: set[Var] = set(program.inputs)
         self.cost: dict[Var, float] = {}  # of computing one element from what is kept in memory
         self.height: dict[Var, int] = {}  # of the expression tree from what is kept in memory
+        self.row_values: set[Var] = set()  # trailing reductions, and what is inlined on top of them
         self.items: list[Group | Eqn] = []
         self.position: dict[Var, int] = {}  # of materialized values and reductions
-        self.uses: dict[tuple[int, Var], Any] = {}
 
     def run(self) -> Schedule:
         self._choose_materialized()
@@ -125,6 +125,8 @@ class Scheduler:
                 if keep or height > HIGHEST_TREE:
                     self.materialized.add(v)
                 inlined_here = v not in self.materialized
+                if isinstance(eqn.prim.lower, lowering.Reduce) and _trailing(eqn) is not None or inlined_here and self._depends_on_reduction(v, eqn):
+                    self.row_values.add(v)
                 self.cost[v], self.height[v] = (cost, height) if inlined_here else (0.0, 0)
 
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
@@ -145,25 +147,16 @@ class Scheduler:
 
     def _is_row_value(self, v: Var) -> bool:
         """A value whose every mapped reader is a broadcast along new trailing axes: in a row loop it is one scalar."""
-        if not self._depends_on_reduction(v):
+        if not self._depends_on_reduction(v, self.producer[v]):
             return False
         maps = [c for c in self.consumers.get(v, ()) if isinstance(c.prim.lower, lowering.IndexMap)]
         return bool(maps) and all(_is_row_broadcast(c) for c in maps)
 
-    def _depends_on_reduction(self, v: Var) -> bool:
-        """Whether an inlined chain of elementwise equations of this shape ends at a trailing reduction."""
-        stack, seen = [v], set()
-        while stack:
-            w = stack.pop()
-            eqn = self.producer.get(w)
-            if eqn is None or w in seen:
-                continue
-            seen.add(w)
-            if isinstance(eqn.prim.lower, lowering.Reduce) and _trailing(eqn) is not None:
-                return True
-            if isinstance(eqn.prim.lower, lowering.Scalar) and w not in self.materialized or w is v:
-                stack.extend(a for a in eqn.inputs if type(a) is Var)
-        return False
+    def _depends_on_reduction(self, v: Var, eqn: Eqn) -> bool:
+        """Whether an inlined chain of elementwise equations ends at a trailing reduction; known for operands already."""
+        if isinstance(eqn.prim.lower, lowering.Reduce):
+            return _trailing(eqn) is not None
+        return isinstance(eqn.prim.lower, FUSIBLE) and any(type(a) is Var and a in self.row_values for a in eqn.inputs)
 
     # -- where anchors go
 

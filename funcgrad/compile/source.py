@@ -15,8 +15,8 @@
         kernel_0(in0, out0)
         return (out0,)
 
-The text needs NumPy (and SciPy for a few functions), not funcgrad. Run as plain Python it is the slow, obvious meaning of what the
-compiler decided; each kernel also compiles under `numba.njit(error_model="numpy")` to the same meaning.
+The text needs NumPy (and SciPy for a few functions), not funcgrad. Run as plain Python it is the slow, obvious meaning of
+what the compiler decided; each kernel also compiles under `numba.njit(error_model="numpy")` to the same meaning.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _type(b: Any) -> str:
 
 
 def plan_source(plan: Plan, compilable: bool = False) -> str:
-    """The Python module of a plan. `program` takes the captured arrays, then the arguments, and returns a tuple of arrays."""
+    """The Python module of a plan; `program` takes the captured arrays, then the arguments, and returns a tuple."""
     helpers: dict[str, str] = {}
     kernels = [kernel_source(kernel, f"kernel_{i}", helpers, compilable) for i, (kernel, _) in enumerate(plan.kernels)]
     writer = ProgramWriter(plan)
@@ -147,7 +147,9 @@ class ProgramWriter:
         batch = (s.batch,) if s.batch > 1 else ()
         x = view(s.x, (*batch, s.k, s.m) if s.transpose_x else (*batch, s.m, s.k))
         y = view(s.y, (*batch, s.n, s.k) if s.transpose_y else (*batch, s.k, s.n))
-        x, y = (f"{text}.swapaxes(-1, -2)" if turned else text for text, turned in ((x, s.transpose_x), (y, s.transpose_y)))
+        x, y = (
+            f"{text}.swapaxes(-1, -2)" if turned else text for text, turned in ((x, s.transpose_x), (y, s.transpose_y))
+        )
         self.line(f"np.matmul({x}, {y}, out={view(s.out, (*batch, s.m, s.n))})")
 
     def library(self, s: LibraryCall | PythonCall) -> None:
@@ -199,7 +201,11 @@ def _array(value: np.ndarray) -> str:
     if value.size and (value == value.flat[0]).all():
         return f"np.full({value.shape}, {_number(value.flat[0])}, {dtype})"
     if value.size <= INLINE:
-        return f"np.array({_nested(value)}, {dtype}).reshape({value.shape})" if 0 in value.shape else f"np.array({_nested(value)}, {dtype})"
+        return (
+            f"np.array({_nested(value)}, {dtype}).reshape({value.shape})"
+            if 0 in value.shape
+            else f"np.array({_nested(value)}, {dtype})"
+        )
     data = base64.b64encode(value.tobytes()).decode()
     return f'np.frombuffer(base64.b64decode("{data}"), {dtype}).reshape({value.shape})'
 

@@ -1,12 +1,12 @@
 """All stages of a compilation as text: what one can do with this module is ask what the compiler made of a program.
 
-    prepared    the program after simplification
-    schedule    which equations share a loop nest, what is inlined into it, what is kept
-    kernels     loop nests in the kernel IR, and the steps that call them
-    source      the same as Python
-    llvm        what is handed to LLVM, before optimization
-    optimized   the same after optimization
-    asm         machine code
+prepared    the program after simplification
+schedule    which equations share a loop nest, what is inlined into it, what is kept
+kernels     loop nests in the kernel IR, and the steps that call them
+source      the same as Python
+llvm        what is handed to LLVM, before optimization
+optimized   the same after optimization
+asm         machine code
 """
 
 from __future__ import annotations
@@ -54,7 +54,11 @@ def schedule_text(schedule: Schedule) -> str:
     names = variable_names(schedule.program)
     lines: list[str] = []
     for number, item in enumerate(schedule.items):
-        lines += _group_lines(number, item, schedule, names) if isinstance(item, Group) else [f"step {number}: {_equation(item, names)}"]
+        lines += (
+            _group_lines(number, item, schedule, names)
+            if isinstance(item, Group)
+            else [f"step {number}: {_equation(item, names)}"]
+        )
     return "\n".join(lines)
 
 
@@ -88,7 +92,10 @@ def _equation(eqn: Eqn, names: dict[Any, str]) -> str:
 
 def _schedules(compiled: Compiled) -> str:
     main, *bodies = compiled.plan.schedules
-    titled = [f"loop body {i}\n" + "\n".join("  " + line for line in schedule_text(s).split("\n")) for i, s in enumerate(bodies)]
+    titled = [
+        f"loop body {i}\n" + "\n".join("  " + line for line in schedule_text(s).split("\n"))
+        for i, s in enumerate(bodies)
+    ]
     return "\n".join([schedule_text(main), *titled])
 
 
@@ -144,7 +151,9 @@ def kernel_text(kernel: Kernel, name: str) -> str:
     """A kernel in the notation of `kernel.py`."""
     printer = KernelPrinter(kernel)
     printer.block(kernel.body)
-    params = ", ".join(f"{p.name}: {p.dtype.name}[{','.join(map(str, p.shape))}] {'out' if p.out else 'in'}" for p in kernel.params)
+    params = ", ".join(
+        f"{p.name}: {p.dtype.name}[{','.join(map(str, p.shape))}] {'out' if p.out else 'in'}" for p in kernel.params
+    )
     notes = [f"  # {line}" for line in comments(kernel)[_parameter_lines(kernel) :]]
     return "\n".join([f"{name}({params})", *notes, *(line.replace("    ", "  ") for line in printer.lines)])
 
@@ -164,7 +173,9 @@ def _step_lines(step: Any, depth: int) -> list[str]:
     if not isinstance(step, Loop):
         return ["  " * depth + _step_line(step)]
     head = f"for t{step.number} in {'reversed ' if step.reverse else ''}{step.length}:"
-    moves = [f"{'swap' if state.swaps is following else 'move'} {state} <- {following}" for state, following in step.moves]
+    moves = [
+        f"{'swap' if state.swaps is following else 'move'} {state} <- {following}" for state, following in step.moves
+    ]
     body = [line for s in step.body for line in _step_lines(s, depth + 1)]
     return ["  " * depth + head, *body, *("  " * (depth + 1) + m for m in moves)]
 
@@ -173,7 +184,9 @@ def _step_line(step: Any) -> str:
     if isinstance(step, Call):
         return f"call kernel_{step.kernel}({_names(step.args)})"
     if isinstance(step, Multiply):
-        x, y = (f"{b}{'.T' if turned else ''}" for b, turned in ((step.x, step.transpose_x), (step.y, step.transpose_y)))
+        x, y = (
+            f"{b}{'.T' if turned else ''}" for b, turned in ((step.x, step.transpose_x), (step.y, step.transpose_y))
+        )
         batch = f" for each of {step.batch}" if step.batch > 1 else ""
         return f"multiply {step.out} = {x} @ {y}  ({step.m}x{step.k} by {step.k}x{step.n}{batch})"
     eqn = step.eqn if isinstance(step, LibraryCall) else step.callback.eqn

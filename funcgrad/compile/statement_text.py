@@ -1,7 +1,7 @@
 """Kernels as text, whatever the language: what a printer needs to turn statements into lines.
 
-With this module one can write a printer of kernels: subclass `Printer` and say how an expression and a statement read. The class
-decides which shared subexpressions become temporaries: those used twice in one block, and those too long for a line.
+With this module one can write a printer of kernels: subclass `Printer` and say how an expression and a statement read.
+The class decides which shared subexpressions become temporaries: those used twice in a block, and those too long.
 
     store p1[i0] = exp(p0[i0]) * (1.0 + exp(p0[i0]))    -->    t0 = exp(p0[i0]); p1[i0] = t0 * (1.0 + t0)
 """
@@ -39,7 +39,7 @@ class Text(NamedTuple):
 
 
 def infix(op: str, a: Text, b: Text) -> Text:
-    """`a op b`. Comparisons do not chain, and floating operations do not associate, so only the left operand goes bare."""
+    """`a op b`. Comparisons must not chain, and floating operations do not associate: only the left goes bare."""
     symbol, level = INFIX[op]
     return Text(f"{a.within(level + (op in COMPARISONS))} {symbol} {b.within(level + 1)}", level)
 
@@ -55,7 +55,7 @@ def subscript(buffer: str, index: Iterable[Text]) -> Text:
 
 
 class Printer:
-    """Lines of a kernel. A language says in `format` how an expression reads, given its operands, and in the others how statements do."""
+    """Lines of a kernel. A language says in `format` how an expression reads, and in `write` how a statement does."""
 
     declare_temporary: str  # how a temporary is introduced: "{name} = {value}"
     format: Callable[[Expr, list[Text]], Text]
@@ -85,7 +85,7 @@ class Printer:
         self.names, self.counts = saved
 
     def nested(self, head: str, body: list[Any]) -> None:
-        """A statement with a block of its own. What the block changes is not remembered, since a loop comes back to its start."""
+        """A statement with a block; what the block changes is not remembered, as a loop comes back to its start."""
         self.line(head)
         self.forget(_changed(body))
         self.depth += 1
@@ -119,7 +119,7 @@ class Printer:
         return self.counts[e] > 1 and not simple
 
     def initial(self, sym: str, expr: Expr) -> Text:
-        """The value a variable is declared with. A variable that never changes is itself the temporary of its value."""
+        """The value a variable is declared with; one that never changes is itself the temporary of its value."""
         if sym not in self.varying:
             self.counts[expr] = 1
             text = self.value(expr)

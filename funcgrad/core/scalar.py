@@ -123,7 +123,8 @@ def _fold_index(op: str, a: Expr, b: Expr) -> Expr | None:
     """Index arithmetic with constants, so that kernels print as one would write them: i*1+0 is i."""
     left, right = (int(e.args[0]) if e.op == "const" else None for e in (a, b))
     if left is not None and right is not None:
-        return const(_FOLD[op](left, right), a.dtype) if op in _FOLD and not (op in ("quo", "rem") and right <= 0) else None
+        value = _FOLD[op](left, right) if op in _FOLD and not (op in ("quo", "rem") and right <= 0) else None
+        return None if value is None or not -(2**63) <= value < 2**63 else const(value, a.dtype)  # beyond: left to the machine
     if left is not None and op in ("add", "mul"):
         a, b, left, right = b, a, right, left
     if right == 0 and op in ("add", "sub") or right == 1 and op in ("mul", "quo"):

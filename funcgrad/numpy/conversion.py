@@ -90,7 +90,7 @@ def _lost_derivative(tracer: Tracer, target: str, cls: type = errors.Concretizat
         f"{errors.source_line(user_source())}\n"
         "Reason: functions of `math`, assignment into a NumPy array, np.array([x, y]) and C code see only the number.\n"
         "Fix: use the function of the same name in funcgrad.numpy (fnp.sin for math.sin, fnp.stack([x, y]) for\n"
-        "np.array([x, y]), y = fnp.at(y)[i].set(x) for y[i] = x), or write float(x) or x.item() where a constant is meant."
+        "np.array([x, y]), y = fnp.at(y)[i].set(x) for y[i] = x), or write float(x) where a constant is meant."
     )
 
 

@@ -27,7 +27,7 @@ PROGRAMS: dict[str, tuple[Callable, list[tuple[int, ...]]]] = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_golden(name: str, stage: str, golden: Callable[[str, str], None]) -> None:
     fun, shapes = PROGRAMS[name]
-    golden(f"{name}.{stage}", fg.jit(fun).lower(*[np.zeros(s) for s in shapes]).as_text(stage))
+    golden(f"{name}.{stage}", p.lowered(fun, *shapes).as_text(stage))
 
 
 def test_a_missing_or_different_golden_fails(tmp_path: Path) -> None:
@@ -40,19 +40,31 @@ def test_a_missing_or_different_golden_fails(tmp_path: Path) -> None:
 
 
 def test_no_golden_is_left_over() -> None:
-    expected = {f"{name}.{stage}.txt" for name in PROGRAMS for stage in ("program", "prepared", "schedule", "kernels", "source")}
+    expected = {
+        f"{name}.{stage}.txt" for name in PROGRAMS for stage in ("program", "prepared", "schedule", "kernels", "source")
+    }
     assert {path.name for path in (Path(__file__).parents[1] / "golden").iterdir()} == expected
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_has_a_text(stage: str) -> None:
-    expected = {"llvm": "define void @entry", "optimized": "define void @entry", "asm": "entry:", "source": "def program"}
+    expected = {
+        "llvm": "define void @entry",
+        "optimized": "define void @entry",
+        "asm": "entry:",
+        "source": "def program",
+    }
     text = fg.jit(p.softmax).lower(np.zeros((4, 3))).as_text(stage)
-    assert expected.get(stage, "reduce_max" if stage in ("prepared", "schedule") else "kernel_0(p0: float64[4,3] in") in text
+    assert (
+        expected.get(stage, "reduce_max" if stage in ("prepared", "schedule") else "kernel_0(p0: float64[4,3] in")
+        in text
+    )
 
 
 def test_an_unknown_stage_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"no stage 'tokens'.*prepared, schedule, kernels, source, llvm, optimized, asm"):
+    with pytest.raises(
+        ValueError, match=r"no stage 'tokens'.*prepared, schedule, kernels, source, llvm, optimized, asm"
+    ):
         fg.jit(p.softmax).lower(np.zeros((4, 3))).as_text("tokens")
 
 
@@ -66,7 +78,7 @@ def test_show_prints_all_stages(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_equal_programs_give_equal_texts_whatever_was_compiled_before() -> None:
     def text() -> Any:
-        lowered = fg.jit(p.layer_gradient).lower(*[np.zeros(s) for s in PROGRAMS["layer_gradient"][1]])
+        lowered = p.lowered(p.layer_gradient, *PROGRAMS["layer_gradient"][1])
         return [lowered.as_text(stage) for stage in STAGES if stage != "asm"]
 
     first = text()

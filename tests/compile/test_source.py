@@ -41,7 +41,20 @@ def running(x: Any) -> Any:
 
 
 def integers(x: Any, y: Any) -> Any:
-    return x + y, x * y, -x, x // y, x % y, x & y, ~x, abs(x), x << (y & 3), x >> (y & 3), x > y, x.astype(np.float32) / 3
+    return (
+        x + y,
+        x * y,
+        -x,
+        x // y,
+        x % y,
+        x & y,
+        ~x,
+        abs(x),
+        x << (y & 3),
+        x >> (y & 3),
+        x > y,
+        x.astype(np.float32) / 3,
+    )
 
 
 def words(n: int) -> list[np.ndarray]:
@@ -50,7 +63,16 @@ def words(n: int) -> list[np.ndarray]:
 
 def edges(x: Any) -> Any:
     """Python's own floats and ints would raise in several of these."""
-    return 1.0 / x, np.log(x), x.astype(np.int32), np.sqrt(x), x // 2.0, np.where(x > 0, 1.0 / x, 0.0), np.maximum(x, 1.0), x > 0
+    return (
+        1.0 / x,
+        np.log(x),
+        x.astype(np.int32),
+        np.sqrt(x),
+        x // 2.0,
+        np.where(x > 0, 1.0 / x, 0.0),
+        np.maximum(x, 1.0),
+        x > 0,
+    )
 
 
 def iota_arithmetic(x: Any) -> Any:
@@ -110,7 +132,10 @@ def test_plain_python_agrees_with_machine_code(name: str) -> None:
     check_equal(*compiled_and_printed(name, njit=False))
 
 
-@pytest.mark.parametrize("name", ["softmax", "layer_norm_gradient", "scan", "scatter", "int8", "uint64", "threefry", "edges", "iota", "special"])
+@pytest.mark.parametrize(
+    "name",
+    ["softmax", "layer_norm_gradient", "scan", "scatter", "int8", "uint64", "threefry", "edges", "iota", "special"],
+)
 def test_numba_agrees_with_machine_code(name: str) -> None:
     check_equal(*compiled_and_printed(name, njit=True))
 
@@ -151,7 +176,12 @@ def test_the_text_stands_alone() -> None:
     """The printed module runs in a process that cannot import funcgrad."""
     fun, args = PROGRAMS["layer"]
     values = f"[np.array(x) for x in {[a.tolist() for a in args]!r}]"
-    lines = ["import sys", "sys.modules['funcgrad'] = None", fg.jit(fun).lower(*args).as_text(), f"print(program(*{values})[0])"]
+    lines = [
+        "import sys",
+        "sys.modules['funcgrad'] = None",
+        fg.jit(fun).lower(*args).as_text(),
+        f"print(program(*{values})[0])",
+    ]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == pytest.approx(float(fun(*args)[0]))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """No silent constants: every public NumPy function on traced values is right or raises, under grad and under jit.
 
 Each function is called with traced operands in several ways. A result must equal NumPy's on the concrete values; and where
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
-from helpers import assert_same, eager, staged
+from numpy_modes import assert_same, eager, staged
 
 from funcgrad import tree
 from funcgrad.core.avals import aval_of

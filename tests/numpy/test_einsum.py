@@ -1,3 +1,4 @@
+# ruff: noqa: E501, C408
 """einsum against NumPy."""
 
 from __future__ import annotations
@@ -6,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import assert_same, eager, staged
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy_modes import assert_same, eager, staged
 
 import funcgrad.numpy as fnp
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Indexing against NumPy: random basic and advanced indices for reading and writing, traced indices, masks, and errors."""
 
 from __future__ import annotations
@@ -7,9 +8,9 @@ from typing import Any
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from helpers import assert_same, eager, staged
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy_modes import assert_same, eager, staged
 
 import funcgrad.numpy as fnp
 from funcgrad import errors

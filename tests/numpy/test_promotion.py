@@ -1,3 +1,4 @@
+# ruff: noqa: SIM300
 """NumPy 2 promotion: every pair of dtypes and every weak number, for operators and functions."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import assert_same, eager, staged
+from numpy_modes import assert_same, eager, staged
 
 import funcgrad.numpy as fnp
 from funcgrad.core.avals import aval_of

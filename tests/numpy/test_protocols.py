@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """NumPy's protocols, conversions to Python, attributes, and the texts of errors."""
 
 from __future__ import annotations
@@ -5,12 +6,13 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.special
-from helpers import assert_same, eager, staged
+from numpy_modes import assert_same, eager, staged
 
 import funcgrad.numpy as fnp
 from funcgrad import errors
@@ -34,6 +36,11 @@ LINEAR_LIST = (  # the names that client code uses most, by a census of public r
 @pytest.mark.parametrize("name", LINEAR_LIST)
 def test_names_in_use_exist(name: str) -> None:
     assert name in fnp.__all__ and hasattr(fnp, name)
+
+
+def test_the_documentation_lists_every_name() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "numpy.md").read_text()
+    assert [name for name in fnp.__all__ if f"`{name}`" not in page] == []
 
 
 def test_every_exported_name_exists_and_is_numpys() -> None:
@@ -154,7 +161,7 @@ def test_eager_values_convert_when_asked() -> None:
     def f(t: Any, i: Any) -> Any:
         assert float(t[0]) == 0.4 and int(t[0] * 10) == 4 and bool(t[0] > 0.3) and complex(t[0]) == 0.4
         assert (
-            t[0].item() == 0.4 and t.tolist() == [0.4, 0.7, 0.2] and f"{t[0]:.1f}" == "0.4" and "%.1f" % t[0] == "0.4"
+            t[0].item() == 0.4 and t.tolist() == [0.4, 0.7, 0.2] and f"{t[0]:.1f}" == "0.4" and "%.1f" % t[0] == "0.4"  # noqa: UP031
         )
         assert list(range(i)) == [0, 1] and [10, 20, 30][i] == 30 and V[i] == 0.2 and np.asarray(i).dtype == np.int64
         assert "Traced<float64[3], value=" in f"{t}" and hash(t) == hash(t) and copy.deepcopy(t) is t

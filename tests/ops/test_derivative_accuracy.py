@@ -184,8 +184,8 @@ def test_binary_derivative_is_accurate(name: str, single: bool, compiled: bool) 
         assert error <= LIMIT.get((name, active), 4), f"{name}, operand {active}, y = {y[k]}: {where}"
 
 
-# Partials that amplify a rounding: the cube root is squared; the exponent y - 1 and the difference x - y are exponentiated.
-LIMIT = {("cbrt", 0): 8, ("power", 0): 12, ("power", 1): 6, ("logaddexp", 0): 20, ("logaddexp", 1): 20}
+# NumPy's own cube root is off by one or two units, and the partial squares it.
+LIMIT = {("cbrt", 0): 8}
 
 
 def test_every_op_with_a_derivative_is_in_a_table() -> None:

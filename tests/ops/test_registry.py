@@ -1,0 +1,145 @@
+"""Every op, every sample: types, derivatives of order 1 to 3 along all 14 paths, Jacobians, batching, compiled code, printed source.
+
+The checks are in registry_checks.py and compiled_checks.py; this file applies them to all of the registry.
+"""
+
+from __future__ import annotations
+
+import compiled_checks
+import numpy as np
+import pytest
+import registry_checks as rc
+from registry_checks import REGISTRY, Case, Primitive
+
+from funcgrad.core import lowering
+from funcgrad.core.primitive import nondiff
+
+OPS = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY)]
+DIFFERENTIABLE = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY) if REGISTRY[name].linearize is not None]
+every_op = pytest.mark.parametrize("prim", OPS)
+every_differentiable_op = pytest.mark.parametrize("prim", DIFFERENTIABLE)
+
+
+def both_precisions(prim: Primitive) -> list[Case]:
+    """The samples of an op in double and in single precision."""
+    return [*rc.cases(prim), *rc.single_cases(prim)]
+
+
+@every_op
+def test_declaration_is_complete(prim: Primitive) -> None:
+    rc.check_declaration(prim)
+
+
+@every_op
+def test_types(prim: Primitive) -> None:
+    for case in both_precisions(prim):
+        rc.check_types(case)
+
+
+@every_op
+def test_integer_types(prim: Primitive) -> None:
+    for case in rc.integer_cases(prim):
+        if compiled_checks.accepts(case):
+            rc.check_types(case)
+            rc.check_batching(case, derivatives=False)
+
+
+@every_differentiable_op
+def test_derivatives_of_order_1_to_3(prim: Primitive) -> None:
+    count = sum(rc.check_derivatives(case) for case in rc.cases(prim))
+    count += sum(rc.check_derivatives(case, orders=(1, 2)) for case in rc.single_cases(prim))
+    assert count > 0, f"no sample of {prim.name} was differentiated"
+
+
+@every_differentiable_op
+def test_jacobian(prim: Primitive) -> None:
+    for case in both_precisions(prim):
+        rc.check_jacobian(case)
+
+
+@every_op
+def test_batching(prim: Primitive) -> None:
+    for case in both_precisions(prim):
+        rc.check_batching(case)
+
+
+@every_op
+def test_compiled(prim: Primitive) -> None:
+    assert compiled_checks.check_compiled(prim) > 0
+
+
+# --- the samples themselves ----------------------------------------------------------------------------------------------
+
+
+def float_operands(prim: Primitive) -> list[list[np.ndarray]]:
+    """Operands of the float samples."""
+    return [[np.asarray(a) for a in c.args] for c in rc.cases(prim) if c.args and all(np.asarray(a).dtype.kind == "f" for a in c.args)]
+
+
+BINARY = [p for p in DIFFERENTIABLE if isinstance(p.values[0].lower, lowering.Scalar) and len(rc.cases(p.values[0])[0].args) == 2]
+NEEDS_POSITIVE = {"div", "power"}  # their samples stay where the function is smooth
+
+
+@pytest.mark.parametrize("prim", BINARY)
+def test_binary_samples_contain_ties(prim: Primitive) -> None:
+    pairs = [(float(x), float(y)) for args in float_operands(prim) for x, y in zip(args[0].ravel(), args[1].ravel())]
+    if prim.name in ("mod", "fmod"):
+        assert any(x % y == 0 for x, y in pairs)
+    elif prim.name != "power":
+        assert any(x == y for x, y in pairs)
+    if prim.name not in {*NEEDS_POSITIVE, "mod", "fmod"}:
+        assert any(x == -y != 0 for x, y in pairs) and any(x == y == 0 for x, y in pairs)
+        assert any((x == 0) != (y == 0) for x, y in pairs)
+
+
+REDUCTIONS = [p for p in DIFFERENTIABLE if isinstance(p.values[0].lower, lowering.Reduce)]
+
+
+@pytest.mark.parametrize("prim", REDUCTIONS)
+def test_reduction_samples_contain_equal_elements_and_one_element(prim: Primitive) -> None:
+    operands = [args[0] for args in float_operands(prim)]
+    assert any(x.size > 1 and np.all(x == x.ravel()[0]) for x in operands) and any(x.size == 1 for x in operands)
+    assert prim.name in ("reduce_max", "reduce_min") or any(x.size == 0 for x in operands)
+
+
+def test_samples_are_the_same_on_every_call() -> None:
+    for prim in REGISTRY.values():
+        for first, second in zip(rc.cases(prim), rc.cases(prim), strict=True):
+            for x, y in zip(first.args, second.args, strict=True):
+                np.testing.assert_array_equal(x, y)
+
+
+# --- the checks can fail ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wrong_rule(monkeypatch: pytest.MonkeyPatch) -> Primitive:
+    """sin with the derivative -cos."""
+    prim = REGISTRY["sin"]
+    right = prim.linearize
+
+    def wrong(x: object) -> object:
+        out, tangent_map = right(x)
+        return out, lambda t: -tangent_map(t)
+
+    monkeypatch.setattr(rc, "_canonical", {})
+    monkeypatch.setattr(rc, "_functionals", {})
+    monkeypatch.setattr(prim, "linearize", wrong)
+    return prim
+
+
+def test_a_wrong_sign_is_found(wrong_rule: Primitive) -> None:
+    with pytest.raises(AssertionError, match="against differences"):
+        rc.check_derivatives(rc.cases(wrong_rule)[0])
+
+
+def test_an_op_without_declaration_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["sin"], "differentiation", None)
+    with pytest.raises(AssertionError, match="states no differentiation rule"):
+        rc.check_declaration(REGISTRY["sin"])
+
+
+def test_an_op_with_two_declarations_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY["sin"], "differentiation", nondiff)
+    with pytest.raises(AssertionError, match="nondiff and has a derivative rule"):
+        rc.check_declaration(REGISTRY["sin"])
