@@ -17,6 +17,7 @@ from ..core.avals import ShapedArray, aval_of, native_dtype, shaped
 from ..core.printing import format_program
 from ..core.program import Program
 from ..core.tracing import Tracer, _state, check_array, trace
+from ..ops.calls import compiled_call, set_executor
 from . import recording as rec
 
 _KINDS = {float: "pyfloat", int: "pyint", bool: "pybool"}
@@ -62,7 +63,7 @@ def trace_flat(fun: Callable, leaves: Sequence[Any], treedef: Any, purpose: str,
         return [rec.check_output(o, f"{purpose} of {rec.name_of(fun)}", structure, i) for i, o in enumerate(outs)]
 
     avals = [x.aval if isinstance(x, (Tracer, ShapeDtypeStruct)) else aval_of(x) for x in leaves]
-    weak = [type(x) in (int, float, complex) for x in leaves]
+    weak = [x.weak if type(x) is Tracer else type(x) in (int, float, complex) for x in leaves]
     program, captures = trace(flat, avals, weak=weak, hoist=True, purpose=f"{purpose} of {rec.name_of(fun)}")
     return program, captures, out_tree[0]
 
@@ -86,6 +87,7 @@ class Jitted:
         self.donate_argnums = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
         self._entries: dict[Any, _Entry] = {}
         self._latest: _Entry | None = None
+        self._traced: dict[Any, Traced] = {}
         self._has_static = bool(self.static_argnums or self.static_argnames)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -100,10 +102,12 @@ class Jitted:
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
         """Look the signature up, or trace and compile it; under an open Trace, inline."""
-        if _state.trace is not None:
+        if _state.trace is not None and not _state.trace.eager:
             return self.fun(*args, **kwargs)
         dynamic, static = self._split(args, kwargs)
         leaves, treedef = tree.tree_flatten(dynamic)
+        if _state.trace is not None:
+            return self._record(leaves, treedef, static, args, kwargs)
         leaves = [_as_leaf(x, lambda i=i: self._where(dynamic, i)) for i, x in enumerate(leaves)]
         key = (treedef, static, *[_signature(x) for x in leaves])
         entry = self._entries.get(key)
@@ -115,6 +119,18 @@ class Jitted:
         if outs is None:  # a layout the machine code does not take: strided, unaligned, overlapping a donated argument
             outs = entry.launch(*[_compact(x) for x in leaves])
         return entry.unflatten(outs)
+
+    def _record(self, leaves: list[Any], treedef: Any, static: tuple, args: tuple, kwargs: dict) -> Any:
+        """Inside eager `grad` and the like: one equation that runs the whole function compiled."""
+        checked = [x if type(x) is Tracer else _as_leaf(x, lambda: f"jit of {rec.name_of(self.fun)}") for x in leaves]
+        key = (treedef, static, *[(x.aval, x.weak) if type(x) is Tracer else _signature(x) for x in checked])
+        traced = self._traced.get(key)
+        if traced is None:
+            traced = self._trace(checked, treedef, args, kwargs)
+            if not any(type(c) is Tracer for c in traced.captures):  # what closes over a traced value is new at every call
+                self._traced[key] = traced
+        outs = compiled_call(*traced.captures, *checked, program=rec.canonical(traced.program))
+        return tree.tree_unflatten(traced.out_tree, outs)
 
     def _where(self, dynamic: Any, position: int) -> str:
         return f"jit of {rec.name_of(self.fun)}: {_argument_name(dynamic, position)}"
@@ -171,6 +187,7 @@ class Jitted:
     def clear_cache(self) -> None:
         """Forget all compiled signatures."""
         self._entries.clear()
+        self._traced.clear()
         self._latest = None
 
     def cache_size(self) -> int:
@@ -272,6 +289,28 @@ def jit(
     """
     del keep_unused, inline
     return Jitted(fun, static_argnums, static_argnames, donate_argnums)
+
+
+def _execute(program: Program) -> Callable[..., Any]:
+    """Run a program compiled; the executable is remembered on the program."""
+    run = program.memo.get("executable")
+    if run is None:
+        from ..compile.executable import Executable
+
+        launch = Executable(program, ["array"] * len(program.inputs)).call
+        avals = program.in_avals
+
+        def run(*args: Any) -> Any:
+            outs = launch(*args)
+            if outs is None:
+                outs = launch(*[np.array(x, a.dtype, order="C", copy=True) for x, a in zip(args, avals)])
+            return outs
+
+        program.memo["executable"] = run
+    return run
+
+
+set_executor(_execute)
 
 
 def _static(fun: Callable, argnums: Any, argnames: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -7,7 +7,6 @@ by zero, shifts past the width, conversions out of range) goes through a few hel
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from ..core.scalar import COMPARISONS, Expr, sym
 from . import vecmath
 from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Store, Update, statements
-from .statement_text import CHOICE, INFIX, UNARY, Printer, Text, call, infix, subscript
+from .statement_text import ATOM, CHOICE, INFIX, UNARY, Printer, Text, call, infix, subscript
 
 INT64 = np.iinfo(np.int64)
 _MATH = ("erf", "erfc")
@@ -206,18 +205,11 @@ class PythonPrinter(Printer):
         return call(name if op == "quo" else self.use("rem", "rem", dtype), *operands)
 
     def constant(self, value: Any, dtype: np.dtype) -> Text:
-        """A number. Python's own int, float and bool stand for int64, float64 and bool; all others carry their dtype."""
-        if dtype.kind == "f":
-            text = "np.nan" if math.isnan(value) else repr(float(value)).replace("inf", "np.inf")
-        else:
-            text = repr(value.item() if hasattr(value, "item") else value)
+        """A number. Python's own int, float and bool stand for int64, float64 and bool; others carry their dtype."""
+        text = str(dtype.type(value)).replace("inf", "np.inf").replace("nan", "np.nan")
         if dtype in (np.float64, np.int64, np.bool_):
-            return Text(text, UNARY if text.startswith("-") else 20)
-        return Text(
-            f"np.{dtype.name}({float(value)!r})"
-            if dtype.kind == "f" and math.isfinite(value)
-            else f"np.{dtype.name}({text})"
-        )
+            return Text(text, UNARY if text.startswith("-") else ATOM)
+        return Text(f"np.{dtype.name}({text})")
 
     def retyped(self, e: Expr, text: Text) -> Text:
         """The text of `e` as a NumPy scalar: Python's own, of constants and counters, raise when divided by zero."""

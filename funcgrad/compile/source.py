@@ -15,8 +15,8 @@
         kernel_0(in0, out0)
         return (out0,)
 
-The text needs NumPy (and SciPy for a few functions), not funcgrad. Run as plain Python it is the slow, obvious meaning of
-what the compiler decided; each kernel also compiles under `numba.njit(error_model="numpy")` to the same meaning.
+The text needs NumPy (and SciPy for a few functions), not funcgrad. Run as plain Python it is the slow,
+obvious meaning of what the compiler decided; each kernel also compiles under `numba.njit(error_model="numpy")`.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def stage_text(compiled: Compiled, stage: str) -> str:
     return STAGES[stage](compiled)
 
 
-# --- schedule -----------------------------------------------------------------------------------------------------------
+# --- schedule ---------------------------------------------------------------------------------------------------------
 
 
 def schedule_text(schedule: Schedule) -> str:
@@ -99,7 +99,7 @@ def _schedules(compiled: Compiled) -> str:
     return "\n".join([schedule_text(main), *titled])
 
 
-# --- kernels ------------------------------------------------------------------------------------------------------------
+# --- kernels ----------------------------------------------------------------------------------------------------------
 
 
 class KernelPrinter(Printer):
@@ -165,7 +165,7 @@ def _parameter_lines(kernel: Kernel) -> int:
 def plan_text(plan: Plan) -> str:
     """All kernels of a plan, then its steps."""
     kernels = [kernel_text(kernel, f"kernel_{i}") for i, (kernel, _) in enumerate(plan.kernels)]
-    head = f"program({', '.join(map(repr, plan.inputs))}) -> ({', '.join(map(repr, plan.outputs))}), workspace of {plan.workspace} bytes"
+    head = f"program({_names(plan.inputs)}) -> ({_names(plan.outputs)}), workspace of {plan.workspace} bytes"
     return "\n\n".join([*kernels, "\n".join([head, *(line for s in plan.steps for line in _step_lines(s, 1))])])
 
 
@@ -189,8 +189,8 @@ def _step_line(step: Any) -> str:
         )
         batch = f" for each of {step.batch}" if step.batch > 1 else ""
         return f"multiply {step.out} = {x} @ {y}  ({step.m}x{step.k} by {step.k}x{step.n}{batch})"
-    eqn = step.eqn if isinstance(step, LibraryCall) else step.callback.eqn
-    return f"{'library' if isinstance(step, LibraryCall) else 'python'} {eqn.prim.name}({_names(step.inputs)}) -> {_names(step.outputs)}"
+    kind, eqn = ("library", step.eqn) if isinstance(step, LibraryCall) else ("python", step.callback.eqn)
+    return f"{kind} {eqn.prim.name}({_names(step.inputs)}) -> {_names(step.outputs)}"
 
 
 def _names(buffers: list[Buffer]) -> str:

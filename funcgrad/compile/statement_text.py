@@ -110,7 +110,7 @@ class Printer:
         return operand(expr)
 
     def deserves_name(self, e: Expr, text: Text) -> bool:
-        """Whether an expression becomes a temporary; constants, symbols and plain index arithmetic stay where they are."""
+        """Whether an expression becomes a temporary; symbols and plain index arithmetic stay where they are."""
         if e.op in ("const", "sym"):
             return False
         if len(text.text) > LONGEST:

@@ -1,5 +1,5 @@
 """The operations: one declaration each, in flat tables by family."""
 
-from . import contraction, control, cumulative, custom, elementwise, indexing, layout, random_bits, reduction, sorting
+from . import calls, contraction, control, cumulative, custom, elementwise, indexing, layout, random_bits, reduction, sorting
 
-__all__ = ["contraction", "control", "cumulative", "custom", "elementwise", "indexing", "layout", "random_bits", "reduction", "sorting"]
+__all__ = ["calls", "contraction", "control", "cumulative", "custom", "elementwise", "indexing", "layout", "random_bits", "reduction", "sorting"]

@@ -52,5 +52,5 @@ layer_gradient = fg.value_and_grad(layer_loss, argnums=(0, 1))
 
 
 def lowered(fun: Any, *shapes: tuple[int, ...]) -> Any:
-    """A function lowered for float64 arrays. It is here so that lines of derivative equations, which are those of the call, stay put."""
+    """A function lowered for float64 arrays; here, so that the lines of derivatives, those of the call, stay."""
     return fg.jit(fun).lower(*[np.zeros(shape) for shape in shapes])

@@ -38,7 +38,7 @@ def counting(fun: Callable) -> tuple[Callable, list[int]]:
     return counted, calls
 
 
-# --- caches -------------------------------------------------------------------------------------------------------------
+# --- caches ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_second_call_neither_traces_nor_compiles(compilations: list[Any]) -> None:
@@ -77,7 +77,7 @@ def test_layouts_and_values_do_not_recompile(compilations: list[Any]) -> None:
     assert len(compilations) == 1
 
 
-# --- inputs and outputs -------------------------------------------------------------------------------------------------
+# --- inputs and outputs ---------------------------------------------------------------------------------------------
 
 
 def layouts() -> dict[str, np.ndarray]:
@@ -87,10 +87,16 @@ def layouts() -> dict[str, np.ndarray]:
     read_only = x.copy()
     read_only.flags.writeable = False
     return {
-        "fortran": np.asfortranarray(x), "transposed": x.T, "strided": np.repeat(x, 2, 1)[:, ::2], "reversed": x[::-1, ::-1],
-        "stride 0": np.broadcast_to(x[0], (4, 6)), "read-only": read_only, "big-endian": x.astype(">f8"), "unaligned": unaligned,
+        "fortran": np.asfortranarray(x),
+        "transposed": x.T,
+        "strided": np.repeat(x, 2, 1)[:, ::2],
+        "reversed": x[::-1, ::-1],
+        "stride 0": np.broadcast_to(x[0], (4, 6)),
+        "read-only": read_only,
+        "big-endian": x.astype(">f8"),
+        "unaligned": unaligned,
         "slice": np.pad(x, 1)[1:-1, 1:-1],
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", layouts())
@@ -143,7 +149,7 @@ def test_captured_arrays_are_frozen() -> None:
     np.testing.assert_array_equal(f(np.ones(3)), np.ones(3))
 
 
-# --- threads and memory -------------------------------------------------------------------------------------------------
+# --- threads and memory ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [4, 300])

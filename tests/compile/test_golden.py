@@ -1,4 +1,4 @@
-"""Printed programs, schedules, kernels and sources against texts in tests/golden; the diff of such a file explains a change."""
+"""Printed programs, schedules, kernels and sources against tests/golden; the diff of such a file explains a change."""
 
 from __future__ import annotations
 

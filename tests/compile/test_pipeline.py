@@ -34,7 +34,7 @@ def loops(compiled: Compiled, kernel: int = 0) -> int:
     return sum(isinstance(s, For) for s in statements(compiled.plan.kernels[kernel][0].body))
 
 
-# --- passes -------------------------------------------------------------------------------------------------------------
+# --- passes ---------------------------------------------------------------------------------------------------------
 
 
 @fg.custom_jvp
@@ -66,7 +66,7 @@ def test_calls_are_inlined() -> None:
     ],
 )
 def test_contractions_take_transposes_only_where_blas_cannot(subscripts: str, transposes: int) -> None:
-    sizes = dict(i=3, j=4, k=5, b=2)
+    sizes = {"i": 3, "j": 4, "k": 5, "b": 2}
     operands = [
         np.random.default_rng(0).standard_normal([sizes[c] for c in part])
         for part in subscripts.split("->")[0].split(",")
@@ -91,7 +91,7 @@ def test_a_prepared_program_means_the_same() -> None:
         np.testing.assert_allclose(a, b, rtol=1e-13)
 
 
-# --- schedule -----------------------------------------------------------------------------------------------------------
+# --- schedule -------------------------------------------------------------------------------------------------------
 
 
 def test_softmax_is_one_kernel_of_three_passes_over_a_row() -> None:
@@ -153,7 +153,7 @@ def test_small_products_are_loops_and_large_ones_blas() -> None:
     assert [type(s) for s in lowered(np.matmul, zeros(64, 64), zeros(64, 64)).plan.steps] == [Multiply]
 
 
-# --- buffers ------------------------------------------------------------------------------------------------------------
+# --- buffers --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length", [4, 16])

@@ -28,6 +28,14 @@ def normal(*shape: int, dtype: Any = np.float64) -> np.ndarray:
     return rng.standard_normal(shape).astype(dtype)
 
 
+def norm_loss(x: Any, gain: Any, bias: Any) -> Any:
+    return np.sum(p.layer_norm(x, gain, bias) ** 2)
+
+
+def large_carry(x: Any, w: Any) -> Any:
+    return fg.lax.scan(lambda c, _: (np.tanh(c @ w), c[0, 0]), x, None, length=3)
+
+
 def scatter(x: Any, updates: Any, i: Any) -> Any:
     return fg.numpy.at(x)[i].add(updates), fg.numpy.at(x)[i].set(updates)
 
@@ -85,13 +93,13 @@ PROGRAMS: dict[str, tuple[Callable, list[Any]]] = {
     "softmax": (p.softmax, [normal(4, 3)]),
     "cross_entropy_gradient": (fg.value_and_grad(p.cross_entropy), [normal(5, 3), np.eye(3)[[0, 2, 1, 1, 0]]]),
     "layer_norm": (p.layer_norm, [normal(4, 3), normal(3), normal(3)]),
-    "layer_norm_gradient": (fg.grad(lambda *a: np.sum(p.layer_norm(*a) ** 2), (0, 1, 2)), [normal(4, 3), normal(3), normal(3)]),
+    "layer_norm_gradient": (fg.grad(norm_loss, (0, 1, 2)), [normal(4, 3), normal(3), normal(3)]),
     "layer": (p.layer_gradient, [normal(16, 32), normal(32), normal(8, 16), normal(8, 32)]),
     "batched_product": (lambda x, y: np.einsum("bij,bkj->bik", x, y), [normal(3, 20, 16), normal(3, 20, 16)]),
     "transposed_products": (lambda x, y, v: (x.T @ y, y.T @ v, v @ x), [normal(64, 32), normal(64, 40), normal(64)]),
     "scan": (p.recurrence, [normal(3), normal(5, 3)]),
     "scan_gradient": (fg.grad(lambda w, xs: np.sum(p.recurrence(w, xs)[1])), [normal(3), normal(5, 3)]),
-    "large_carry": (lambda x, w: fg.lax.scan(lambda c, _: (np.tanh(c @ w), c[0, 0]), x, None, length=3), [normal(20, 20), normal(20, 20)]),
+    "large_carry": (large_carry, [normal(20, 20), normal(20, 20)]),
     "scatter": (scatter, [normal(5), normal(4), np.array([1, 3, -1, 9])]),
     "views": (views, [normal(3, 4)]),
     "running": (running, [normal(3, 4)]),
