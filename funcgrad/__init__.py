@@ -11,7 +11,7 @@ from .api.vectorization import vmap
 
 __version__ = "0.1.0"
 # Loaded at first use, so that `import funcgrad` stays cheap.
-_MODULES = ("debug", "errors", "lax", "losses", "nn", "numpy", "optim", "random", "test_util", "tree")
+_MODULES = ("debug", "errors", "lax", "losses", "nn", "numpy", "optim", "random", "scipy", "test_util", "tree")
 
 __all__ = [
     "ShapeDtypeStruct", "clear_caches", "custom_jvp", "custom_vjp", "eval_shape", "grad", "jit", "jvp", "linearize", "make_program",

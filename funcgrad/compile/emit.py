@@ -25,6 +25,19 @@ GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 PART = 12  # steps in one function: LLVM takes quadratic time over one long block of calls
 
 
+def _parts(steps: list[Any]) -> list[list[Any]]:
+    """Runs of PART steps or a few more: stack slots and the pointers of swapped carry buffers are known within one run only."""
+    last = {b: t for t, step in enumerate(steps) for b in root_buffers(step) if b.stack or b.swaps}
+    parts: list[list[Any]] = [[]]
+    needed = -1
+    for t, step in enumerate(steps):
+        if len(parts[-1]) >= PART and needed < t:
+            parts.append([])
+        parts[-1].append(step)
+        needed = max([needed, *(last.get(b, -1) for b in root_buffers(step))])
+    return parts
+
+
 class EntryEmitter:
     """Builds the module text of a plan."""
 
@@ -51,7 +64,7 @@ class EntryEmitter:
         kernels = [
             KernelEmitter(f"kernel_{i}", k, self.declarations, inline, outliner).text() for i, (k, inline) in enumerate(self.plan.kernels)
         ]
-        parts = [self.plan.steps[k : k + PART] for k in range(0, len(self.plan.steps), PART)] or [[]]
+        parts = _parts(self.plan.steps)
         if len(parts) == 1:
             functions = [self.function("define void @entry", parts[0])]
         else:

@@ -13,6 +13,7 @@ import numpy as np
 from ..core.program import Program
 from . import pipeline
 from .callback import raise_pending
+from .memory import keep_freed_blocks
 from .launcher import InputSpec, OutputSpec, make_launcher
 
 GIL_THRESHOLD = 20_000  # floating operations and bytes below which releasing the GIL costs more than the program
@@ -33,6 +34,7 @@ class Executable:
             constants: values of the captures.
             donated: positions of leaves whose memory outputs may take over.
         """
+        keep_freed_blocks()
         self.program = program
         self.compiled = pipeline.compile_program(program, len(constants))
         plan = self.compiled.plan

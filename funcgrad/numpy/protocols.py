@@ -7,19 +7,18 @@ silent constant.
 
 from __future__ import annotations
 
+import importlib
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special as special
 
 from ..core.tracing import Tracer
 from ..ops import cumulative
-from ..ops import elementwise as ew
 from . import linear, promotion, reductions
 from .registry import SUPPORTED, out_refused, register, unsupported
-from .ufunc_builders import binary, unary
 
 # --- ufuncs -----------------------------------------------------------------------------------------------------------
 
@@ -36,7 +35,7 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **opti
         raise TypeError(
             _in_place(ufunc.__name__) if any(isinstance(o, np.ndarray) for o in out) else out_refused(ufunc.__name__)
         )
-    function = SUPPORTED.get(ufunc)
+    function = SUPPORTED.get(ufunc) or _of_scipy(ufunc)
     if function is None:
         raise TypeError(unsupported(ufunc.__name__))
     if method == "__call__":
@@ -44,6 +43,13 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **opti
     if method not in _UFUNC_METHODS:
         raise TypeError(f"numpy.{ufunc.__name__}.{method} is not supported on traced values.\n{_METHOD_FIX}")
     return _UFUNC_METHODS[method](ufunc, function, *inputs, **options)
+
+
+def _of_scipy(ufunc: np.ufunc) -> Callable | None:
+    """The counterpart of a ufunc of scipy.special; its table loads here, so that nobody else waits for SciPy."""
+    if "scipy.special" in sys.modules:
+        importlib.import_module(f"{__package__}.special")
+    return SUPPORTED.get(ufunc)
 
 
 _METHOD_FIX = (
@@ -168,62 +174,6 @@ for _function in (shape, ndim, size, result_type, can_cast):
     register(getattr(np, _function.__name__), _function)
 for _name in ("may_share_memory", "shares_memory"):
     register(getattr(np, _name), lambda a, b, *_: a is b)
-
-# --- scipy.special ----------------------------------------------------------------------------------------------------
-
-
-def _guarded(x: Any, value: Any) -> Any:
-    """value, and exactly 0 where x is 0 and value is not NaN."""
-    zero = ew.eq(x, ew.like(x, 0))
-    return ew.select(ew.and_(zero, ew.not_(ew.isnan(value[1]))), ew.like(x, 0), ew.mul(x, value[0](value[1])))
-
-
-def xlogy(x: Any, y: Any) -> Any:
-    """x log y for operands of one type, and 0 where x is 0."""
-    return _guarded(x, (ew.log, y))
-
-
-def xlog1py(x: Any, y: Any) -> Any:
-    """x log(1 + y) for operands of one type, and 0 where x is 0."""
-    return _guarded(x, (ew.log1p, y))
-
-
-def _logit(x: Any) -> Any:
-    return ew.sub(ew.log(x), ew.log1p(ew.neg(x)))
-
-
-def _log_expit(x: Any) -> Any:
-    return ew.neg(ew.logaddexp(ew.neg(x), ew.like(x, 0)))
-
-
-def _ndtr(x: Any) -> Any:
-    return 0.5 * ew.erfc(ew.mul(x, ew.like(x, -math.sqrt(0.5))))
-
-
-def _entr(x: Any) -> Any:
-    inside = ew.neg(xlogy(x, x))
-    return ew.select(ew.lt(x, ew.like(x, 0)), ew.like(x, -math.inf), inside)
-
-
-SPECIAL = {
-    "expit": ew.sigmoid,
-    "erf": ew.erf,
-    "erfc": ew.erfc,
-    "erfinv": ew.erfinv,
-    "expm1": ew.expm1,
-    "log1p": ew.log1p,
-    "exp2": ew.exp2,
-    "cbrt": ew.cbrt,
-    "logit": _logit,
-    "log_expit": _log_expit,
-    "ndtr": _ndtr,
-    "entr": _entr,
-    "exp10": lambda x: ew.exp(ew.mul(x, ew.like(x, math.log(10)))),
-}
-for _name, _apply in SPECIAL.items():
-    unary(getattr(special, _name), _apply, name=_name)
-for _name, _apply in {"xlogy": xlogy, "xlog1py": xlog1py}.items():
-    binary(getattr(special, _name), _apply, name=_name)
 
 
 def attach() -> None:

@@ -1,0 +1,5 @@
+"""Counterparts of SciPy's modules."""
+
+from . import special
+
+__all__ = ["special"]
