@@ -3,6 +3,7 @@
 import importlib as _importlib
 from typing import Any as _Any
 
+from . import numpy
 from .api.compilation import ShapeDtypeStruct, eval_shape, jit, make_program
 from .api.custom import custom_jvp, custom_vjp, stop_gradient
 from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
@@ -11,11 +12,11 @@ from .api.vectorization import vmap
 
 __version__ = "0.1.0"
 # Loaded at first use, so that `import funcgrad` stays cheap.
-_MODULES = ("debug", "errors", "lax", "losses", "nn", "numpy", "optim", "random", "scipy", "test_util", "tree")
+_MODULES = ("debug", "errors", "lax", "losses", "nn", "optim", "random", "scipy", "test_util", "tree")
 
 __all__ = [
     "ShapeDtypeStruct", "clear_caches", "custom_jvp", "custom_vjp", "eval_shape", "grad", "jit", "jvp", "linearize", "make_program",
-    "stop_gradient", "value_and_grad", "vjp", "vmap", *_MODULES,
+    "numpy", "stop_gradient", "value_and_grad", "vjp", "vmap", *_MODULES,
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`funcgrad.random`: JAX's numbers bit for bit, the same compiled, vectorized and eagerly; accuracy, derivatives, errors."""
+"""`funcgrad.random`: JAX's numbers bit for bit, eagerly, compiled and vectorized; accuracy, derivatives, errors."""
 
 from __future__ import annotations
 

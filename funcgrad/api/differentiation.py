@@ -109,8 +109,10 @@ def _value_and_grad(purpose: str, fun: Callable, argnums: int | Sequence[int], h
         r = rec.record(call, leaves, f"{purpose} of {rec.name_of(fun)}")
         _check_scalar(purpose, fun, r)
         outputs, backward = _pull(r)
-        gradients = tree.tree_unflatten(treedef, backward([_one(r.program.outputs[0].aval)]))
-        value = tree.tree_unflatten(r.out_tree, outputs)
+        count = len(outputs)
+        results = rec.owned([*outputs, *backward([_one(r.program.outputs[0].aval)])], r.operands)
+        gradients = tree.tree_unflatten(treedef, results[count:])
+        value = tree.tree_unflatten(r.out_tree, results[:count])
         value = value if has_aux else value[0]
         return value, gradients[0] if isinstance(argnums, int) else gradients
 
@@ -150,10 +152,11 @@ def _one(aval: Any) -> Any:
     return np.ones((), aval.dtype)[()]
 
 
-def _pull(r: rec.Recording) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
+def _pull(r: rec.Recording, lasting: bool = False) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
     """The outputs and a function from cotangents (one for each output, in order) to cotangents of the arguments.
 
-    Fewer cotangents than outputs mean that the remaining outputs are auxiliary.
+    Fewer cotangents than outputs mean that the remaining outputs are auxiliary. `lasting`: the function outlives the call, so what it
+    remembers must not share memory with the caller's arrays.
     """
     active = rec.active_mask(r)
     inexact = [is_inexact(v.aval) for v in r.program.inputs[r.captured :]]
@@ -166,11 +169,13 @@ def _pull(r: rec.Recording) -> tuple[list[Any], Callable[[list[Any]], list[Any]]
     if r.values is not None:
         joined, parts = pullback(r.program, active, True)
         known = rec.known_values(r, parts.known)
+        known = rec.snapshot(known, r.operands) if lasting else known
         return r.forward(), lambda cts: complete(cts, parts, lambda needed: run(joined, [*known, *needed]))
     backward, parts = pullback(r.program, active, False)
     count = len(r.program.outputs)
     results = run(parts.forward, r.operands)
     outputs, residuals = results[:count], results[count:]
+    residuals = rec.snapshot(residuals, r.operands) if lasting else residuals
     return outputs, lambda cts: complete(cts, parts, lambda needed: run(backward, [*residuals, *needed]))
 
 
@@ -209,14 +214,14 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
     r = rec.record(
         lambda *inputs: _split_aux("vjp", fun, fun(*tree.tree_unflatten(treedef, inputs)), has_aux), leaves, f"vjp of {rec.name_of(fun)}"
     )
-    outputs, backward = _pull(r)
-    result = tree.tree_unflatten(r.out_tree, outputs)
+    outputs, backward = _pull(r, lasting=True)
+    result = tree.tree_unflatten(r.out_tree, rec.owned(outputs, r.operands))
     out_leaves, out_tree = tree.tree_flatten(result[0])
 
     def pullback_function(cotangents: Any) -> Any:
         """Pull cotangents of the outputs back to cotangents of the arguments."""
         cts = _matching("vjp", "cotangent", "output", cotangents, out_leaves, out_tree)
-        return tree.tree_unflatten(treedef, backward(cts))
+        return tree.tree_unflatten(treedef, rec.owned(backward(cts), [*r.operands, *cts]))
 
     return (result[0], pullback_function, result[1]) if has_aux else (result[0], pullback_function)
 
@@ -272,7 +277,7 @@ def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     active = rec.active_mask(r)
     program, active_outputs = jvp_program(r.program, active)
     t_in = [t for t, on in zip(t_leaves, active[r.captured :]) if on]
-    results = run(program, [*r.operands, *t_in])
+    results = rec.owned(run(program, [*r.operands, *t_in]), [*r.operands, *t_in])
     count = len(r.program.outputs)
     outs = tree.tree_unflatten(r.out_tree, results[:count])
     t_outs = tree.tree_unflatten(r.out_tree, _with_zeros(results[count:], active_outputs, r.program.outputs))
@@ -316,13 +321,14 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
     parts = linearize_program(r.program, active)
     count = len(r.program.outputs)
     results = run(parts.forward, r.operands)
+    results = [*rec.owned(results[:count], r.operands), *rec.snapshot(results[count:], r.operands)]
     outs = tree.tree_unflatten(r.out_tree, results[:count])
 
     def f_jvp(*tangents: Any) -> Any:
         """Apply the derivative at the point of linearization."""
         t_leaves = _matching("linearize", "tangent", "primal", tangents, leaves, treedef)
         t_in = [t for t, on in zip(t_leaves, active[r.captured :]) if on]
-        t_outs = run(parts.linear, [*results[count:], *t_in])
+        t_outs = rec.owned(run(parts.linear, [*results[count:], *t_in]), [*results[count:], *t_in])
         return tree.tree_unflatten(r.out_tree, _with_zeros(t_outs, parts.active_outputs, r.program.outputs))[0]
 
     return (outs[0], f_jvp, outs[1]) if has_aux else (outs[0], f_jvp)

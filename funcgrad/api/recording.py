@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .. import errors, tree
-from ..core.avals import aval_of, is_inexact, is_weak, shaped
+from ..core.avals import aval_of, is_inexact, is_weak
 from ..core.check import maybe_check
-from ..core.primitive import Zero
 from ..core.program import Program
 from ..core.tracing import Trace, Tracer, check_array, concrete_value, current_trace, run
 
@@ -156,7 +157,19 @@ def known_values(recording: Recording, known: Sequence[Any]) -> list[Any]:
     return [values[number[v]] for v in known]  # type: ignore[index]
 
 
-def zero_of(value: Any) -> Zero:
-    """A symbolic zero shaped like a value."""
-    aval = abstract(value)
-    return Zero(shaped(aval.shape, aval.dtype))
+def owned(results: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
+    """Results as arrays of their own: a view, a read-only broadcast, an argument handed through, and a repetition are copied."""
+    taken = {id(x) for x in operands}
+    out = []
+    for r in results:
+        if isinstance(r, np.ndarray) and (r.base is not None or not r.flags.writeable or id(r) in taken):
+            r = r.copy()
+        taken.add(id(r))
+        out.append(r)
+    return out
+
+
+def snapshot(values: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
+    """Values that stay what they are when the caller later writes to its arguments: for what outlives the call."""
+    theirs = {id(x) for x in operands if isinstance(x, np.ndarray)}
+    return [v.copy() if isinstance(v, np.ndarray) and (v.base is not None or id(v) in theirs) else v for v in values]

@@ -70,7 +70,7 @@ def _run_batched(fun: Callable, leaves: list[Any], treedef: Any, axes: list[int 
     results = run(program, [*captures, *leaves])
     wanted = _output_axes(fun, out_axes, out_tree[0])
     placed = [_place(fun, r, size, a, w) for r, a, w in zip(results, result_axes, wanted)]
-    return tree.tree_unflatten(out_tree[0], placed)
+    return tree.tree_unflatten(out_tree[0], rec.owned(placed, leaves))
 
 
 def _is_none(x: Any) -> bool:

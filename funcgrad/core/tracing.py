@@ -105,7 +105,8 @@ class Trace:
         self.eqns: list[Eqn] = []
         self.values: list[Any] = []  # of every equation's results, in order; only in an eager Trace
         self.parent: Trace | None = None
-        self.captures: dict[int, tuple[Var, Any]] = {}
+        self.captures: list[tuple[Var, Any]] = []
+        self._captured: dict[int, tuple[Var, Any, Any]] = {}  # id -> variable, value kept, the object that has this id
         self.opened = False
 
     def __enter__(self) -> Trace:
@@ -149,9 +150,15 @@ class Trace:
         return Literal(value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)[()])
 
     def _capture(self, value: Any, aval: ShapedArray) -> Var:
-        if id(value) not in self.captures:
-            self.captures[id(value)] = (Var(aval), value)
-        return self.captures[id(value)][0]
+        """The variable of a closed-over value; an array the user may write to is copied, and copied anew once it has changed."""
+        found = self._captured.get(id(value))
+        if found is not None and _unchanged(found[1], value):
+            return found[0]
+        mutable = isinstance(value, np.ndarray) and value.flags.writeable
+        var, kept = Var(aval), value.copy() if mutable else value
+        self.captures.append((var, kept))
+        self._captured[id(value)] = (var, kept, value)
+        return var
 
     def record(self, prim: Primitive, args: Sequence[Any], params: dict) -> Any:
         """Append one equation and return its Tracer (or list of Tracers)."""
@@ -206,9 +213,13 @@ class Trace:
     def program(self, inputs: Sequence[Tracer], outputs: Sequence[Any]) -> tuple[Program, list[Any]]:
         """Close the books: the recorded Program, its captures as leading inputs, and the values of the captures."""
         atoms = [self.atom(o) for o in outputs]
-        captured = [var for var, _ in self.captures.values()]
+        captured = [var for var, _ in self.captures]
         program = Program([*captured, *(t._var for t in inputs)], self.eqns, atoms)
-        return program, [value for _, value in self.captures.values()]
+        return program, [value for _, value in self.captures]
+
+
+def _unchanged(kept: Any, value: Any) -> bool:
+    return kept is value or (kept.dtype == value.dtype and np.array_equal(kept, value, equal_nan=kept.dtype.kind in "fc"))
 
 
 def concrete_value(value: Any) -> Any:
@@ -236,6 +247,8 @@ primitive.bind = bind
 
 def run(program: Program, args: Sequence[Any]) -> list[Any]:
     """Evaluate a program on values: re-record it under an open Trace, compute it with NumPy otherwise."""
+    # Implementations take arrays and NumPy scalars, which have shapes and dtypes; Python numbers have none.
+    args = [np.asarray(a)[()] if type(a) in PYTHON_SCALARS else a for a in args]
     if _state.trace is None or not any(type(a) is Tracer for a in args) and _state.trace.eager:
         return as_function(program)(*args)
     return evaluate(program, args, bind)
