@@ -20,6 +20,7 @@ from ..core.tracing import Tracer, _state, check_array, trace
 from ..ops.calls import compiled_call, set_executor
 from . import recording as rec
 
+_RECENT = 4
 _KINDS = {float: "pyfloat", int: "pyint", bool: "pybool"}
 
 
@@ -73,7 +74,7 @@ class _Entry:
 
     __slots__ = ("executable", "flatten", "launch", "unflatten")
 
-    def __init__(self, flatten: Callable | None, launch: Callable, unflatten: Callable, executable: Any) -> None:
+    def __init__(self, flatten: Callable, launch: Callable, unflatten: Callable, executable: Any) -> None:
         self.flatten, self.launch, self.unflatten, self.executable = flatten, launch, unflatten, executable
 
 
@@ -86,18 +87,19 @@ class Jitted:
         self.static_argnums, self.static_argnames = _static(fun, static_argnums, static_argnames)
         self.donate_argnums = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
         self._entries: dict[Any, _Entry] = {}
-        self._latest: _Entry | None = None
+        self._recent: dict[tuple, tuple[_Entry, ...]] = {}  # by static arguments: the signatures tried first
         self._traced: dict[Any, Traced] = {}
         self._has_static = bool(self.static_argnums or self.static_argnames)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        entry = self._latest
-        if entry is not None and _state.trace is None:
-            leaves: list[Any] = []
-            if entry.flatten((args, kwargs), leaves):  # type: ignore[misc]
-                outs = entry.launch(*leaves)
-                if outs is not None:
-                    return entry.unflatten(outs)
+        if _state.trace is None:
+            dynamic, static = self._split(args, kwargs) if self._has_static else ((args, kwargs), ())
+            for entry in self._recent.get(static, ()):
+                leaves: list[Any] = []
+                if entry.flatten(dynamic, leaves):
+                    outs = entry.launch(*leaves)
+                    if outs is not None:
+                        return entry.unflatten(outs)
         return self._call(args, kwargs)
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
@@ -113,8 +115,8 @@ class Jitted:
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = self._compile(leaves, treedef, args, kwargs)
-        if not self._has_static:
-            self._latest = entry
+        others = [e for e in self._recent.get(static, ()) if e is not entry]
+        self._recent[static] = (entry, *others[: _RECENT - 1])
         outs = entry.launch(*leaves)
         if outs is None:  # a layout the machine code does not take: strided, unaligned, overlapping a donated argument
             outs = entry.launch(*[_compact(x) for x in leaves])
@@ -175,8 +177,7 @@ class Jitted:
 
         traced = self._trace(leaves, treedef, args, kwargs)
         executable = Executable(traced.program, traced.kinds, traced.captures, traced.donated)
-        flatten = None if self._has_static else tree.generate_flattener(treedef)
-        return _Entry(flatten, executable.call, tree.generate_unflattener(traced.out_tree), executable)
+        return _Entry(tree.generate_flattener(treedef), executable.call, tree.generate_unflattener(traced.out_tree), executable)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace and lower for these arguments (arrays or `ShapeDtypeStruct`), without running."""
@@ -188,7 +189,7 @@ class Jitted:
         """Forget all compiled signatures."""
         self._entries.clear()
         self._traced.clear()
-        self._latest = None
+        self._recent.clear()
 
     def cache_size(self) -> int:
         """The number of compiled signatures."""
@@ -333,9 +334,9 @@ def _static(fun: Callable, argnums: Any, argnames: Any) -> tuple[tuple[int, ...]
 
 
 def _as_leaf(x: Any, where: Callable[[], str]) -> Any:
-    if type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biuf":
+    if type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8:
         return x
-    if type(x) in _KINDS or isinstance(x, np.generic) and x.dtype.kind in "biuf":
+    if type(x) in _KINDS or isinstance(x, np.generic) and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8:
         return x
     checked = check_array(x, rec.LazyText(where))
     return np.asarray(checked, dtype=checked.dtype.newbyteorder("=")) if isinstance(checked, np.ndarray) else checked

@@ -9,10 +9,10 @@ from typing import Any
 
 from .. import tree
 from ..core.avals import is_inexact
-from ..core.program import Program, Var
+from ..core.program import Literal, Program, Var
 from ..core.tracing import Tracer, current_trace, trace
 from ..ops import elementwise
-from ..ops.custom import custom_jvp_call, custom_vjp_call
+from ..ops.custom import Rule, custom_jvp_call, custom_vjp_call
 from ..ops.layout import fill
 from . import recording as rec
 
@@ -54,6 +54,15 @@ class _CustomRule:
 
         return leaves, treedef, rebuild
 
+    def _key(self, rules: Any, args: tuple, treedef: Any, avals: Sequence[Any]) -> Any:
+        """Equal keys mean equal rules: derivatives found for one call serve the next."""
+        key = (rules, treedef, tuple(avals), tuple(self._nondiff(args)))
+        try:
+            hash(key)
+        except TypeError:
+            return object()
+        return key
+
     def _nondiff(self, args: tuple) -> list[Any]:
         return [args[i] for i in self.nondiff_argnums]
 
@@ -71,21 +80,19 @@ def _trace_flat(fun: Callable, avals: Sequence[Any], purpose: str) -> tuple[Prog
     return program, captures, out_tree[0]
 
 
-def _widen(program: Program, position: int, captured: list[int], total: Sequence[Any]) -> Program:
-    """Let a program with some captures take all captures of a group of programs, in the order of `total`."""
-    extra = [Var(rec.abstract(v)) for v in total]
-    for k, i in enumerate(captured):
-        extra[i] = program.inputs[k]
-    return Program([*extra, *program.inputs[len(captured) :]], program.eqns, program.outputs)
-
-
-def _share_captures(parts: Sequence[tuple[Program, list[Any]]]) -> tuple[list[Program], list[Any]]:
-    """Give several programs the same leading inputs: the union of their captures."""
-    total: list[Any] = []
-    for _, captures in parts:
-        total += [c for c in captures if not any(c is t for t in total)]
-    position = {id(v): i for i, v in enumerate(total)}
-    return [_widen(p, k, [position[id(c)] for c in captures], total) for k, (p, captures) in enumerate(parts)], total
+def _trace_rule(fun: Callable, avals: Sequence[Any], name: str) -> tuple[Program, Any]:
+    """Trace a rule; arrays it closes over become constants, traced values it closes over are refused."""
+    program, captures, structure = _trace_flat(fun, avals, name)
+    if any(type(c) is Tracer for c in captures):
+        traced = next(c for c in captures if type(c) is Tracer)
+        raise TypeError(
+            f"{name} uses a traced value of type {rec.abstract(traced)} from outside.\n"
+            "Fix: pass it to the function as an argument, or hand it from fwd to bwd as a residual."
+        )
+    constants = dict(zip(program.inputs, map(Literal, captures)))
+    eqns = [e.replace(inputs=tuple([constants.get(a, a) if type(a) is Var else a for a in e.inputs])) for e in program.eqns]
+    outputs = [constants.get(a, a) if type(a) is Var else a for a in program.outputs]
+    return Program(program.inputs[len(captures) :], eqns, outputs), structure
 
 
 class custom_jvp(_CustomRule):  # noqa: N801, a decorator
@@ -142,10 +149,13 @@ class custom_jvp(_CustomRule):  # noqa: N801, a decorator
         leaves, treedef, rebuild = self._flatten(args)
         avals = [rec.abstract(x) for x in leaves]
         primal, captures, out_tree = _trace_flat(lambda *x: self.fun(*rebuild(x)), avals, f"custom_jvp {rec.name_of(self.fun)}")
-        tangent_avals = [a for a in avals if is_inexact(a)]
-        rule, rule_captures, rule_tree = _trace_flat(self._rule(args, treedef, avals, out_tree), avals + tangent_avals, "custom_jvp rule")
-        (primal, rule), total = _share_captures([(primal, captures), (rule, rule_captures)])
-        outs = custom_jvp_call(*total, *leaves, program=primal, rule=rule, fixed=len(total))
+        inputs = [*avals, *(a for a in avals if is_inexact(a))]
+        name = f"custom_jvp {rec.name_of(self.fun)}: the rule"
+        rule = Rule(
+            self._key(self.rule, args, treedef, avals),
+            lambda: _trace_rule(self._rule(args, treedef, avals, out_tree), inputs, name)[0],
+        )
+        outs = custom_jvp_call(*captures, *leaves, program=primal, rule=rule, fixed=len(captures))
         return tree.tree_unflatten(out_tree, outs)
 
     def _rule(self, args: tuple, treedef: Any, avals: Sequence[Any], out_tree: Any) -> Callable:
@@ -203,14 +213,21 @@ class custom_vjp(_CustomRule):  # noqa: N801, a decorator
         leaves, treedef, rebuild = self._flatten(args)
         avals = [rec.abstract(x) for x in leaves]
         name = f"custom_vjp {rec.name_of(self.fun)}"
-        primal, primal_captures, out_tree = _trace_flat(lambda *x: self.fun(*rebuild(x)), avals, name)
-        forward, captures, forward_tree = _trace_flat(lambda *x: self._forward(rebuild(x), out_tree), avals, f"{name} fwd")
-        (primal, forward), total = _share_captures([(primal, primal_captures), (forward, captures)])
-        count = len(primal.outputs)
-        residual_tree = tree.tree_structure(tree.tree_unflatten(forward_tree, [0] * forward_tree.num_leaves)[1])
-        backward = self._backward(args, treedef, avals, primal, out_tree, residual_tree, forward.out_avals[count:])
-        outs = custom_vjp_call(*total, *leaves, program=primal, forward=forward, backward=backward, fixed=len(total))
+        primal, captures, out_tree = _trace_flat(lambda *x: self.fun(*rebuild(x)), avals, name)
+        rule = Rule(
+            self._key((self.fwd, self.bwd), args, treedef, avals),
+            lambda: self._rules(args, treedef, rebuild, avals, primal, out_tree),
+        )
+        outs = custom_vjp_call(*captures, *leaves, program=primal, rule=rule, fixed=len(captures))
         return tree.tree_unflatten(out_tree, outs)
+
+    def _rules(self, args: tuple, treedef: Any, rebuild: Callable, avals: Sequence[Any], primal: Program, out_tree: Any) -> tuple:
+        """The traced forward and backward rules."""
+        name = f"custom_vjp {rec.name_of(self.fun)}: fwd"
+        forward, structure = _trace_rule(lambda *x: self._forward(rebuild(x), out_tree), avals, name)
+        residual_tree = tree.tree_structure(tree.tree_unflatten(structure, [0] * structure.num_leaves)[1])
+        residual_avals = forward.out_avals[len(primal.outputs) :]
+        return forward, self._backward(args, treedef, avals, primal, out_tree, residual_tree, residual_avals)
 
     def _forward(self, args: list[Any], out_tree: Any) -> tuple:
         result = self.fwd(*args)
@@ -232,10 +249,7 @@ class custom_vjp(_CustomRule):  # noqa: N801, a decorator
             result = self.bwd(*self._nondiff(args), residuals, tree.tree_unflatten(out_tree, cts))
             return _argument_cotangents(name, result, treedef, avals)
 
-        program, captures, _ = _trace_flat(flat, [*residual_avals, *ct_avals], name)
-        if captures:
-            raise TypeError(f"{name} uses a value of type {rec.abstract(captures[0])} from outside; return it from fwd as a residual instead.")
-        return program
+        return _trace_rule(flat, [*residual_avals, *ct_avals], name)[0]
 
 
 def _argument_cotangents(name: str, result: Any, treedef: Any, avals: Sequence[Any]) -> list[Any]:

@@ -173,6 +173,7 @@ class GroupLowering(Builder):
     # -- values
 
     def compute(self, v: Var, index: tuple) -> sc.Expr:
+        index = self._own_index(v, index)
         if v in self.accumulators and index == self._accumulator_index(v):
             return self.accumulators[v]
         if self.inside and index == self.row_index and self.inner_counts:
@@ -182,7 +183,18 @@ class GroupLowering(Builder):
         if v in self.members and not _is_reduction(self.members[v]):
             same_stage = self.group.stage[v] == self.current or index == self.row_index
             return self.inline(v, index) if same_stage else self.load(v, index)
+        if v in self.members and _is_reduction(self.members[v]):
+            raise RuntimeError(f"schedule: {self.members[v].prim.name} is read in its own kernel at another index than its row's")
         return super().compute(v, index)
+
+    def _own_index(self, v: Var, index: tuple) -> tuple:
+        """Index maps say 0 on an axis of length 1, where the loops of this group say their symbol: the same place, one name."""
+        if self.flat or 1 not in v.aval.shape:
+            return index
+        known = self.index if self.inside else self.row_index
+        sizes = zip(v.aval.shape, self.group.domain)
+        own = [d for d, (n, m) in enumerate(sizes) if n == m == 1 and d < len(known)]
+        return tuple(known[d] if d in own else i for d, i in enumerate(index))
 
     def _accumulator_index(self, v: Var) -> tuple:
         return self.row_index if v.aval.ndim else ()

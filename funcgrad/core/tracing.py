@@ -249,9 +249,11 @@ def run(program: Program, args: Sequence[Any]) -> list[Any]:
     """Evaluate a program on values: re-record it under an open Trace, compute it with NumPy otherwise."""
     # Implementations take arrays and NumPy scalars, which have shapes and dtypes; Python numbers have none.
     args = [np.asarray(a)[()] if type(a) in PYTHON_SCALARS else a for a in args]
-    if _state.trace is None or not any(type(a) is Tracer for a in args) and _state.trace.eager:
-        return as_function(program)(*args)
-    return evaluate(program, args, bind)
+    # Derivatives meet infinite partials whose products are then defined to be zero: no reason to warn the user.
+    with np.errstate(all="ignore"):
+        if _state.trace is None or not any(type(a) is Tracer for a in args) and _state.trace.eager:
+            return as_function(program)(*args)
+        return evaluate(program, args, bind)
 
 
 def trace(

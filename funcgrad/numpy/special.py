@@ -14,20 +14,19 @@ from ..ops import elementwise as ew
 from .ufunc_builders import binary, unary
 
 
-def _guarded(x: Any, value: Any) -> Any:
-    """value, and exactly 0 where x is 0 and value is not NaN."""
-    zero = ew.eq(x, ew.like(x, 0))
-    return ew.select(ew.and_(zero, ew.not_(ew.isnan(value[1]))), ew.like(x, 0), ew.mul(x, value[0](value[1])))
+def _guarded(x: Any, y: Any, log: Any) -> Any:
+    """x * log(y), 0 where x is 0, NaN where y is NaN; at x = 0 the derivative in x is still log(y)."""
+    return ew.select(ew.isnan(y), y, ew.strong_product(log(y), x))
 
 
 def xlogy(x: Any, y: Any) -> Any:
     """x log y for operands of one type, and 0 where x is 0."""
-    return _guarded(x, (ew.log, y))
+    return _guarded(x, y, ew.log)
 
 
 def xlog1py(x: Any, y: Any) -> Any:
     """x log(1 + y) for operands of one type, and 0 where x is 0."""
-    return _guarded(x, (ew.log1p, y))
+    return _guarded(x, y, ew.log1p)
 
 
 def _logit(x: Any) -> Any:

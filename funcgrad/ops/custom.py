@@ -1,13 +1,14 @@
 """Equations with derivative rules supplied by the user: `custom_jvp` and `custom_vjp`.
 
-The rules arrive as Programs, traced when the function is called, so every transformation treats them like any other program.
+A rule is traced when a derivative is first asked for, not before: rules usually call the function they belong to. Traced, it is a
+Program, which every transformation treats like any other.
 A `custom_vjp` function also works in forward mode: its backward program is linear in the cotangents, and the transpose of
 that program is the forward derivative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,33 @@ def _aval(*args: ShapedArray, program: Program, **_: Any) -> list[ShapedArray]:
     if list(args) != program.in_avals:
         raise TypeError(f"call: operands {list(args)} do not fit a program of type {program.in_avals}")
     return program.out_avals
+
+
+class Rule:
+    """A rule that is traced when it is needed: `get()` gives its Program or Programs. Rules with equal keys are equal."""
+
+    __slots__ = ("_value", "key", "make")
+
+    def __init__(self, key: Any, make: Callable[[], Any]) -> None:
+        self.key, self.make, self._value = key, make, None
+
+    def get(self) -> Any:
+        """The traced rule."""
+        if self._value is None:
+            self._value = self.make()
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rule) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return "<rule>"
+
+    def __lt__(self, other: Any) -> bool:
+        return repr(self) < repr(other)
 
 
 def batched_front(program: Program, size: int, axes: Sequence[int | None]) -> Program:
@@ -75,11 +103,11 @@ def tangent_part(rule: Program, primals: int, args: Sequence[Any]) -> Any:
     return outs, lambda tangents: call(rest, [*env.values(), *tangents])
 
 
-# --- custom_jvp: rule is (primals, tangents) -> (outs, tangents of outs), `fixed` leading operands have no tangent -------------
+# --- custom_jvp: rule is (primals, tangents) -> (outs, tangents of outs); `fixed` leading operands are closed over by the function ----
 
 
-def _custom_jvp_linearize(*args: Any, program: Program, rule: Program, fixed: int) -> tuple[list[Any], Any]:
-    outs, linear = tangent_part(rule, len(args), args)
+def _custom_jvp_linearize(*args: Any, program: Program, rule: Rule, fixed: int) -> tuple[list[Any], Any]:
+    outs, linear = tangent_part(rule.get(), len(args) - fixed, args[fixed:])
 
     def tangent_map(*tangents: Any) -> list[Any]:
         t_outs = linear([instantiate(t) for t in tangents[fixed:] if is_inexact(t.aval)])
@@ -88,17 +116,17 @@ def _custom_jvp_linearize(*args: Any, program: Program, rule: Program, fixed: in
     return outs, tangent_map
 
 
-def _custom_jvp_batch(size: int, args: list, axes: list, *, program: Program, rule: Program, fixed: int) -> tuple[list, list]:
+def _custom_jvp_batch(size: int, args: list, axes: list, *, program: Program, rule: Rule, fixed: int) -> tuple[list, list]:
     args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
-    widen = {"program": batched_front(program, size, [0] * len(args)), "rule": batched_front(rule, size, [0] * len(rule.inputs))}
-    outs = custom_jvp_call(*args, fixed=fixed, **widen)
+    batched_rule = Rule(("batched", size, rule), lambda: batched_front(rule.get(), size, [0] * len(rule.get().inputs)))
+    outs = custom_jvp_call(*args, fixed=fixed, program=batched_front(program, size, [0] * len(args)), rule=batched_rule)
     return outs, [0] * len(outs)
 
 
 def _custom_jvp_samples() -> list[Sample]:
     program = retrace(lambda x: [elementwise.sin(x)], [_PAIR])
     rule = retrace(lambda x, t: [elementwise.sin(x), elementwise.cos(x) * t], [_PAIR, _PAIR])
-    return [Sample([array(2)], dict(program=program, rule=rule, fixed=0))]
+    return [Sample([array(2)], dict(program=program, rule=Rule("sample jvp", lambda: rule), fixed=0))]
 
 
 custom_jvp_call = library("custom_jvp_call", _evaluate, aval=_aval, batch=_custom_jvp_batch, linearize=_custom_jvp_linearize,
@@ -108,8 +136,9 @@ custom_jvp_call = library("custom_jvp_call", _evaluate, aval=_aval, batch=_custo
 # --- custom_vjp: forward is args -> (outs, residuals), backward is (residuals, cotangents of outs) -> cotangents of args --------
 
 
-def _custom_vjp_linearize(*args: Any, program: Program, forward: Program, backward: Program, fixed: int) -> tuple[list[Any], Any]:
-    results = call(forward, args)
+def _custom_vjp_linearize(*args: Any, program: Program, rule: Rule, fixed: int) -> tuple[list[Any], Any]:
+    forward, backward = rule.get()
+    results = call(forward, args[fixed:])
     count = len(program.outputs)
     outs, residuals = results[:count], results[count:]
 
@@ -121,24 +150,27 @@ def _custom_vjp_linearize(*args: Any, program: Program, forward: Program, backwa
     return outs, tangent_map
 
 
-def _custom_vjp_batch(size: int, args: list, axes: list, **params: Any) -> tuple[list, list]:
+def _custom_vjp_batch(size: int, args: list, axes: list, *, program: Program, rule: Rule, fixed: int) -> tuple[list, list]:
     args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
-    fixed = params.pop("fixed")
-    widen = {name: batched_front(p, size, [0] * len(p.inputs)) for name, p in params.items()}
-    outs = custom_vjp_call(*args, fixed=fixed, **widen)
+    widen = lambda: tuple(batched_front(p, size, [0] * len(p.inputs)) for p in rule.get())  # noqa: E731
+    batched = batched_front(program, size, [0] * len(args))
+    outs = custom_vjp_call(*args, fixed=fixed, program=batched, rule=Rule(("batched", size, rule), widen))
     return outs, [0] * len(outs)
+
+
+def _backward_sample() -> Program:
+    return retrace(lambda c, ct: [c * ct], [_PAIR, _PAIR])
 
 
 def _custom_vjp_samples() -> list[Sample]:
     program = retrace(lambda x: [elementwise.sin(x)], [_PAIR])
     forward = retrace(lambda x: [elementwise.sin(x), elementwise.cos(x)], [_PAIR])
-    backward = retrace(lambda c, ct: [c * ct], [_PAIR, _PAIR])
-    return [Sample([array(2)], dict(program=program, forward=forward, backward=backward, fixed=0))]
+    rule = Rule("sample vjp", lambda: (forward, _backward_sample()))
+    return [Sample([array(2)], dict(program=program, rule=rule, fixed=0))]
 
 
-custom_vjp_call = library("custom_vjp_call", _evaluate, aval=lambda *a, program, **_: _aval(*a, program=program), batch=_custom_vjp_batch,
-                          linearize=_custom_vjp_linearize, lower=lowering.Call(lambda params: params["program"]),
-                          samples=_custom_vjp_samples, multiple_results=True)  # fmt: skip
+custom_vjp_call = library("custom_vjp_call", _evaluate, aval=_aval, batch=_custom_vjp_batch, linearize=_custom_vjp_linearize,
+                          lower=lowering.Call(lambda params: params["program"]), samples=_custom_vjp_samples, multiple_results=True)  # fmt: skip
 
 
 # --- the linear map whose transpose the user gave ---------------------------------------------------------------------------------
@@ -185,8 +217,7 @@ def _linear_batch(size: int, args: list, axes: list, *, backward: Program, resid
 
 
 def _linear_samples() -> list[Sample]:
-    sample = _custom_vjp_samples()[0]
-    return [Sample([array(2), array(2)], dict(backward=sample.params["backward"], residuals=1))]
+    return [Sample([array(2), array(2)], dict(backward=_backward_sample(), residuals=1))]
 
 
 custom_linear = library("custom_linear", _linear_impl, aval=_linear_aval, batch=_linear_batch, linearize=_linear_linearize,

@@ -82,6 +82,8 @@ div = elementwise("div", _quick(operator.truediv, np.true_divide), scalar=lambda
 
 def _strong_impl(p: Any, t: Any) -> Any:
     """p * t, and 0 where t is 0; mostly t is 0 nowhere, which is quick to find out."""
+    if type(t) is np.float64 and type(p) is np.float64:
+        return p * t if t != 0 else np.float64(0)
     if t.all():
         return np.multiply(p, t)
     return np.multiply(p, t, out=np.zeros_like(t), where=np.not_equal(t, 0))[()]
@@ -208,9 +210,9 @@ rint = elementwise("rint", np.rint, scalar=sc.rint, kinds="f", partials=nondiff,
 # --- exponentials and logarithms -----------------------------------------------------------------------------------------
 
 LN2, LN10 = math.log(2), math.log(10)
-exp = elementwise("exp", np.exp, scalar=sc.exp, kinds="f", partials=lambda out, x: out, samples=reals())
-exp2 = elementwise("exp2", np.exp2, scalar=sc.exp2, kinds="f", partials=lambda out, x: out * LN2, samples=reals())
-expm1 = elementwise("expm1", np.expm1, scalar=sc.expm1, kinds="f", partials=lambda out, x: exp(x), samples=reals())
+exp = elementwise("exp", np.exp, scalar=sc.exp, kinds="f", strong=True, partials=lambda out, x: out, samples=reals())
+exp2 = elementwise("exp2", np.exp2, scalar=sc.exp2, kinds="f", strong=True, partials=lambda out, x: out * LN2, samples=reals())
+expm1 = elementwise("expm1", np.expm1, scalar=sc.expm1, kinds="f", strong=True, partials=lambda out, x: exp(x), samples=reals())
 log = elementwise("log", np.log, scalar=sc.log, kinds="f", strong=True, partials=lambda out, x: 1 / x, samples=reals(0.2, 4))
 log2 = elementwise("log2", np.log2, scalar=sc.log2, kinds="f", strong=True, partials=lambda out, x: (1 / LN2) / x, samples=reals(0.2, 4))
 log10 = elementwise("log10", np.log10, scalar=sc.log10, kinds="f", strong=True, partials=lambda out, x: (1 / LN10) / x, samples=reals(0.2, 4))
@@ -293,8 +295,8 @@ def _sech_squared(x: Any) -> Any:
     return 4 * e / square(1 + e)
 
 
-sinh = elementwise("sinh", np.sinh, scalar=sc.sinh, kinds="f", partials=lambda out, x: cosh(x), samples=reals())
-cosh = elementwise("cosh", np.cosh, scalar=sc.cosh, kinds="f", partials=lambda out, x: sinh(x), samples=reals())
+sinh = elementwise("sinh", np.sinh, scalar=sc.sinh, kinds="f", strong=True, partials=lambda out, x: cosh(x), samples=reals())
+cosh = elementwise("cosh", np.cosh, scalar=sc.cosh, kinds="f", strong=True, partials=lambda out, x: sinh(x), samples=reals())
 tanh = elementwise("tanh", np.tanh, scalar=sc.tanh, kinds="f", partials=lambda out, x: _sech_squared(x), samples=reals())
 arcsinh = elementwise("arcsinh", np.arcsinh, scalar=sc.arcsinh, kinds="f", partials=lambda out, x: 1 / hypot(like(x, 1), x), samples=reals())
 arccosh = elementwise("arccosh", np.arccosh, scalar=sc.arccosh, kinds="f", strong=True, partials=lambda out, x: (1 / sqrt(x - 1)) / sqrt(x + 1), samples=reals(1.2, 4))

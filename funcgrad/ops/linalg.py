@@ -1,0 +1,365 @@
+"""Dense linear algebra: Cholesky, triangular and general solves, inverse, determinants, symmetric eigenproblems.
+
+All ops act on the last two axes and map over the axes in front, which must be equal for all operands. Values come from
+LAPACK through NumPy and SciPy. `cholesky` and `eigh` read the lower triangle only; their derivatives are those of that
+function, so that a caller who wants symmetric derivatives symmetrizes first.
+
+Reference: M. Giles, Collected matrix derivative results for forward and reverse mode, Oxford NA-08/01, 2008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import lowering
+from ..core.avals import ShapedArray, shaped
+from ..core.primitive import Primitive, Zero
+from ..transforms import linear_ops
+from . import contraction, elementwise, layout, reduction
+from .rules import library, move_batch_first
+from .samples import Sample, array
+
+# --- pieces of rules --------------------------------------------------------------------------------------------------
+
+
+def matmul(x: Any, y: Any, x_transposed: bool = False, y_transposed: bool = False) -> Any:
+    """Matrix products over equal leading axes."""
+    lead = len(x.shape) - 2
+    batch = tuple(range(lead))
+    contract = ((lead + (not x_transposed),), (lead + y_transposed,))
+    return contraction.dot_general(x, y, contract=contract, batch=(batch, batch))
+
+
+def swap(x: Any) -> Any:
+    """Each matrix transposed."""
+    lead = len(x.shape) - 2
+    return layout.transpose(x, axes=(*range(lead), lead + 1, lead))
+
+
+def _compare_axes(x: Any, compare: Primitive) -> Any:
+    """compare(row number, column number) for every element."""
+    shape, lead = tuple(x.shape), len(x.shape) - 2
+    return compare(*[layout.iota(shape=shape, axis=lead + k, dtype=layout.INDEX) for k in (0, 1)])
+
+
+def triangle(x: Any, lower: bool) -> Any:
+    """The lower or upper triangle with the diagonal, zero elsewhere."""
+    return elementwise.select(_compare_axes(x, elementwise.ge if lower else elementwise.le), x, elementwise.like(x, 0))
+
+
+def _diagonal_only(x: Any) -> Any:
+    return elementwise.select(_compare_axes(x, elementwise.eq), x, elementwise.like(x, 0))
+
+
+def _mirrored(x: Any) -> Any:
+    """The symmetric matrix that has the lower triangle of x."""
+    low = triangle(x, True)
+    return low + swap(low) - _diagonal_only(x)
+
+
+def _half_lower(x: Any) -> Any:
+    """The lower triangle with half the diagonal: x = p + p^T for symmetric x."""
+    return triangle(x, True) - elementwise.mul(_diagonal_only(x), elementwise.like(x, 0.5))
+
+
+def _rows(vector: Any, like: Any) -> Any:
+    """A vector of each matrix's columns, repeated in every row."""
+    lead = len(like.shape) - 2
+    return layout.broadcast(vector, shape=tuple(like.shape), dims=(*range(lead), lead + 1))
+
+
+def _columns(vector: Any, like: Any) -> Any:
+    """A vector of each matrix's rows, repeated in every column."""
+    lead = len(like.shape) - 2
+    return layout.broadcast(vector, shape=tuple(like.shape), dims=(*range(lead), lead))
+
+
+def _spread(number: Any, like: Any) -> Any:
+    """One number for each matrix, repeated over the matrix."""
+    return layout.broadcast(number, shape=tuple(like.shape), dims=tuple(range(len(like.shape) - 2)))
+
+
+def _total(x: Any) -> Any:
+    """The sum over each matrix."""
+    lead = len(x.shape) - 2
+    return reduction.reduce_sum(x, axes=(lead, lead + 1))
+
+
+# --- types and batching -----------------------------------------------------------------------------------------------
+
+
+def _square(name: str, a: ShapedArray) -> ShapedArray:
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2] or a.dtype.kind != "f":
+        raise TypeError(f"{name}: needs square matrices of floating-point numbers, got {a}")
+    return a
+
+
+def _system(name: str, a: ShapedArray, b: ShapedArray) -> ShapedArray:
+    _square(name, a)
+    if b.dtype != a.dtype or b.ndim != a.ndim or b.shape[:-1] != a.shape[:-1]:
+        raise TypeError(f"{name}: right-hand sides {b} do not fit matrices {a}")
+    return b
+
+
+def _batch_one(prim: Callable[[], Primitive], results: int = 0) -> Callable:
+    """Leading axes are mapped over anyway: move the batch axis in front."""
+
+    def batch(size: int, args: list, axes: list) -> tuple[Any, Any]:
+        out = prim()(*move_batch_first(size, args, axes))
+        return (out, [0] * results) if results else (out, 0)
+
+    return batch
+
+
+def _batch_system(prim: Callable[[], Primitive]) -> Callable:
+    def batch(size: int, args: list, axes: list, **params: Any) -> tuple[Any, int]:
+        (a, b), (axis_a, axis_b) = args, axes
+        if axis_a is not None:
+            return prim()(*move_batch_first(size, args, axes), **params), 0
+        # One matrix for the whole batch: its right-hand sides are further columns, and it is factorized once.
+        last = len(b.shape) - 1
+        b = layout.move_axis(b, axis_b, last)
+        shape = tuple(b.shape)
+        out = prim()(a, layout.reshape(b, shape=(*shape[:-2], shape[-2] * size)), **params)
+        return layout.reshape(out, shape=shape), last
+
+    return batch
+
+
+# --- solving ----------------------------------------------------------------------------------------------------------
+
+
+def _solve_impl(a: Any, b: Any, *, trans: bool) -> Any:
+    return np.linalg.solve(np.swapaxes(a, -1, -2) if trans else a, b)
+
+
+def _triangular_impl(a: Any, b: Any, *, lower: bool, trans: bool) -> Any:
+    import scipy.linalg  # loading it takes longer than everything else here
+
+    a, b = np.asarray(a), np.asarray(b)
+    out = np.empty(b.shape, b.dtype)
+    for k in np.ndindex(a.shape[:-2]):
+        if b[k].size:
+            out[k] = scipy.linalg.solve_triangular(a[k], b[k], trans=int(trans), lower=lower, check_finite=False)
+    return out
+
+
+def _solve_linearize(prim: Callable[[], Primitive], restrict: Callable) -> Callable:
+    """op(a) x = b: x_dot solves op(a) x_dot = b_dot - op(a_dot) x."""
+
+    def linearize(a: Any, b: Any, **params: Any) -> tuple[Any, Callable]:
+        out = prim()(a, b, **params)
+
+        def tangent_map(a_dot: Any, b_dot: Any) -> Any:
+            if type(a_dot) is Zero:
+                return prim()(a, b_dot, **params)
+            change = elementwise.neg(matmul(restrict(a_dot, params), out, x_transposed=params["trans"]))
+            return prim()(a, change if type(b_dot) is Zero else linear_ops.add_any(change, b_dot), **params)
+
+        return out, tangent_map
+
+    return linearize
+
+
+def _solve_transpose(prim: Callable[[], Primitive]) -> Callable:
+    def transpose(ct: Any, a: Any, b: Any, *, trans: bool, **params: Any) -> tuple[None, Any]:
+        return None, prim()(a, ct, trans=not trans, **params)
+
+    return transpose
+
+
+def _well_conditioned(*shape: int) -> Any:
+    return array(*shape) + 4 * np.eye(shape[-1])
+
+
+def _solve_samples() -> list[Sample]:
+    return [
+        Sample([_well_conditioned(3, 3), array(3, 2)], {"trans": False}),
+        Sample([_well_conditioned(3, 3), array(3, 1)], {"trans": True}),
+        Sample([_well_conditioned(2, 2, 2), array(2, 2, 3)], {"trans": False}),
+        Sample([_well_conditioned(1, 1), array(1, 2)], {"trans": True}),
+        Sample([_well_conditioned(3, 3), np.zeros((3, 0))], {"trans": False}),
+    ]
+
+
+def _triangular_samples() -> list[Sample]:
+    return [Sample(s.args, {**s.params, "lower": lower}) for s in _solve_samples() for lower in (False, True)]
+
+
+solve = library(
+    "solve",
+    _solve_impl,
+    aval=lambda a, b, *, trans: _system("solve", a, b),
+    batch=_batch_system(lambda: solve),
+    linearize=_solve_linearize(lambda: solve, lambda t, params: t),
+    transpose=_solve_transpose(lambda: solve),
+    lower=lowering.Callback(),
+    samples=_solve_samples,
+)
+triangular_solve = library(
+    "triangular_solve",
+    _triangular_impl,
+    aval=lambda a, b, *, lower, trans: _system("triangular_solve", a, b),
+    batch=_batch_system(lambda: triangular_solve),
+    linearize=_solve_linearize(lambda: triangular_solve, lambda t, params: triangle(t, params["lower"])),
+    transpose=_solve_transpose(lambda: triangular_solve),
+    lower=lowering.Callback(),
+    samples=_triangular_samples,
+)
+
+
+def _inv_linearize(a: Any) -> tuple[Any, Callable]:
+    """(a^-1)_dot = -a^-1 a_dot a^-1."""
+    out = inv(a)
+    return out, lambda t: elementwise.neg(matmul(out, matmul(t, out)))
+
+
+def _square_samples() -> list[Sample]:
+    return [Sample([_well_conditioned(3, 3)]), Sample([_well_conditioned(2, 2, 2)]), Sample([_well_conditioned(1, 1)])]
+
+
+inv = library(
+    "inv",
+    np.linalg.inv,
+    aval=lambda a: _square("inv", a),
+    batch=_batch_one(lambda: inv),
+    linearize=_inv_linearize,
+    lower=lowering.Callback(),
+    samples=_square_samples,
+)
+
+# --- determinants -----------------------------------------------------------------------------------------------------
+
+
+def _one_number(name: str) -> Callable:
+    return lambda a: shaped(_square(name, a).shape[:-2], a.dtype)
+
+
+def _det_linearize(a: Any) -> tuple[Any, Callable]:
+    """det_dot = sum of cofactors * a_dot, which needs no inverse and so holds for singular matrices too."""
+    minors = cofactors(a)
+    return det(a), lambda t: _total(elementwise.mul(t, minors))
+
+
+def _cofactors_impl(a: Any) -> Any:
+    """From a = u s v: det(u) det(v) u diag(products of the other singular values) v."""
+    u, s, v = np.linalg.svd(a)
+    n = s.shape[-1]
+    others = np.where(np.eye(n, dtype=bool), np.ones((), s.dtype), s[..., None, :]).prod(-1)
+    return (np.linalg.det(u) * np.linalg.det(v))[..., None, None] * ((u * others[..., None, :]) @ v)
+
+
+def _cofactors_linearize(a: Any) -> tuple[Any, Callable]:
+    """With c = det a^-T: c_dot = tr(a^-1 a_dot) c - a^-T a_dot^T c. Only for invertible matrices."""
+    out, inverse = cofactors(a), inv(a)
+
+    def tangent_map(t: Any) -> Any:
+        ratio = _total(elementwise.mul(t, swap(inverse)))
+        turned = matmul(inverse, matmul(t, out, x_transposed=True), x_transposed=True)
+        return elementwise.mul(_spread(ratio, out), out) - turned
+
+    return out, tangent_map
+
+
+def _slogdet_linearize(a: Any) -> tuple[list[Any], Callable]:
+    """logdet_dot = tr(a^-1 a_dot); the sign is piecewise constant."""
+    sign, log = slogdet(a)
+    transposed = swap(inv(a))
+    return [sign, log], lambda t: [Zero(shaped(tuple(sign.shape), sign.dtype)), _total(elementwise.mul(t, transposed))]
+
+
+det = library(
+    "det",
+    lambda a: np.linalg.det(a)[()],
+    aval=_one_number("det"),
+    batch=_batch_one(lambda: det),
+    linearize=_det_linearize,
+    lower=lowering.Callback(),
+    samples=_square_samples,
+)
+cofactors = library(
+    "cofactors",
+    _cofactors_impl,
+    aval=lambda a: _square("cofactors", a),
+    batch=_batch_one(lambda: cofactors),
+    linearize=_cofactors_linearize,
+    lower=lowering.Callback(),
+    samples=lambda: _square_samples()[:2],
+)
+slogdet = library(
+    "slogdet",
+    lambda a: list(np.linalg.slogdet(a)),
+    aval=lambda a: [_one_number("slogdet")(a)] * 2,
+    batch=_batch_one(lambda: slogdet, 2),
+    linearize=_slogdet_linearize,
+    lower=lowering.Callback(),
+    samples=_square_samples,
+    multiple_results=True,
+)
+
+# --- symmetric matrices -----------------------------------------------------------------------------------------------
+
+
+def _cholesky_linearize(a: Any) -> tuple[Any, Callable]:
+    """l_dot = l p(l^-1 a_dot l^-T), where p takes the lower triangle with half the diagonal."""
+    out = cholesky(a)
+
+    def tangent_map(t: Any) -> Any:
+        half = triangular_solve(out, _mirrored(t), lower=True, trans=False)
+        return matmul(out, _half_lower(triangular_solve(out, swap(half), lower=True, trans=False)))
+
+    return out, tangent_map
+
+
+def _eigh_aval(a: ShapedArray) -> list[ShapedArray]:
+    _square("eigh", a)
+    return [a.update(shape=a.shape[:-1]), a]
+
+
+def _eigh_linearize(a: Any) -> tuple[list[Any], Callable]:
+    """With m = v^T a_dot v: w_dot = diag(m), v_dot = v (m_ij / (w_j - w_i)), taken as 0 for equal eigenvalues."""
+    w, v = eigh(a)
+    gaps = _rows(w, v) - _columns(w, v)
+    equal = elementwise.eq(gaps, elementwise.like(gaps, 0))
+    divisors = elementwise.select(equal, elementwise.like(gaps, 1), gaps)
+    inverse = elementwise.select(equal, elementwise.like(gaps, 0), 1 / divisors)
+
+    def tangent_map(t: Any) -> list[Any]:
+        m = matmul(v, matmul(_mirrored(t), v), x_transposed=True)
+        w_dot = reduction.reduce_sum(_diagonal_only(m), axes=(len(m.shape) - 1,))
+        return [w_dot, matmul(v, elementwise.mul(m, inverse))]
+
+    return [w, v], tangent_map
+
+
+def _definite(*shape: int) -> Any:
+    x = array(*shape)
+    return x @ np.swapaxes(x, -1, -2) + np.diag(np.arange(1.0, shape[-1] + 1))
+
+
+def _definite_samples() -> list[Sample]:
+    return [Sample([_definite(3, 3)]), Sample([_definite(2, 2, 2)]), Sample([_definite(1, 1)])]
+
+
+cholesky = library(
+    "cholesky",
+    np.linalg.cholesky,
+    aval=lambda a: _square("cholesky", a),
+    batch=_batch_one(lambda: cholesky),
+    linearize=_cholesky_linearize,
+    lower=lowering.Callback(),
+    samples=_definite_samples,
+)
+eigh = library(
+    "eigh",
+    lambda a: list(np.linalg.eigh(a)),
+    aval=_eigh_aval,
+    batch=_batch_one(lambda: eigh, 2),
+    linearize=_eigh_linearize,
+    lower=lowering.Callback(),
+    samples=_definite_samples,
+    multiple_results=True,
+)
