@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ def load(name: str) -> ModuleType:
     """An example as a module, to test its functions."""
     spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with patch.dict(os.environ):  # what a script sets for itself must not stay for other tests
+        spec.loader.exec_module(module)
     return module
 
 
@@ -76,7 +78,8 @@ def test_digits_splits_every_digit_alike() -> None:
     np.testing.assert_allclose(shares, 0.2, atol=0.01)
     together = np.concatenate([images, test_images]).reshape(1797, 64)
     with np.load(ROOT / "examples" / "data" / "digits.npz") as data:
-        assert sorted(map(bytes, (together * 16).astype(np.uint8))) == sorted(map(bytes, data["images"].reshape(1797, 64)))
+        whole = data["images"].reshape(1797, 64)
+    assert sorted(map(bytes, (together * 16).astype(np.uint8))) == sorted(map(bytes, whole))
 
 
 def test_digits_shifts_by_fractions_of_a_pixel() -> None:

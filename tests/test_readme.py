@@ -1,4 +1,4 @@
-"""The README keeps its promises: its two commands are one line each, the CI runs the second, and its links lead somewhere.
+"""The README keeps its promises: two commands of one line each, the second run by the CI, links that lead somewhere.
 
 Its Python blocks run as doctests, as those of all documents do.
 """

@@ -30,6 +30,7 @@ from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, 
 from .schedule import Group, Schedule, _domain, _trailing
 
 INDEX = np.dtype(np.int64)
+ZERO = sc.const(0, INDEX)
 
 
 def identity_of(combine: str, dtype: Any) -> Any:
@@ -106,6 +107,8 @@ class Builder:
         eqn = self.plan.producer[v]
         form = eqn.prim.lower
         if isinstance(form, lowering.IndexMap):
+            if 1 in v.aval.shape:  # an axis of length 1 has one place: as a constant, it vanishes from index arithmetic
+                index = tuple(ZERO if n == 1 else i for n, i in zip(v.aval.shape, index))
             return form.fn(index, *[Read(a, self.element) for a in eqn.inputs], **eqn.params)
         result = form.fn(*[self.element(a, index) for a in eqn.inputs], **eqn.params)
         return result[eqn.outs.index(v)] if eqn.prim.multiple_results else result

@@ -154,11 +154,34 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     parts = [array_operand(x, "linalg.multi_dot") for x in arrays]
     if len(parts) < 2:
         raise ValueError("linalg.multi_dot: expecting at least two arrays")
-    while len(parts) > 1:
-        # Contracting the longest shared axis first is the best order for three, and a good one for more.
-        k = max(range(len(parts) - 1), key=lambda i: parts[i].shape[-1])
-        parts[k : k + 2] = [linear.dot(parts[k], parts[k + 1])]
-    return parts[0]
+    shapes = [tuple(x.shape) for x in parts]
+    sizes = [shapes[0][0] if len(shapes[0]) == 2 else 1, *(n[0] for n in shapes[1:])]
+    sizes = [*sizes, shapes[-1][1] if len(shapes[-1]) == 2 else 1]
+    return _product(parts, _best_splits(tuple(sizes)), 0, len(parts))
+
+
+def _best_splits(sizes: tuple[int, ...]) -> dict[tuple[int, int], int]:
+    """Where to split each run of factors last, so that the number of multiplications is least.
+
+    Reference: T. Cormen et al., Introduction to algorithms, section on matrix-chain multiplication.
+    """
+    count = len(sizes) - 1
+    cost = {(i, i + 1): 0 for i in range(count)}
+    split: dict[tuple[int, int], int] = {}
+    for length in range(2, count + 1):
+        for i in range(count - length + 1):
+            j = i + length
+            costs = {k: cost[i, k] + cost[k, j] + sizes[i] * sizes[k] * sizes[j] for k in range(i + 1, j)}
+            split[i, j] = min(costs, key=costs.__getitem__)
+            cost[i, j] = costs[split[i, j]]
+    return split
+
+
+def _product(parts: list[Any], split: dict[tuple[int, int], int], i: int, j: int) -> Any:
+    if j == i + 1:
+        return parts[i]
+    k = split[i, j]
+    return linear.dot(_product(parts, split, i, k), _product(parts, split, k, j))
 
 
 # --- norms ------------------------------------------------------------------------------------------------------------

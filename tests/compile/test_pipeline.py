@@ -101,6 +101,20 @@ def test_softmax_is_one_kernel_of_three_passes_over_a_row() -> None:
     assert compiled.llvm.count("fdiv") >= 1
 
 
+@pytest.mark.parametrize("shape", [(4, 3), (1, 3), (3, 1), (1, 1)])
+def test_a_reduced_row_is_taken_from_the_right_row(shape: tuple[int, int]) -> None:
+    """A result of another row, or of an axis of length 1, was once read from memory nobody had written."""
+    x = np.random.default_rng(0).standard_normal(shape)
+    for fun in (
+        lambda x: np.flip(np.sum(x, axis=1)),
+        lambda x: np.sum(x, axis=1)[::-1, None] - x,
+        lambda x: np.roll(np.max(x, axis=1), 1) * 2.0,
+        lambda x: np.reshape(np.sum(np.reshape(np.sum(x, axis=1), (-1, 1)), axis=1), (-1, 1, 1)),
+        p.softmax,
+    ):
+        np.testing.assert_allclose(fg.jit(fun)(x), fun(x), rtol=1e-14)
+
+
 def test_layer_norm_is_one_kernel() -> None:
     assert len(lowered(p.layer_norm, zeros(40, 30), zeros(30), zeros(30)).plan.kernels) == 1
 

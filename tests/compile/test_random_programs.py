@@ -1,4 +1,4 @@
-"""Random programs have one meaning: NumPy's, the printed Python's and the machine code's agree, and so do gradients in both modes."""
+"""Random programs have one meaning: NumPy, the printed Python and machine code agree, and so do both modes."""
 
 from __future__ import annotations
 
@@ -43,12 +43,17 @@ def reduction(rng: np.random.Generator, ndim: int) -> Callable:
     return lambda x: f(x, axis=axes, keepdims=keep) if axes else x
 
 
+def softmax(x: Any, axis: int) -> Any:
+    e = np.exp(x - np.max(x, axis, keepdims=True))
+    return e / np.sum(e, axis, keepdims=True)
+
+
 def normalization(rng: np.random.Generator, ndim: int) -> Callable:
     if ndim == 0:
         return np.sin
     axis = int(rng.integers(ndim))
     choices: list[Callable] = [
-        lambda x: np.exp(x - np.max(x, axis, keepdims=True)) / np.sum(np.exp(x - np.max(x, axis, keepdims=True)), axis, keepdims=True),
+        lambda x: softmax(x, axis),
         lambda x: (x - np.mean(x, axis, keepdims=True)) / np.sqrt(np.var(x, axis, keepdims=True) + 0.1),
         lambda x: x * np.sum(np.tanh(x), axis, keepdims=True),
     ]  # fmt: skip
@@ -103,7 +108,8 @@ def check_close(a: Any, b: Any) -> None:
     np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(40))
+# The single numbers found faults once: rows read at another index, and axes of length 1.
+@pytest.mark.parametrize("seed", [*range(16), 28, 32, 118, 405, 460, 671, 931])
 def test_a_random_program_has_one_meaning(seed: int) -> None:
     check_program(seed)
 
@@ -115,12 +121,12 @@ def check_program(seed: int) -> None:
     jitted = fg.jit(fun)
     lowered = jitted.lower(*args)
     printed = run_source(lowered._lowered().plan, [*lowered.traced.captures, *args])
-    for a, compiled, printed in zip(want, jitted(*args), printed):
+    for a, compiled, interpreted in zip(want, jitted(*args), printed, strict=True):
         check_close(compiled, a)
-        check_close(printed, a)
+        check_close(interpreted, a)
 
 
-@pytest.mark.parametrize("seed", range(100, 120))
+@pytest.mark.parametrize("seed", [*range(100, 110), 118])
 def test_a_random_gradient_has_one_meaning(seed: int) -> None:
     check_gradient(seed)
 

@@ -176,6 +176,12 @@ def preload() -> None:
         importlib.import_module(name)
 
 
+def unchanged() -> Mutant:
+    """A mutant that is no mutant, to see that the checks pass at all."""
+    path = OPS / "rules.py"
+    return Mutant(path, 0, "none", "", "", 0, path.read_text())
+
+
 def summary(outcomes: list[Outcome]) -> dict[str, float]:
     """Counts and the kill rate among mutants that could run; one that never ends counts as killed."""
     fates = [o.fate for o in outcomes]
@@ -192,6 +198,10 @@ def main() -> int:
     parser.add_argument("--only", default="", help="modules whose name contains this")
     options = parser.parse_args()
     preload()
+    baseline = run_one(unchanged())
+    if baseline.fate != SURVIVED:
+        print(f"the checks fail without any fault: {baseline.detail}")
+        return 2
     outcomes = []
     for i, mutant in enumerate(choose(options.count, options.seed, options.only)):
         outcome = run_one(mutant)

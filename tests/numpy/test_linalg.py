@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,16 @@ def test_one_matrix_is_factorized_once_for_a_batch() -> None:
     )
     solves = [e for e in program.eqns if e.prim.name == "solve"]
     assert len(solves) == 1 and solves[0].inputs[0].aval.shape == (3, 3) and solves[0].inputs[1].aval.shape == (3, 7)
+
+
+def test_multi_dot_takes_the_cheapest_order() -> None:
+    from funcgrad.core.avals import shaped
+    from funcgrad.core.tracing import trace
+
+    for sizes, first in (((10, 100, 5, 50), (10, 5)), ((100, 10, 50, 5), (10, 5)), ((1, 9, 2, 8), (1, 2))):
+        avals = [shaped(pair, np.float64) for pair in itertools.pairwise(sizes)]
+        program, _ = trace(lambda *parts: [np.linalg.multi_dot(parts)], avals)
+        assert program.eqns[0].outs[0].aval.shape == first
 
 
 def test_second_order() -> None:

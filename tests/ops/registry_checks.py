@@ -21,6 +21,7 @@ from funcgrad.core.primitive import REGISTRY, Primitive
 from funcgrad.core.program import Eqn, Literal, Program, Var, as_function, evaluate
 from funcgrad.core.tracing import bind, retrace
 from funcgrad.ops import elementwise, reduction, samples
+from funcgrad.ops.custom import Rule
 from funcgrad.transforms.batch import batch
 from funcgrad.transforms.linearize import jvp, linearize
 from funcgrad.transforms.simplify import dead_code_elimination
@@ -112,7 +113,15 @@ def cast_program(program: Program, dtypes: dict[np.dtype, np.dtype]) -> Program:
 
 def cast_params(params: dict, dtypes: dict) -> dict:
     """Parameters with the programs among them at other dtypes."""
-    return {k: cast_program(v, dtypes) if isinstance(v, Program) else v for k, v in params.items()}
+    return {k: _cast_held(v, dtypes) for k, v in params.items()}
+
+
+def _cast_held(value: Any, dtypes: dict) -> Any:
+    if isinstance(value, tuple) and any(isinstance(v, Program) for v in value):
+        return tuple(_cast_held(v, dtypes) for v in value)
+    if isinstance(value, Rule):
+        return Rule(("cast", tuple(map(str, dtypes.values())), value), lambda: _cast_held(value.get(), dtypes))
+    return cast_program(value, dtypes) if isinstance(value, Program) else value
 
 
 def single_cases(prim: Primitive) -> list[Case]:

@@ -73,6 +73,7 @@ UNARY: dict[str, tuple[Callable, Callable]] = {
     "arctanh": (lambda x: 1 / ((1 - x) * (1 + x)), _inside),
     "erf": (lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x), _everything),
     "erfc": (lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x), _everything),
+    "gauss": (lambda x: -2 * x * mp.exp(-x * x), lambda x: abs(x) < 1e150),
     "erfinv": (lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(mp.erfinv(x) ** 2), lambda x: abs(x) < 0.9),
 }
 # Derivatives that are constants, selections or other ops with exact arithmetic: the registry checks settle them.
