@@ -121,3 +121,12 @@ def unhashable_static(function: str, name: Any, value: Any) -> str:
         f"jit of {function}: static argument {name!r} has type {type(value).__name__}, which cannot be hashed.\n"
         "Fix: static arguments are compared to find the compiled code; pass a tuple instead of a list, or make it a traced argument."
     )
+
+
+def not_compilable(aval: Any, source: Any) -> str:
+    """The text for a dtype the compiler has no machine type for."""
+    return (
+        f"jit: arrays of type {aval} cannot be compiled.\n{source_line(source)}\n"
+        "Reason: machine code is generated for bool, integers, float32 and float64.\n"
+        "Fix: convert with astype, or call the function without jit, where NumPy evaluates every dtype."
+    )

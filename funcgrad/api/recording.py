@@ -162,7 +162,9 @@ def owned(results: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
     taken = {id(x) for x in operands}
     out = []
     for r in results:
-        if isinstance(r, np.ndarray) and (r.base is not None or not r.flags.writeable or id(r) in taken):
+        if isinstance(r, np.ndarray) and r.ndim == 0:
+            r = r[()]
+        elif isinstance(r, np.ndarray) and (r.base is not None or not r.flags.writeable or id(r) in taken):
             r = r.copy()
         taken.add(id(r))
         out.append(r)

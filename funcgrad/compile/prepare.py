@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import errors
 from ..core import lowering
 from ..core.program import Eqn, Literal, Program, Var, subprograms
 from ..ops import contraction, elementwise, layout
@@ -19,10 +20,22 @@ from ..transforms.simplify import dead_code_elimination, simplify
 def prepare(program: Program) -> Program:
     """All passes of this module, and simplification, on a program and on the programs inside its equations."""
     program = inline_calls(program)
+    check_dtypes(program)
     program = _inside(program)
     program = simplify(program, identities())
     program = canonical_contractions(program)
     return distinct_outputs(dead_code_elimination(program))
+
+
+def check_dtypes(program: Program) -> None:
+    """Refuse what has no machine type, at the user's line."""
+    for eqn in program.eqns:
+        for v in eqn.outs:
+            if v.aval.dtype.kind not in "biuf" or v.aval.dtype.char == "e":
+                raise TypeError(errors.not_compilable(v.aval, eqn.source))
+    for a in (*program.in_avals, *program.out_avals):
+        if a.dtype.kind not in "biuf" or a.dtype.char == "e":
+            raise TypeError(errors.not_compilable(a, None))
 
 
 def _inside(program: Program) -> Program:

@@ -190,7 +190,8 @@ class Scheduler:
         ("same",): at the anchor's own index. ("row", k): by the first k axes of the anchor's domain. ("other",): otherwise.
         """
         found: dict[tuple[Var, tuple], None] = {}
-        stack = [(a, ("same",)) for a in eqn.inputs if type(a) is Var]
+        mapped = isinstance(eqn.prim.lower, lowering.IndexMap)  # it reads its operands elsewhere than at its own index
+        stack = [(a, _through(eqn, a, ("same",)) if mapped else ("same",)) for a in eqn.inputs if type(a) is Var]
         visited = set()
         while stack:
             v, how = stack.pop()

@@ -54,10 +54,15 @@ class Primitive:
         return self.name < other.name
 
     def __reduce__(self) -> tuple:
-        return REGISTRY.__getitem__, (self.name,)
+        return registered, (self.name,)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         return bind(self, args, params)
+
+
+def registered(name: str) -> Primitive:
+    """The primitive of this name; how primitives are unpickled."""
+    return REGISTRY[name]
 
 
 class Zero:

@@ -144,14 +144,19 @@ def memoized(transform: Callable) -> Callable:
     return wrapper
 
 
-def evaluate(program: Program, args: Sequence[Any], bind: Callable) -> list[Any]:
-    """Give a program its meaning: bind every equation in order. `bind(prim, args, params)` evaluates or records."""
+def evaluate(program: Program, args: Sequence[Any], bind: Callable, before: Callable[[Eqn], None] | None = None) -> list[Any]:
+    """Give a program its meaning: bind every equation in order. `bind(prim, args, params)` evaluates or records.
+
+    `before(eqn)` is told which equation comes next.
+    """
     env: dict[Var, Any] = dict(zip(program.inputs, args, strict=True))
 
     def read(atom: Atom) -> Any:
         return env[atom] if type(atom) is Var else atom.value
 
     for eqn in program.eqns:
+        if before is not None:
+            before(eqn)
         out = bind(eqn.prim, [read(a) for a in eqn.inputs], eqn.params)
         env.update(zip(eqn.outs, out if eqn.prim.multiple_results else (out,)))
     return [read(a) for a in program.outputs]

@@ -106,6 +106,7 @@ class Trace:
         self.values: list[Any] = []  # of every equation's results, in order; only in an eager Trace
         self.parent: Trace | None = None
         self.captures: list[tuple[Var, Any]] = []
+        self.source: Any = None  # where the user caused what is being recorded, when it is not the line that runs now
         self._captured: dict[int, tuple[Var, Any, Any]] = {}  # id -> variable, value kept, the object that has this id
         self.opened = False
 
@@ -195,18 +196,18 @@ class Trace:
         if dtype is not aval.dtype or shape != aval.shape:  # most results have the type of the first operand
             aval = shaped(shape, dtype)
         out = Var(aval)
-        self.eqns.append(Eqn(prim, atoms, params, (out,), user_source()))
+        self.eqns.append(Eqn(prim, atoms, params, (out,), self.source or user_source()))
         self.values.append(result)
         return Tracer(self, out, result)
 
     def _append(self, prim: Primitive, atoms: tuple, params: dict, avals: Any, values: Any) -> Any:
         if prim.multiple_results:
             outs = tuple([Var(aval) for aval in avals])
-            self.eqns.append(Eqn(prim, atoms, params, outs, user_source()))
+            self.eqns.append(Eqn(prim, atoms, params, outs, self.source or user_source()))
             self.values.extend(values or ())
             return [Tracer(self, v, None if values is None else values[i]) for i, v in enumerate(outs)]
         out = Var(avals)
-        self.eqns.append(Eqn(prim, atoms, params, (out,), user_source()))
+        self.eqns.append(Eqn(prim, atoms, params, (out,), self.source or user_source()))
         self.values.append(values)
         return Tracer(self, out, values)
 
@@ -216,6 +217,25 @@ class Trace:
         captured = [var for var, _ in self.captures]
         program = Program([*captured, *(t._var for t in inputs)], self.eqns, atoms)
         return program, [value for _, value in self.captures]
+
+
+def replay(program: Program, args: Sequence[Any]) -> list[Any]:
+    """Bind the equations of a program again; recorded, they keep the user's lines they came from."""
+    trace = _state.trace
+    if trace is None:
+        return evaluate(program, args, bind)
+    outer = trace.source
+
+    def bind_again(prim: Primitive, operands: Sequence[Any], params: dict) -> Any:
+        return trace.record(prim, operands, params)
+
+    def at(eqn: Eqn) -> None:
+        trace.source = eqn.source or outer
+
+    try:
+        return evaluate(program, args, bind_again, at)
+    finally:
+        trace.source = outer
 
 
 def _unchanged(kept: Any, value: Any) -> bool:
@@ -253,7 +273,7 @@ def run(program: Program, args: Sequence[Any]) -> list[Any]:
     with np.errstate(all="ignore"):
         if _state.trace is None or not any(type(a) is Tracer for a in args) and _state.trace.eager:
             return as_function(program)(*args)
-        return evaluate(program, args, bind)
+        return replay(program, args)
 
 
 def trace(
@@ -314,4 +334,4 @@ def _refuse(value: Any, where: str) -> NoReturn:
     raise TypeError(errors.not_an_array(where, kind))
 
 
-__all__ = ["Trace", "Tracer", "bind", "check_array", "concrete_value", "current_trace", "is_weak", "retrace", "run", "trace"]
+__all__ = ["Trace", "Tracer", "bind", "check_array", "concrete_value", "current_trace", "is_weak", "replay", "retrace", "run", "trace"]

@@ -27,6 +27,7 @@ from .selection import *
 from .statistics import *
 from .types import *
 from .ufuncs import *
+from .vectorization import *
 
 abs, conj, mod, pow, true_divide, bitwise_not, bitwise_invert = (
     absolute, conjugate, remainder, power, divide, invert, invert)  # fmt: skip
@@ -35,7 +36,7 @@ concat, permute_dims, row_stack = concatenate, transpose, vstack
 bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 
 __all__ = [
-    "linalg",
+    "linalg", "vectorize",
     # creation
     "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "astype", "bartlett",
     "blackman", "copy", "diag_indices", "empty", "empty_like", "eye", "fromfunction", "full", "full_like",

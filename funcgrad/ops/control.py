@@ -16,8 +16,8 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Primitive, Zero
-from ..core.program import Program, as_function, evaluate, memoized
-from ..core.tracing import bind, retrace
+from ..core.program import Program, as_function, memoized
+from ..core.tracing import replay, retrace
 from ..transforms.batch import batch as batch_program
 from ..transforms.batch import batched_shape
 from ..transforms.linearize import instantiate
@@ -34,7 +34,7 @@ CHEAP = (lowering.Scalar, lowering.IndexMap)
 
 def call(program: Program, args: Sequence[Any]) -> list[Any]:
     """Record the equations of a program here."""
-    return evaluate(program, args, bind)
+    return replay(program, args)
 
 
 def _split(values: Sequence[Any], *counts: int) -> list[list[Any]]:

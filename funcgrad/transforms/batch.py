@@ -31,6 +31,7 @@ def batch(program: Program, size: int, in_axes: Axes) -> tuple[Program, Axes]:
         inputs = [t.input(aval) for aval in avals]
         env: dict[Var, tuple[Any, int | None]] = dict(zip(program.inputs, zip(inputs, in_axes)))
         for eqn in program.eqns:
+            t.source = eqn.source
             pairs = [env[a] if type(a) is Var else (a.value, None) for a in eqn.inputs]
             env.update(zip(eqn.outs, _batch_equation(eqn, size, [p[0] for p in pairs], [p[1] for p in pairs])))
         outs = [env[a] if type(a) is Var else (a.value, None) for a in program.outputs]

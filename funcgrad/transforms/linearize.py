@@ -47,7 +47,7 @@ def linearize(program: Program, active: tuple[bool, ...]) -> Linearized:
     with Trace(purpose="linearize") as forward:
         inputs = [forward.input(v.aval) for v in program.inputs]
         env: dict[Var, Any] = dict(zip(program.inputs, inputs))
-        tape = _forward_pass(program, active, env)
+        tape = _forward_pass(forward, program, active, env)
         linear, residuals, active_outputs = _linear_pass(program, active, env, tape)
         outputs = [_read(env, a) for a in program.outputs]
         full, _ = forward.program(inputs, [*outputs, *residuals])
@@ -66,12 +66,13 @@ def _read(env: dict[Var, Any], atom: Any) -> Any:
     return env[atom] if type(atom) is Var else atom.value
 
 
-def _forward_pass(program: Program, active: Sequence[bool], env: dict[Var, Any]) -> list[tuple[Eqn, Any]]:
+def _forward_pass(trace: Trace, program: Program, active: Sequence[bool], env: dict[Var, Any]) -> list[tuple[Eqn, Any]]:
     """Evaluate every equation, by its linearize rule where a tangent reaches it; the tape holds the tangent maps."""
     reached = {v for v, on in zip(program.inputs, active) if on}
     tape: list[tuple[Eqn, Any]] = []
     for eqn in program.eqns:
         args = [_read(env, a) for a in eqn.inputs]
+        trace.source = eqn.source
         tangent_map = None
         if eqn.prim.linearize is not None and any(type(a) is Var and a in reached for a in eqn.inputs):
             out, tangent_map = eqn.prim.linearize(*args, **eqn.params)
@@ -94,6 +95,7 @@ def _linear_pass(program: Program, active: Sequence[bool], env: dict, tape: list
         inputs = list(tangents.values())
         for eqn, tangent_map in tape:
             t_in = [tangent_of(tangents, a) for a in eqn.inputs]
+            linear.source = eqn.source
             if all(type(t) is Zero for t in t_in):
                 continue
             t_out = tangent_map(*t_in)

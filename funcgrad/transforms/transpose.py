@@ -15,8 +15,8 @@ from typing import Any
 from ..core.avals import is_inexact
 from ..core.check import maybe_check
 from ..core.primitive import LinearArg, Zero
-from ..core.program import Eqn, Program, Var, evaluate, memoized
-from ..core.tracing import Trace, bind
+from ..core.program import Eqn, Program, Var, memoized
+from ..core.tracing import Trace, bind, replay
 from . import linear_ops
 from .linearize import instantiate, linearize
 from .simplify import dead_code_elimination
@@ -34,18 +34,19 @@ def transpose(program: Program, linear_count: int) -> Program:
         residuals = [t.input(v.aval) for v in program.inputs[:split]]
         ct_inputs = [t.input(a.aval) for a in program.outputs]
         env = dict(zip(program.inputs[:split], residuals))
-        backward = _evaluate_nonlinear(program, env, set(program.inputs[split:]))
+        backward = _evaluate_nonlinear(t, program, env, set(program.inputs[split:]))
         cts: dict[Var, Any] = {}
         for atom, ct in zip(program.outputs, ct_inputs):
             _accumulate(cts, atom, ct)
         for eqn in reversed(backward):
+            t.source = eqn.source
             _transpose_equation(eqn, env, cts)
         outs = [instantiate(_cotangent(cts, v)) for v in program.inputs[split:]]
         result, _ = t.program([*residuals, *ct_inputs], outs)
     return maybe_check(dead_code_elimination(result), "transpose")
 
 
-def _evaluate_nonlinear(program: Program, env: dict[Var, Any], linear: set[Var]) -> list[Eqn]:
+def _evaluate_nonlinear(trace: Trace, program: Program, env: dict[Var, Any], linear: set[Var]) -> list[Eqn]:
     """Evaluate what does not depend on linear values; return the linear equations in order."""
     backward: list[Eqn] = []
     for eqn in program.eqns:
@@ -53,6 +54,7 @@ def _evaluate_nonlinear(program: Program, env: dict[Var, Any], linear: set[Var])
             linear.update(eqn.outs)
             backward.append(eqn)
         else:
+            trace.source = eqn.source
             out = bind(eqn.prim, [env[a] if type(a) is Var else a.value for a in eqn.inputs], eqn.params)
             env.update(zip(eqn.outs, out if eqn.prim.multiple_results else [out]))
     return backward
@@ -102,6 +104,6 @@ def pullback(program: Program, active: tuple[bool, ...], given: bool) -> tuple[P
     with Trace(purpose="pullback") as t:
         known = [t.input(v.aval) for v in parts.residuals_of.inputs]
         cts = [t.input(v.aval) for v in backward.inputs[count:]]
-        residuals = evaluate(parts.residuals_of, known, bind)
-        joined, _ = t.program([*known, *cts], evaluate(backward, [*residuals, *cts], bind))
+        residuals = replay(parts.residuals_of, known)
+        joined, _ = t.program([*known, *cts], replay(backward, [*residuals, *cts]))
     return dead_code_elimination(joined), parts

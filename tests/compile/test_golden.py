@@ -43,7 +43,8 @@ def test_no_golden_is_left_over() -> None:
     expected = {
         f"{name}.{stage}.txt" for name in PROGRAMS for stage in ("program", "prepared", "schedule", "kernels", "source")
     }
-    assert {path.name for path in (Path(__file__).parents[1] / "golden").iterdir()} == expected
+    found = {path.name for path in (Path(__file__).parents[1] / "golden").iterdir()}
+    assert {name for name in found if not name.startswith("transform-")} == expected  # those belong to tests/transforms
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -108,3 +108,13 @@ def check_compiled(prim: Primitive) -> int:
     results = Executable(joined(work), ["array"] * len(operands)).call(*operands)
     assert results is not None, f"{prim.name}: the executable refused its operands"
     return compare(work, results)
+
+
+def check_source(prim: Primitive) -> int:
+    """The printed Python of everything of an op, run as plain Python, against NumPy."""
+    from funcgrad.compile.pipeline import lower_program
+    from funcgrad.compile.source import run_source
+
+    work = jobs(prim)
+    operands = [np.asarray(a) for job in work for a in job.args]
+    return compare(work, run_source(lower_program(joined(work)).plan, operands))

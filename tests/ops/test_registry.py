@@ -68,6 +68,11 @@ def test_compiled(prim: Primitive) -> None:
     assert compiled_checks.check_compiled(prim) > 0
 
 
+@every_op
+def test_printed_source(prim: Primitive) -> None:
+    assert compiled_checks.check_source(prim) > 0
+
+
 # --- the samples themselves ----------------------------------------------------------------------------------------------
 
 
