@@ -62,7 +62,7 @@ def test_rejects_a_wrong_custom_rule(make: Any, modes: tuple[str, ...]) -> None:
 
 
 def second_order_only(factor: float) -> Any:
-    """A rule right to first order whose own derivative is wrong unless factor is 1: it hides part of x behind stop_gradient."""
+    """A rule right to first order; its own derivative is wrong unless factor is 1: part of x is hidden."""
     square = fg.custom_jvp(lambda x: x * x)
 
     def rule(primals: Any, tangents: Any) -> Any:
@@ -78,7 +78,7 @@ def second_order_only(factor: float) -> Any:
 def test_rejects_a_rule_wrong_at_second_order(modes: tuple[str, ...]) -> None:
     check_grads(second_order_only(1.0), (X,), order=2, modes=modes)
     check_grads(second_order_only(0.5), (X,), order=1, modes=modes)
-    with pytest.raises(AssertionError, match="of (fwd|rev) of"):
+    with pytest.raises(AssertionError, match=r"of (fwd|rev) of"):
         check_grads(second_order_only(0.5), (X,), order=2, modes=modes)
 
 

@@ -1,5 +1,6 @@
 """Every misuse: the right class of exception, and a text that names the function, the argument, the types, and the fix."""
 
+# ruff: noqa: E501  (the table reads best with one misuse on each line)
 from __future__ import annotations
 
 import math
@@ -211,6 +212,11 @@ def test_a_value_used_in_another_thread_is_refused() -> None:
 
 
 def test_classes_can_be_caught_by_their_bases() -> None:
-    for kind in (errors.ConcretizationError, errors.TracerBoolConversionError, errors.LeakedTracerError, errors.ProgramError):
+    for kind in (
+        errors.ConcretizationError,
+        errors.TracerBoolConversionError,
+        errors.LeakedTracerError,
+        errors.ProgramError,
+    ):
         assert issubclass(kind, errors.FuncgradError)
     assert issubclass(errors.TracerBoolConversionError, TypeError)

@@ -1,6 +1,6 @@
 """The floors rule: a module imports its own folder and lower floors only, function bodies included.
 
-    base < core < transforms < ops < {numpy, compile} < api < the rest        (numpy and compile do not import each other)
+base < core < transforms < ops < {numpy, compile} < api < the rest        (numpy and compile do not import each other)
 """
 
 from __future__ import annotations
@@ -102,7 +102,10 @@ def test_a_planted_upward_import_is_caught(source: str, module: tuple[str, ...])
 @pytest.mark.parametrize(
     ("source", "module"),
     [
-        ("from ..core.program import Program\nfrom .linearize import jvp\nfrom .. import errors, tree", ("transforms", "transpose")),
+        (
+            "from ..core.program import Program\nfrom .linearize import jvp\nfrom .. import errors, tree",
+            ("transforms", "transpose"),
+        ),
         ("import numpy as np\nfrom numpy import linalg\nimport scipy.special", ("core", "scalar")),
         ("from ..ops.identities import identities", ("compile", "prepare")),
         ("from .api.custom import stop_gradient\nfrom . import tree", ("lax",)),

@@ -8,6 +8,7 @@
 | transpose | (ct, *args, **params) -> one cotangent or None per arg | linear ops only; linear args arrive as `LinearArg`   |
 | batch     | (size, args, axes, **params) -> (out, out_axis)        | the op with one more axis                            |
 | lower     | a form of `lowering`                                   | what the compiler needs to know                      |
+| activity  | bool                                                   | linearize also takes `active=`, which operands have tangents |
 | samples   | () -> iterable of (args, params)                       | feeds every registry test                            |
 """
 
@@ -25,6 +26,7 @@ class Primitive:
     """An atomic operation. Made by the family builders of `ops.rules`, never by hand elsewhere."""
 
     __slots__ = (
+        "activity",
         "aval",
         "batch",
         "differentiation",
@@ -40,6 +42,7 @@ class Primitive:
     def __init__(self, name: str, **rules: Any) -> None:
         self.name = name
         self.multiple_results: bool = rules.pop("multiple_results", False)
+        self.activity: bool = rules.pop("activity", False)
         for field in ("impl", "aval", "linearize", "transpose", "batch", "lower", "samples", "differentiation"):
             setattr(self, field, rules.pop(field, None))
         if rules:

@@ -42,9 +42,8 @@ def _aval(*args: ShapedArray, program: Program) -> list[ShapedArray]:
     return program.out_avals
 
 
-def _linearize(*args: Any, program: Program) -> tuple[list[Any], Callable]:
-    """Every floating operand is taken as active; what is not needed falls to dead code elimination inside the programs."""
-    active = tuple(is_inexact(a) for a in program.in_avals)
+def _linearize(*args: Any, active: tuple[bool, ...], program: Program) -> tuple[list[Any], Callable]:
+    active = tuple(on and is_inexact(a) for on, a in zip(active, program.in_avals))
     parts = linearize_program(program, active)
     results = compiled_call(*args, program=parts.forward)
     count = len(program.outputs)
@@ -87,4 +86,4 @@ def _samples() -> list[Sample]:
 
 
 compiled_call = library("compiled_call", _impl, aval=_aval, batch=_batch, linearize=_linearize, transpose=_transpose, multiple_results=True,
-                        lower=lowering.Call(lambda params: params["program"]), samples=_samples)  # fmt: skip
+                        lower=lowering.Call(lambda params: params["program"]), samples=_samples, activity=True)  # fmt: skip

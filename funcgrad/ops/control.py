@@ -16,7 +16,7 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Primitive, Zero
-from ..core.program import Program, as_function, memoized
+from ..core.program import Literal, Program, as_function, memoized
 from ..core.tracing import replay, retrace
 from ..transforms.batch import batch as batch_program
 from ..transforms.batch import batched_shape
@@ -71,47 +71,77 @@ def _scan_aval(*args: ShapedArray, body: Program, consts: int, carries: int, len
 
 
 @memoized
-def _tangent_body(body: Program, active: tuple[bool, ...]) -> tuple[Program, Program, int]:
-    """The body with residuals as further outputs, the linear body of (residuals, tangents), and the number of residuals."""
+def _active(body: Program, active: tuple[bool, ...], consts: int, carries: int) -> tuple[bool, ...]:
+    """Which inputs of the body have tangents: a carry that gets one in some iteration has one in all."""
+    mask = tuple(on and is_inexact(a) for on, a in zip(active, body.in_avals))
+    while True:
+        outs = linearize_program(body, mask).active_outputs
+        grown = tuple(on or (consts <= i < consts + carries and outs[i - consts]) for i, on in enumerate(mask))
+        if grown == mask:
+            return mask
+        mask = grown
+
+
+@memoized
+def _tangent_body(body: Program, active: tuple[bool, ...], consts: int, carries: int) -> tuple[Program, Program, tuple[bool, ...]]:
+    """The body with residuals as further outputs; the linear body of (residuals, tangents); which outputs the latter has."""
     parts = linearize_program(body, active)
-    count = len(parts.forward.outputs) - len(body.outputs)
-    need = parts.active_outputs
+    given = tuple([*active[consts : consts + carries], *parts.active_outputs[carries:]])
 
     def linear(*args: Any) -> list[Any]:
         tangents = iter(call(parts.linear, args))
-        outs = [next(tangents) if on else None for on in need]
-        return [o if o is not None else layout.fill(0, a.shape, a.dtype) for o, a in zip(outs, body.out_avals) if is_inexact(a)]
+        outs = [next(tangents) if on else layout.fill(0, a.shape, a.dtype) for on, a in zip(parts.active_outputs, body.out_avals)]
+        return [o for o, wanted in zip(outs, given) if wanted]
 
-    linear_body = retrace(linear, parts.linear.in_avals)
-    return parts.forward, linear_body, count
+    return parts.forward, retrace(linear, parts.linear.in_avals), given
 
 
 def _is_cheap(body: Program) -> bool:
     return all(isinstance(eqn.prim.lower, CHEAP) for eqn in body.eqns)
 
 
-def _scan_linearize(*args: Any, body: Program, consts: int, carries: int, length: int, reverse: bool) -> tuple[Any, Any]:
+def _scan_linearize(
+    *args: Any, active: tuple[bool, ...], body: Program, consts: int, carries: int, length: int, reverse: bool
+) -> tuple[Any, Any]:
     params = dict(body=body, consts=consts, carries=carries, length=length, reverse=reverse)
-    if _is_cheap(body):
-        return _linearize_recomputing(args, params)
-    return _linearize_storing(args, params)
+    mask = _active(body, active, consts, carries)
+    return (_linearize_recomputing if _is_cheap(body) else _linearize_storing)(args, mask, params)
 
 
-def _linearize_storing(args: Sequence[Any], params: dict) -> tuple[Any, Any]:
-    """Stack the residuals of every iteration."""
-    body = params["body"]
-    everything = tuple(is_inexact(a) for a in body.in_avals)
-    forward, linear_body, count = _tangent_body(body, everything)
-    outs = scan(*args, **{**params, "body": forward})
-    outs, stacked = outs[: len(body.outputs)], outs[len(body.outputs) :]
+def _linearize_storing(args: Sequence[Any], mask: tuple[bool, ...], params: dict) -> tuple[Any, Any]:
+    """Stack the residuals of every iteration, except those that are constants of the loop or slices of its xs."""
+    body, consts, carries = params["body"], params["consts"], params["carries"]
+    forward, linear_body, given = _tangent_body(body, mask, consts, carries)
+    count = len(body.outputs)
+    places = [_place(atom, forward, consts, carries) for atom in forward.outputs[count:]]
+    kept = [a for a, place in zip(forward.outputs[count:], places) if place is None]
+    outs = scan(*args, **{**params, "body": Program(forward.inputs, forward.eqns, [*forward.outputs[:count], *kept])})
+    outs, stacked = outs[:count], outs[count:]
+    fixed = [place.value if isinstance(place, Literal) else args[place] for place in places if _is_fixed(place, consts)]
+    slices = [args[place] for place in places if isinstance(place, int) and place >= consts]
 
-    def tangent_map(*tangents: Any) -> list[Any]:
-        return _run_tangent_scan(tangents, params, outs, [], stacked, lambda *values: call(linear_body, values), everything)
+    def linear(*values: Any) -> list[Any]:
+        """(fixed residuals, stacked ones, slices of xs, tangents): the residuals go back into their order."""
+        f, s, x, tangents = (iter(v) for v in _split(values, len(fixed), len(stacked), len(slices)))
+        residuals = [next(s if place is None else f if _is_fixed(place, consts) else x) for place in places]
+        return call(linear_body, [*residuals, *tangents])
 
-    return outs, tangent_map
+    return outs, lambda *tangents: _run_tangent_scan(tangents, mask, given, params, outs, fixed, [*stacked, *slices], linear)
 
 
-def _linearize_recomputing(args: Sequence[Any], params: dict) -> tuple[Any, Any]:
+def _place(atom: Any, forward: Program, consts: int, carries: int) -> Any:
+    """Where a residual can be had without storing it: a literal, the position of an operand, or None."""
+    if isinstance(atom, Literal):
+        return atom
+    position = forward.inputs.index(atom) if atom in forward.inputs else None
+    return None if position is None or consts <= position < consts + carries else position
+
+
+def _is_fixed(place: Any, consts: int) -> bool:
+    return isinstance(place, Literal) or (place is not None and place < consts)
+
+
+def _linearize_recomputing(args: Sequence[Any], mask: tuple[bool, ...], params: dict) -> tuple[Any, Any]:
     """Stack only the carried state; the linear body computes the residuals again from it."""
     body, consts, carries = params["body"], params["consts"], params["carries"]
 
@@ -122,30 +152,22 @@ def _linearize_recomputing(args: Sequence[Any], params: dict) -> tuple[Any, Any]
     outs = scan(*args, **{**params, "body": retrace(with_states, body.in_avals)})
     outs, states = outs[: len(body.outputs)], outs[len(body.outputs) :]
     fixed, _, xs = _split(args, consts, carries)
-    everything = tuple(is_inexact(a) for a in body.in_avals)
+    forward, linear_body, given = _tangent_body(body, mask, consts, carries)
 
-    def tangent_map(*tangents: Any) -> list[Any]:
-        def linear(*values: Any) -> list[Any]:
-            primals, t_in = values[: len(body.inputs)], values[len(body.inputs) :]
-            forward, linear_body, _ = _tangent_body(body, everything)
-            return call(linear_body, [*call(forward, primals)[len(body.outputs) :], *t_in])
+    def linear(*values: Any) -> list[Any]:
+        primals, t_in = values[: len(body.inputs)], values[len(body.inputs) :]
+        return call(linear_body, [*call(forward, primals)[len(body.outputs) :], *t_in])
 
-        return _run_tangent_scan(tangents, params, outs, fixed, [*states, *xs], linear, everything)
-
-    return outs, tangent_map
+    return outs, lambda *tangents: _run_tangent_scan(tangents, mask, given, params, outs, fixed, [*states, *xs], linear)
 
 
 def _run_tangent_scan(
-    tangents: Sequence[Any], params: dict, outs: list[Any], fixed: list[Any], stacked: list[Any], linear: Any, everything: tuple
+    tangents: Sequence[Any], mask: Sequence[bool], given: Sequence[bool], params: dict, outs: list, fixed: list, stacked: list, linear: Any
 ) -> list[Any]:
-    """Scan the linear body over (fixed residuals, stacked residuals) and tangents, carrying tangents.
-
-    Only inputs of floating type have tangents; zeros are filled in, and dead ones fall to dead code elimination.
-    """
-    body, consts, carries, length = params["body"], params["consts"], params["carries"], params["length"]
-    t_in = [instantiate(t) for t, on in zip(tangents, everything) if on]
-    n_const = sum(everything[:consts])
-    n_carry = sum(everything[consts : consts + carries])
+    """Scan the linear body over (fixed residuals, stacked residuals) and the tangents of active operands, carrying tangents."""
+    consts, carries, length = params["consts"], params["carries"], params["length"]
+    t_in = [instantiate(t) for t, on in zip(tangents, mask) if on]
+    n_const, n_carry = sum(mask[:consts]), sum(mask[consts : consts + carries])
     t_const, t_carry, t_xs = _split(t_in, n_const, n_carry)
 
     def step(*values: Any) -> list[Any]:
@@ -153,12 +175,12 @@ def _run_tangent_scan(
         return linear(*f, *s, *tc, *tk, *tx)
 
     elements = [shaped(tuple(v.shape[1:]), v.dtype) for v in (*stacked, *t_xs)]
-    avals = [shaped(tuple(v.shape), v.dtype) for v in (*fixed, *t_const, *t_carry)]
+    avals = [shaped(tuple(np.shape(v)), v.dtype) for v in (*fixed, *t_const, *t_carry)]
     linear_body = dead_code_elimination(retrace(step, avals + elements))
     results = scan(*fixed, *t_const, *t_carry, *stacked, *t_xs, body=linear_body, consts=len(fixed) + n_const,
                    carries=n_carry, length=length, reverse=params["reverse"])  # fmt: skip
     values = iter(results)
-    return [next(values) if is_inexact(a) else Zero(shaped(tuple(o.shape), o.dtype)) for a, o in zip(body.out_avals, outs)]
+    return [next(values) if on else Zero(shaped(tuple(o.shape), o.dtype)) for on, o in zip(given, outs)]
 
 
 def _scan_transpose(cts: Any, *args: Any, body: Program, consts: int, carries: int, length: int, reverse: bool) -> list[Any]:
@@ -242,5 +264,5 @@ def _scan_samples() -> list[Sample]:
 
 scan: Primitive = library(
     "scan", _scan_impl, aval=_scan_aval, batch=_scan_batch, lower=lowering.Loop(), samples=_scan_samples,
-    linearize=_scan_linearize, transpose=_scan_transpose, multiple_results=True,
+    linearize=_scan_linearize, transpose=_scan_transpose, multiple_results=True, activity=True,
 )  # fmt: skip

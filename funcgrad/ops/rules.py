@@ -192,10 +192,11 @@ def library(
     linearize: Any = None,
     transpose: Rule | None = None,
     multiple_results: bool = False,
+    activity: bool = False,
 ) -> Primitive:
-    """Declare an op by stating all its rules; `linearize` may be `nondiff`."""
+    """Declare an op by stating all its rules; `linearize` may be `nondiff`, and takes `active=` where `activity` says so."""
     prim = Primitive(
-        name, impl=impl, aval=aval, batch=batch, lower=lower, samples=samples, multiple_results=multiple_results
+        name, impl=impl, aval=aval, batch=batch, lower=lower, samples=samples, multiple_results=multiple_results, activity=activity
     )
     prim.differentiation, prim.transpose = linearize or transpose, transpose
     prim.linearize = None if linearize is nondiff else linearize

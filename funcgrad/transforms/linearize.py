@@ -74,8 +74,10 @@ def _forward_pass(trace: Trace, program: Program, active: Sequence[bool], env: d
         args = [_read(env, a) for a in eqn.inputs]
         trace.source = eqn.source
         tangent_map = None
-        if eqn.prim.linearize is not None and any(type(a) is Var and a in reached for a in eqn.inputs):
-            out, tangent_map = eqn.prim.linearize(*args, **eqn.params)
+        mask = tuple([type(a) is Var and a in reached for a in eqn.inputs])
+        if eqn.prim.linearize is not None and any(mask):
+            activity = {"active": mask} if eqn.prim.activity else {}
+            out, tangent_map = eqn.prim.linearize(*args, **activity, **eqn.params)
         else:
             out = bind(eqn.prim, args, eqn.params)
         outs = out if eqn.prim.multiple_results else [out]

@@ -1,4 +1,5 @@
-"""Avals, programs and traces: interning, structural equality, the two evaluators, captures, and what an open Trace refuses."""
+"""Avals, programs and traces: interning, structural equality, the two evaluators, captures, and what an open Trace
+refuses."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from funcgrad.ops.control import scan
 SCALAR, VECTOR = shaped((), np.float64), shaped((3,), np.float64)
 
 
-# --- avals ----------------------------------------------------------------------------------------------------------------
+# --- avals ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float64", "<f8", ">f8", np.dtype("f8").newbyteorder("="), float, np.float64])
@@ -35,7 +36,9 @@ def test_types_survive_pickling() -> None:
     assert pickle.loads(pickle.dumps(VECTOR)) is VECTOR and repr(VECTOR) == "float64[3]" and VECTOR.nbytes == 24
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "uint64", "bool", "complex64", "complex128"])
+@pytest.mark.parametrize(
+    "dtype", ["float16", "float32", "float64", "int8", "uint64", "bool", "complex64", "complex128"]
+)
 def test_supported_types(dtype: str) -> None:
     assert is_supported(np.dtype(dtype))
 
@@ -46,7 +49,9 @@ def test_unsupported_types(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("number", [True, 2, 2.0, 2j])
-@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int64", "uint64", "float16", "float32", "float64", "complex64"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "uint8", "int64", "uint64", "float16", "float32", "float64", "complex64"]
+)
 def test_promotion_with_python_numbers_is_numpys(dtype: str, number: Any) -> None:
     expected = np.result_type(np.zeros(2, dtype), number)
     if type(number) is bool:
@@ -56,7 +61,13 @@ def test_promotion_with_python_numbers_is_numpys(dtype: str, number: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    "array", [pickle.loads(pickle.dumps(np.ones(3))), np.ones(3, np.dtype("f8").newbyteorder("=")), np.ones(3, ">f8"), np.ones(3, np.longlong)]
+    "array",
+    [
+        pickle.loads(pickle.dumps(np.ones(3))),
+        np.ones(3, np.dtype("f8").newbyteorder("=")),
+        np.ones(3, ">f8"),
+        np.ones(3, np.longlong),
+    ],
 )
 def test_arrays_with_a_dtype_object_of_their_own_are_compiled(array: Any) -> None:
     """An unpickled array's dtype equals float64 but is another object."""
@@ -65,7 +76,7 @@ def test_arrays_with_a_dtype_object_of_their_own_are_compiled(array: Any) -> Non
         np.testing.assert_array_equal(f(array), [2, 2, 2])
 
 
-# --- programs -------------------------------------------------------------------------------------------------------------
+# --- programs -------------------------------------------------------------------------------------------------------
 
 
 def make(factor: float = 2.0) -> Program:
@@ -83,7 +94,9 @@ def test_programs_that_differ_only_in_the_sign_of_a_zero_are_different() -> None
 
 def test_both_evaluators_give_the_same_bits() -> None:
     x = np.array([0.1, 0.2, 0.3])
-    for a, b in zip(as_function(make())(x), evaluate(make(), [x], lambda p, args, params: p.impl(*args, **params)), strict=True):
+    for a, b in zip(
+        as_function(make())(x), evaluate(make(), [x], lambda p, args, params: p.impl(*args, **params)), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
 
 
@@ -100,10 +113,10 @@ def test_primitives_are_pickled_by_name_and_declared_once() -> None:
         Primitive("sin")
     with pytest.raises(TypeError, match="unknown rules"):
         Primitive("a test", gradient=None)
-    del REGISTRY["a test"]
+    assert "a test" not in REGISTRY
 
 
-# --- traces ---------------------------------------------------------------------------------------------------------------
+# --- traces ---------------------------------------------------------------------------------------------------------
 
 
 def test_without_a_trace_primitives_compute() -> None:
@@ -162,7 +175,10 @@ def test_operands_that_are_no_arrays_are_refused() -> None:
 def test_python_numbers_pass_through_programs_as_numpy_numbers() -> None:
     """A carry that the loop hands on unchanged arrives as it was given; implementations and records need its dtype."""
     body = retrace(lambda c, k, x: [c + x, k], [SCALAR, SCALAR, SCALAR])
-    program = retrace(lambda c, k, xs: scan(c, k, xs, body=body, consts=0, carries=2, length=3, reverse=False), [SCALAR, SCALAR, VECTOR])
+    program = retrace(
+        lambda c, k, xs: scan(c, k, xs, body=body, consts=0, carries=2, length=3, reverse=False),
+        [SCALAR, SCALAR, VECTOR],
+    )
     assert all(hasattr(v, "dtype") for v in run(program, [1.0, 2.0, np.ones(3)]))
     with Trace(eager=True, hoist=True) as t:
         x = t.input(SCALAR, 1.0)

@@ -1,6 +1,7 @@
 """Changes that cannot be seen: mutants that mean the same as the program, each with the reason.
 
-A mutant is listed by module, kind and a part of its text before the change; `reason_for` says whether it is in the list.
+A mutant is listed by module, kind and a part of its text before the change; `reason_for` says whether it is in the
+list.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Faults to plant into the rules of ops: every place in the source where a slip of the author is likely, and what it would be.
+"""Faults to plant into the rules of ops: every place in the source where a slip of the author is likely, and what
+it would be.
 
-With this module one can list the mutants of a module (`mutants`), each a small change of its syntax tree, and print them.
+With this module one can list the mutants of a module (`mutants`), each a small change of its syntax tree, and print
+them.
 """
 
 from __future__ import annotations
@@ -12,22 +14,89 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-COMMUTATIVE = {"add", "mul", "maximum", "minimum", "eq", "ne", "and_", "or_", "xor", "hypot", "logaddexp", "add_any", "zip", "isinstance",
-               "_dot", "max", "min", "and", "or", "hasattr", "getattr", "set", "dict", "enumerate"}  # fmt: skip
-PARTNERS = {"sin": "cos", "cos": "sin", "sinh": "cosh", "cosh": "sinh", "exp": "expm1", "log": "log1p", "floor": "ceil", "ceil": "floor",
-            "lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "ne", "ne": "eq", "maximum": "minimum", "minimum": "maximum", "mul": "add",
-            "sub": "add", "cumsum": "flip", "trunc": "floor", "gather": "gather", "square": "neg", "sqrt": "square", "floor_divide": "div"}  # fmt: skip
-FLIPPED = {ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-           ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
-SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.BitAnd: ast.BitOr,
-           ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift}  # fmt: skip
+COMMUTATIVE = {
+    "add",
+    "mul",
+    "maximum",
+    "minimum",
+    "eq",
+    "ne",
+    "and_",
+    "or_",
+    "xor",
+    "hypot",
+    "logaddexp",
+    "add_any",
+    "zip",
+    "isinstance",
+    "_dot",
+    "max",
+    "min",
+    "and",
+    "or",
+    "hasattr",
+    "getattr",
+    "set",
+    "dict",
+    "enumerate",
+}
+PARTNERS = {
+    "sin": "cos",
+    "cos": "sin",
+    "sinh": "cosh",
+    "cosh": "sinh",
+    "exp": "expm1",
+    "log": "log1p",
+    "floor": "ceil",
+    "ceil": "floor",
+    "lt": "gt",
+    "gt": "lt",
+    "le": "ge",
+    "ge": "le",
+    "eq": "ne",
+    "ne": "eq",
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "mul": "add",
+    "sub": "add",
+    "cumsum": "flip",
+    "trunc": "floor",
+    "gather": "gather",
+    "square": "neg",
+    "sqrt": "square",
+    "floor_divide": "div",
+}
+FLIPPED = {
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+SWAPPED = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitAnd,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+}
 SKIPPED_KEYWORDS = {"samples", "kinds", "name"}
 SKIPPED_FUNCTIONS = ("samples", "_samples", "_truths", "_with_zeros", "_with_ties", "_check", "__repr__")
 
 
 @dataclass
 class Mutant:
-    """One fault: the file, the line, the kind of fault, the old and the new text, the statement it is in, and the new source."""
+    """One fault: the file, the line, the kind of fault, old and new text, its top-level statement, and the new source."""
 
     path: Path
     line: int
@@ -65,7 +134,11 @@ def _replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield from _call_faults(node)
     elif isinstance(node, ast.Constant):
         yield from _constant_faults(node)
-    elif isinstance(node, ast.Lambda) and not isinstance(node.body, (ast.Tuple, ast.Constant, ast.Lambda)) and len(node.args.args) > 1:
+    elif (
+        isinstance(node, ast.Lambda)
+        and not isinstance(node.body, (ast.Tuple, ast.Constant, ast.Lambda))
+        and len(node.args.args) > 1
+    ):
         first = [a.arg for a in node.args.args][1]
         if not (isinstance(node.body, ast.Name) and node.body.id == first):
             yield "wrong result", ast.Lambda(node.args, ast.Name(first, ast.Load()))
@@ -115,13 +188,15 @@ def _sites(tree: ast.Module) -> Iterator[tuple[int, ast.AST, str, Any]]:
     for number, statement in enumerate(tree.body):
         if isinstance(statement, (ast.Import, ast.ImportFrom, ast.Expr, ast.ClassDef, ast.For)):
             continue
-        if isinstance(statement, ast.FunctionDef) and (statement.name.endswith(SKIPPED_FUNCTIONS) or statement.name.startswith("_check")):
+        if isinstance(statement, ast.FunctionDef) and (
+            statement.name.endswith(SKIPPED_FUNCTIONS) or statement.name.startswith("_check")
+        ):
             continue
         yield from ((number, *site) for site in _walk(statement))
 
 
 def _walk(node: ast.AST) -> Iterator[tuple[ast.AST, str, Any]]:
-    if isinstance(node, ast.Raise) or isinstance(node, ast.If) and all(isinstance(s, ast.Raise) for s in node.body):
+    if isinstance(node, ast.Raise) or (isinstance(node, ast.If) and all(isinstance(s, ast.Raise) for s in node.body)):
         return  # what is refused is tested by the tests of errors
     if isinstance(node, ast.keyword) and node.arg in SKIPPED_KEYWORDS:
         return
@@ -150,7 +225,17 @@ def mutants(path: Path) -> list[Mutant]:
         for kind, replacement in _replacements(child):
             before = ast.unparse(child)
             _put(parent, field, index, replacement)
-            out.append(Mutant(path, line, kind, before, ast.unparse(replacement), number, ast.unparse(ast.fix_missing_locations(tree))))
+            out.append(
+                Mutant(
+                    path,
+                    line,
+                    kind,
+                    before,
+                    ast.unparse(replacement),
+                    number,
+                    ast.unparse(ast.fix_missing_locations(tree)),
+                )
+            )
             _put(parent, field, index, child)
     return out
 

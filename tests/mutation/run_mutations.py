@@ -2,9 +2,9 @@
 
     python tests/mutation/run_mutations.py [--count 240] [--seed 1] [--only elementwise]
 
-Each mutant is run in a forked process whose import of the faulty module is redirected: the op it belongs to is checked first,
-then the rest of its module, then all other ops, then the tests of the edge policy and of derivative accuracy. A mutant that
-cannot even be imported does not count. The result is the share that some check killed.
+Each mutant is run in a forked process whose import of the faulty module is redirected: the op it belongs to is
+checked first, then the rest of its module, then all other ops, then the tests of the edge policy and of derivative
+accuracy. A mutant that cannot even be imported does not count. The result is the share that some check killed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def declared_in(mutant: Mutant) -> list[str]:
     for _ in range(4):
         for statement in tree.body:
             names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-            targets = {getattr(t, "id", "") for t in getattr(statement, "targets", [])} | {getattr(statement, "name", "")}
+            targets = {getattr(t, "id", "") for t in getattr(statement, "targets", [])} | {
+                getattr(statement, "name", "")
+            }
             if wanted & (names | targets):
                 found += [s for s in _declarations(statement) if s not in found]
                 wanted |= targets - {""} if isinstance(statement, ast.FunctionDef) else set()
@@ -70,7 +72,12 @@ def declared_in(mutant: Mutant) -> list[str]:
 
 def _declarations(statement: ast.stmt) -> Iterator[str]:
     for node in ast.walk(statement):
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+        if (
+            isinstance(node, ast.Call)
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+            and isinstance(node.args[0].value, str)
+        ):
             yield node.args[0].value
 
 
@@ -78,16 +85,18 @@ def check_op(prim: Any) -> None:
     """All registry checks of one op, the quick ones first."""
     import compiled_checks
     import registry_checks as rc
+    from batching_checks import check_batching
+    from registry_cases import cases, integer_cases, single_cases
 
     rc.check_declaration(prim)
-    cases = [*rc.cases(prim), *rc.single_cases(prim)]
-    for check in (rc.check_types, rc.check_jacobian, rc.check_derivatives, rc.check_batching):
-        for case in cases:
+    every = [*cases(prim), *single_cases(prim)]
+    for check in (rc.check_types, rc.check_jacobian, rc.check_derivatives, check_batching):
+        for case in every:
             check(case)
-    for case in rc.integer_cases(prim):
+    for case in integer_cases(prim):
         if compiled_checks.accepts(case):
             rc.check_types(case)
-            rc.check_batching(case, derivatives=False)
+            check_batching(case, derivatives=False)
     compiled_checks.check_compiled(prim)
 
 
@@ -101,7 +110,7 @@ def run_checks(mutant: Mutant) -> tuple[str, str]:
     """The fate of a mutant, to be called in a process of its own."""
     sys.meta_path.insert(0, _Redirect(mutant))
     try:
-        from registry_checks import REGISTRY
+        from registry_cases import REGISTRY
     except Exception as e:
         return STILLBORN, f"{type(e).__name__}: {e}"
     for prim in ordered_ops(mutant, REGISTRY):
@@ -143,7 +152,11 @@ def run_one(mutant: Mutant, seconds: int = SECONDS) -> Outcome:
     _, status = os.waitpid(pid, 0)
     fate, _, detail = text.partition("\n")
     if not fate:
-        fate, detail = (STUCK, "over its time") if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM else (KILLED, "crash")
+        fate, detail = (
+            (STUCK, "over its time")
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+            else (KILLED, "crash")
+        )
     return Outcome(mutant, fate, detail, time.monotonic() - start)
 
 
@@ -164,14 +177,18 @@ def _child(mutant: Mutant, reader: int, writer: int, seconds: int) -> None:
 
 def choose(count: int, seed: int, only: str = "") -> list[Mutant]:
     """A random sample of all mutants that differ from the program, in proportion to the modules' sizes."""
-    everything = [m for path in sorted(OPS.glob("*.py")) if path.name not in EXCLUDED and only in path.stem for m in mutants(path)]
+    everything = [
+        m for path in sorted(OPS.glob("*.py")) if path.name not in EXCLUDED and only in path.stem for m in mutants(path)
+    ]
     kept = [m for m in everything if reason_for(m) is None]
     return sorted(random.Random(seed).sample(kept, min(count, len(kept))), key=lambda m: (m.path.name, m.line))
 
 
 def preload() -> None:
     """Import what every child needs, but nothing of the package."""
-    os.environ["FUNCGRAD_CACHE_DIR"] = os.environ.get("FUNCGRAD_CACHE_DIR") or tempfile.mkdtemp(prefix="mutation-cache-")
+    os.environ["FUNCGRAD_CACHE_DIR"] = os.environ.get("FUNCGRAD_CACHE_DIR") or tempfile.mkdtemp(
+        prefix="mutation-cache-"
+    )
     for name in ("numpy", "scipy.special", "mpmath", "pytest", "llvmlite.binding"):
         importlib.import_module(name)
 
@@ -187,7 +204,13 @@ def summary(outcomes: list[Outcome]) -> dict[str, float]:
     fates = [o.fate for o in outcomes]
     alive = sum(f != STILLBORN for f in fates)
     killed = sum(f in (KILLED, STUCK) for f in fates)
-    return {"mutants": alive, "killed": killed, "survived": alive - killed, "stillborn": len(fates) - alive, "rate": killed / max(alive, 1)}
+    return {
+        "mutants": alive,
+        "killed": killed,
+        "survived": alive - killed,
+        "stillborn": len(fates) - alive,
+        "rate": killed / max(alive, 1),
+    }
 
 
 def main() -> int:

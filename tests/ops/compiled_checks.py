@@ -1,8 +1,9 @@
-"""Compiled code against the NumPy meaning, for everything a registry sample gives rise to, in one compilation for each op.
+"""Compiled code against the NumPy meaning, for everything a registry sample gives rise to, in one compilation for
+each op.
 
-With this module one can collect the programs of an op (the call, its jvp, its vjp, its mixed second derivative and its vmap, at
-float64, float32 and every integer width) and run them all as one executable (`check_compiled`) or as one printed Python
-source (`check_source`).
+With this module one can collect the programs of an op (the call, its jvp, its vjp, its mixed second derivative and
+its vmap, at float64, float32 and every integer width) and run them all as one executable (`check_compiled`) or as
+one printed Python source (`check_source`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from registry_checks import (
-    BATCH, Case, Primitive, call, cases, examples, functional, integer_cases, random_like, single_cases, stacked, values_of, vjp_program,
-)  # fmt: skip
+from batching_checks import BATCH, examples, stacked, vjp_program
+from registry_cases import Case, Primitive, call, cases, integer_cases, random_like, single_cases, values_of
+from registry_checks import functional
 
 from funcgrad.core.program import Program
 from funcgrad.core.tracing import retrace
@@ -53,7 +54,12 @@ def _derivative_jobs(case: Case) -> Iterable[Job]:
 def _second_order_job(case: Case) -> Job:
     f = functional(case)
     program, rng = f.along(("vjp", "jvp")), case.rng()
-    return Job(f"{case.name} second order", program, [*case.args, *(random_like(rng, a) for a in program.in_avals[f.count :])], case.single)
+    return Job(
+        f"{case.name} second order",
+        program,
+        [*case.args, *(random_like(rng, a) for a in program.in_avals[f.count :])],
+        case.single,
+    )
 
 
 def jobs(prim: Primitive) -> list[Job]:
@@ -70,7 +76,9 @@ def jobs(prim: Primitive) -> list[Job]:
 
 def accepts(case: Case) -> bool:
     """Whether NumPy keeps this integer type for the op."""
-    return [np.asarray(o).dtype for o in values_of(case.program, case.args)] == [a.dtype for a in case.program.out_avals]
+    return [np.asarray(o).dtype for o in values_of(case.program, case.args)] == [
+        a.dtype for a in case.program.out_avals
+    ]
 
 
 def joined(work: list[Job]) -> Program:
@@ -91,10 +99,14 @@ def compare(work: list[Job], results: Any) -> int:
     for job in work:
         for expected in values_of(job.program, job.args):
             got, expected = next(given), np.asarray(expected)
-            assert np.shape(got) == expected.shape and got.dtype == expected.dtype, f"{job.name}: {got!r} and {expected!r}"
-            scale = np.max(np.abs(expected), initial=0, where=np.isfinite(expected)) if expected.dtype.kind == "f" else 0
-            np.testing.assert_allclose(got, expected, rtol=2e-6 if job.single else 1e-13, atol=float(scale) * (1e-6 if job.single else 1e-14),
-                                       err_msg=job.name)  # fmt: skip
+            assert np.shape(got) == expected.shape and got.dtype == expected.dtype, (
+                f"{job.name}: {got!r} and {expected!r}"
+            )
+            scale = (
+                np.max(np.abs(expected), initial=0, where=np.isfinite(expected)) if expected.dtype.kind == "f" else 0
+            )
+            rtol, atol = (2e-6, 1e-6) if job.single else (1e-13, 1e-14)
+            np.testing.assert_allclose(got, expected, rtol=rtol, atol=float(scale) * atol, err_msg=job.name)
             count += 1
     return count
 
@@ -104,7 +116,9 @@ def check_compiled(prim: Primitive) -> int:
     from funcgrad.compile.executable import Executable
 
     work = jobs(prim)
-    operands = [np.ascontiguousarray(a) if isinstance(a, np.ndarray) and a.ndim else a for job in work for a in job.args]
+    operands = [
+        np.ascontiguousarray(a) if isinstance(a, np.ndarray) and a.ndim else a for job in work for a in job.args
+    ]
     results = Executable(joined(work), ["array"] * len(operands)).call(*operands)
     assert results is not None, f"{prim.name}: the executable refused its operands"
     return compare(work, results)

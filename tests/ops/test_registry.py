@@ -1,4 +1,5 @@
-"""Every op, every sample: types, derivatives of order 1 to 3 along all 14 paths, Jacobians, batching, compiled code, printed source.
+"""Every op, every sample: types, derivatives of order 1 to 3 along all 14 paths, Jacobians, batching, compiled
+code, printed source.
 
 The checks are in registry_checks.py and compiled_checks.py; this file applies them to all of the registry.
 """
@@ -8,21 +9,25 @@ from __future__ import annotations
 import compiled_checks
 import numpy as np
 import pytest
+import registry_cases
 import registry_checks as rc
-from registry_checks import REGISTRY, Case, Primitive
+from batching_checks import check_batching
+from registry_cases import REGISTRY, Case, Primitive, integer_cases, single_cases
 
 from funcgrad.core import lowering
 from funcgrad.core.primitive import nondiff
 
 OPS = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY)]
-DIFFERENTIABLE = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY) if REGISTRY[name].linearize is not None]
+DIFFERENTIABLE = [
+    pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY) if REGISTRY[name].linearize is not None
+]
 every_op = pytest.mark.parametrize("prim", OPS)
 every_differentiable_op = pytest.mark.parametrize("prim", DIFFERENTIABLE)
 
 
 def both_precisions(prim: Primitive) -> list[Case]:
     """The samples of an op in double and in single precision."""
-    return [*rc.cases(prim), *rc.single_cases(prim)]
+    return [*rc.cases(prim), *single_cases(prim)]
 
 
 @every_op
@@ -38,16 +43,16 @@ def test_types(prim: Primitive) -> None:
 
 @every_op
 def test_integer_types(prim: Primitive) -> None:
-    for case in rc.integer_cases(prim):
+    for case in integer_cases(prim):
         if compiled_checks.accepts(case):
             rc.check_types(case)
-            rc.check_batching(case, derivatives=False)
+            check_batching(case, derivatives=False)
 
 
 @every_differentiable_op
 def test_derivatives_of_order_1_to_3(prim: Primitive) -> None:
     count = sum(rc.check_derivatives(case) for case in rc.cases(prim))
-    count += sum(rc.check_derivatives(case, orders=(1, 2)) for case in rc.single_cases(prim))
+    count += sum(rc.check_derivatives(case, orders=(1, 2)) for case in single_cases(prim))
     assert count > 0, f"no sample of {prim.name} was differentiated"
 
 
@@ -60,7 +65,7 @@ def test_jacobian(prim: Primitive) -> None:
 @every_op
 def test_batching(prim: Primitive) -> None:
     for case in both_precisions(prim):
-        rc.check_batching(case)
+        check_batching(case)
 
 
 @every_op
@@ -73,15 +78,23 @@ def test_printed_source(prim: Primitive) -> None:
     assert compiled_checks.check_source(prim) > 0
 
 
-# --- the samples themselves ----------------------------------------------------------------------------------------------
+# --- the samples themselves -----------------------------------------------------------------------------------------
 
 
 def float_operands(prim: Primitive) -> list[list[np.ndarray]]:
     """Operands of the float samples."""
-    return [[np.asarray(a) for a in c.args] for c in rc.cases(prim) if c.args and all(np.asarray(a).dtype.kind == "f" for a in c.args)]
+    return [
+        [np.asarray(a) for a in c.args]
+        for c in rc.cases(prim)
+        if c.args and all(np.asarray(a).dtype.kind == "f" for a in c.args)
+    ]
 
 
-BINARY = [p for p in DIFFERENTIABLE if isinstance(p.values[0].lower, lowering.Scalar) and len(rc.cases(p.values[0])[0].args) == 2]
+BINARY = [
+    p
+    for p in DIFFERENTIABLE
+    if isinstance(p.values[0].lower, lowering.Scalar) and len(rc.cases(p.values[0])[0].args) == 2
+]
 NEEDS_POSITIVE = {"div", "power"}  # their samples stay where the function is smooth
 
 
@@ -114,7 +127,7 @@ def test_samples_are_the_same_on_every_call() -> None:
                 np.testing.assert_array_equal(x, y)
 
 
-# --- the checks can fail ---------------------------------------------------------------------------------------------------
+# --- the checks can fail --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -127,7 +140,7 @@ def wrong_rule(monkeypatch: pytest.MonkeyPatch) -> Primitive:
         out, tangent_map = right(x)
         return out, lambda t: -tangent_map(t)
 
-    monkeypatch.setattr(rc, "_canonical", {})
+    monkeypatch.setattr(registry_cases, "_canonical", {})
     monkeypatch.setattr(rc, "_functionals", {})
     monkeypatch.setattr(prim, "linearize", wrong)
     return prim

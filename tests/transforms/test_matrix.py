@@ -1,8 +1,10 @@
-"""The transform matrix: jit, grad, jvp, vjp, vmap nested three deep over functions that use everything, against plain NumPy.
+"""The transform matrix: jit, grad, jvp, vjp, vmap nested three deep over functions that use everything, against
+plain NumPy.
 
-Every transform here maps a scalar function to a scalar function, so that all 125 nestings are defined: grad, jvp and vjp take
-the derivative, vmap a weighted sum over shifted arguments. Derivatives and shifts commute, so a nesting is D^k S^m f; the
-reference computes it from a plain function with differences of order 8 in extended precision.
+Every transform here maps a scalar function to a scalar function, so that all 125 nestings are defined: grad, jvp
+and vjp take the derivative, vmap a weighted sum over shifted arguments. Derivatives and shifts commute, so a
+nesting is D^k S^m f; the reference computes it from a plain function with differences of order 8 in extended
+precision.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ OFFSETS, WEIGHTS = np.array([0.0, 0.1]), np.array([1.5, -0.6])
 POINT = 0.8
 
 
-# --- the functions: as written for funcgrad, and as plain NumPy ---------------------------------------------------------
+# --- the functions: as written for funcgrad, and as plain NumPy -----------------------------------------------------
 
 
 def closure(x: Any) -> Any:
@@ -55,6 +57,7 @@ def scanned_plain(x: Any) -> Any:
 
 def scan_of_gradients(x: Any) -> Any:
     """A scan whose body takes a gradient, run backwards, with a closed-over traced value."""
+
     def step(carry: Any, w: Any) -> Any:
         return carry - 0.1 * fg.grad(lambda c: fnp.sin(c * w) * x)(carry), None
 
@@ -110,8 +113,12 @@ def with_jvp(x: Any) -> Any:
     return fnp.sin(x) * x
 
 
-with_jvp.defjvp(lambda primals, tangents: (fnp.sin(primals[0]) * primals[0],
-                                           (fnp.cos(primals[0]) * primals[0] + fnp.sin(primals[0])) * tangents[0]))  # fmt: skip
+with_jvp.defjvp(
+    lambda primals, tangents: (
+        fnp.sin(primals[0]) * primals[0],
+        (fnp.cos(primals[0]) * primals[0] + fnp.sin(primals[0])) * tangents[0],
+    )
+)
 
 
 @fg.custom_vjp
@@ -119,7 +126,9 @@ def with_vjp(x: Any, y: Any) -> Any:
     return fnp.sin(x) * y
 
 
-with_vjp.defvjp(lambda x, y: (fnp.sin(x) * y, (x, y)), lambda saved, ct: (ct * fnp.cos(saved[0]) * saved[1], ct * fnp.sin(saved[0])))
+with_vjp.defvjp(
+    lambda x, y: (fnp.sin(x) * y, (x, y)), lambda saved, ct: (ct * fnp.cos(saved[0]) * saved[1], ct * fnp.sin(saved[0]))
+)
 
 
 def indexed(x: Any) -> Any:
@@ -172,16 +181,24 @@ def stopped(x: Any) -> Any:
 
 
 FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
-    "closure": (closure, closure_plain), "scan": (scanned, scanned_plain), "scan of gradients": (scan_of_gradients, scan_of_gradients_plain),
-    "where": (choice, choice_plain), "powers": (powers, powers_plain), "matmul": (products, products_plain),
-    "cross entropy": (cross_entropy, cross_entropy_plain), "custom_jvp": (with_jvp, lambda x: np.sin(x) * x),
-    "custom_vjp": (lambda x: with_vjp(x, x * x), lambda x: np.sin(x) * x * x), "indexing": (indexed, indexed_plain),
-    "order": (ordered, ordered_plain), "numpy calls": (plain_numpy_calls, plain_numpy_calls_plain), "nested modes": (nested_modes, nested_modes_plain),
+    "closure": (closure, closure_plain),
+    "scan": (scanned, scanned_plain),
+    "scan of gradients": (scan_of_gradients, scan_of_gradients_plain),
+    "where": (choice, choice_plain),
+    "powers": (powers, powers_plain),
+    "matmul": (products, products_plain),
+    "cross entropy": (cross_entropy, cross_entropy_plain),
+    "custom_jvp": (with_jvp, lambda x: np.sin(x) * x),
+    "custom_vjp": (lambda x: with_vjp(x, x * x), lambda x: np.sin(x) * x * x),
+    "indexing": (indexed, indexed_plain),
+    "order": (ordered, ordered_plain),
+    "numpy calls": (plain_numpy_calls, plain_numpy_calls_plain),
+    "nested modes": (nested_modes, nested_modes_plain),
     "stop_gradient": (stopped, np.sin),
-}  # fmt: skip
+}
 
 
-# --- the transforms --------------------------------------------------------------------------------------------------------
+# --- the transforms -------------------------------------------------------------------------------------------------
 
 
 def _forward(f: Callable) -> Callable:
@@ -253,7 +270,7 @@ def test_linearize_is_the_forward_derivative_at_every_order() -> None:
             assert abs(f(POINT) - reference(name, k, 0)) <= 2e-9 * max(1, abs(reference(name, k, 0))), name
 
 
-# --- Python control flow -----------------------------------------------------------------------------------------------------
+# --- Python control flow --------------------------------------------------------------------------------------------
 
 
 def python_control_flow(x: Any) -> Any:
@@ -290,7 +307,7 @@ def test_python_control_flow_under_staging_is_refused(names: tuple[str, ...]) ->
         nested(python_control_flow, names)(POINT)
 
 
-# --- perturbation confusion: derivatives of different nestings must not see each other's tangents ----------------------------
+# --- perturbation confusion: derivatives of different nestings must not see each other's tangents -------------------
 
 
 @pytest.mark.parametrize("inner", ["grad", "jvp", "vjp"])
@@ -311,7 +328,8 @@ def test_inner_derivative_at_the_outer_variable(outer: str, inner: str, wrap: Ca
 
 
 def test_a_function_that_returns_its_derivative_of_a_shifted_argument() -> None:
-    """Manzyuk et al., "Perturbation confusion in forward automatic differentiation": the tangent must not escape in a closure."""
+    """Manzyuk et al., "Perturbation confusion in forward automatic differentiation": the tangent must not escape."""
+
     def shift(offset: Any) -> Callable:
         return lambda f: lambda x: f(x + offset)
 
@@ -324,6 +342,7 @@ def test_a_function_that_returns_its_derivative_of_a_shifted_argument() -> None:
 
 def test_three_levels_with_shared_variables() -> None:
     """d/dx d/dy d/dz of x y^2 z^3 + x y z at (x, x, x), taking each variable from the level outside it."""
+
     def outer(x: Any) -> Any:
         def middle(y: Any) -> Any:
             return fg.grad(lambda z: x * y**2 * z**3 + x * y * z)(x)
