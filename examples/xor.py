@@ -136,7 +136,7 @@ def compare_training(params: dict[str, np.ndarray], steps: int) -> dict[str, np.
     slow, nudged = seconds(lambda: train_by_nudging(params, steps))
     fast, exact = seconds(lambda: train_by_grad(params, steps))
     print(f"{steps} steps by nudging: {slow:.2f} s, loss {loss(nudged):.2e}")
-    print(f"{steps} steps by grad:    {fast:.2f} s, loss {loss(exact):.2e}   (compilation included)")
+    print(f"{steps} steps by grad:    {fast:.2f} s, loss {loss(exact):.2e}   (compiled, or read from the cache)")
     print(f"the learned weights differ by at most {largest_difference(nudged, exact):.1e}\n")
     return exact
 

@@ -15,7 +15,8 @@ __version__ = "0.1.0"
 _MODULES = ("debug", "errors", "lax", "losses", "nn", "optim", "random", "scipy", "test_util", "tree")
 
 __all__ = [
-    "ShapeDtypeStruct", "clear_caches", "custom_jvp", "custom_vjp", "eval_shape", "grad", "jit", "jvp", "linearize", "make_program",
+    "ShapeDtypeStruct", "clear_caches", "custom_jvp", "custom_vjp", "eval_shape", "grad", "jit", "jvp", "linearize",
+    "make_program",
     "numpy", "stop_gradient", "value_and_grad", "vjp", "vmap", *_MODULES,
 ]  # fmt: skip
 

@@ -1,14 +1,13 @@
 """Settings: every FUNCGRAD_* environment variable in one table.
 
-| variable       | default | meaning                                                                                     |
+| variable       | default | meaning |
 |----------------|---------|---------------------------------------------------------------------------------------------|
-| FUNCGRAD_CHECK | 0       | 1: check every program after every transformation and pass                                  |
-| FUNCGRAD_DUMP  | (none)  | a directory: every stage of every compilation is written there as numbered text files       |
-| FUNCGRAD_LOG   | (none)  | `compile`: say on stderr what is traced and compiled, why, and how long it took             |
-| FUNCGRAD_CACHE | 1       | 0: no machine code is read from or written to disk                                          |
-| FUNCGRAD_CACHE_DIR | (user) | where machine code is kept; by default `funcgrad` in the user's cache directory           |
-| FUNCGRAD_MALLOC | 1      | 0: leave the C library's thresholds for returning memory alone (see compile/memory.py)      |
-| FUNCGRAD_THREADS | 0     | threads of compiled loops; 0 means as many as the machine has                                |
+| FUNCGRAD_CHECK | 0       | 1: check every program after every transformation and pass |
+| FUNCGRAD_DUMP  | (none)  | a directory: every stage of every compilation is written there as numbered text files |
+| FUNCGRAD_LOG   | (none)  | `compile`: say on stderr what is traced and compiled, why, and how long it took |
+| FUNCGRAD_CACHE | 1       | 0: no machine code is read from or written to disk |
+| FUNCGRAD_CACHE_DIR | (user) | where machine code is kept; by default `funcgrad` in the user's cache directory |
+| FUNCGRAD_MALLOC | 1      | 0: leave the C library's thresholds for returning memory alone (see compile/memory.py) |
 """
 
 from __future__ import annotations
@@ -36,4 +35,3 @@ LOG = Setting("FUNCGRAD_LOG", os.environ.get("FUNCGRAD_LOG", ""))
 CACHE = _integer("FUNCGRAD_CACHE", 1)
 CACHE_DIR = Setting("FUNCGRAD_CACHE_DIR", os.environ.get("FUNCGRAD_CACHE_DIR", ""))
 MALLOC = _integer("FUNCGRAD_MALLOC", 1)
-THREADS = _integer("FUNCGRAD_THREADS", 0)

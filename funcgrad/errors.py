@@ -50,18 +50,20 @@ _FIXES = {
     "bool": (
         TracerBoolConversionError,
         "the truth value of a traced array is not known while the function is traced",
-        "use funcgrad.numpy.where(condition, a, b) for a choice between values, funcgrad.lax.cond for a choice between\n"
-        "computations, or mark the argument static (static_argnums / static_argnames) if it is an ordinary Python value",
+        "use funcgrad.numpy.where(condition, a, b), which chooses between values, or mark the argument static\n"
+        "(static_argnums / static_argnames) if it is an ordinary Python value",
     ),
     "array": (
         TracerArrayConversionError,
         "code that needs a real NumPy array was given a traced one",
-        "use the function of the same name in funcgrad.numpy, or keep this computation outside the transformed function",
+        "use the function of the same name in funcgrad.numpy, or keep this computation outside the transformed "
+        "function",
     ),
     "an index": (
         ConcretizationError,
         "Python lists and NumPy arrays need a known integer as an index",
-        "write funcgrad.numpy.take(array, i, axis=0) or funcgrad.numpy.at(array)[i].get(); traced arrays are indexed directly",
+        "write funcgrad.numpy.take(array, i, axis=0) or funcgrad.numpy.at(array)[i].get(); traced arrays are "
+        "indexed directly",
     ),
     "number": (
         ConcretizationError,
@@ -93,7 +95,8 @@ def not_an_array(where: str, kind: str) -> str:
     """The text for an argument that is no array."""
     return (
         f"{where} is {kind}, which cannot be traced.\n"
-        "Fix: pass numbers or NumPy arrays of a bool, integer, float or complex dtype; mark other arguments of jit static\n"
+        "Fix: pass numbers or NumPy arrays of a bool, integer, float or complex dtype; mark other arguments of "
+        "jit static\n"
         "(static_argnums / static_argnames), or close over them."
     )
 
@@ -110,7 +113,8 @@ def not_scalar(purpose: str, function: str, aval: Any) -> str:
     """The text for the gradient of a function whose result is not a scalar."""
     return (
         f"{purpose} of {function}: the function must return a single real number, but it returned {aval}.\n"
-        "Fix: reduce it (for example with .sum() or .mean()), or use jacrev, jacfwd or vjp for functions with array results;\n"
+        "Fix: reduce it (for example with .sum() or .mean()), or use jacrev, jacfwd or vjp for functions with "
+        "array results;\n"
         "pass has_aux=True if the function returns (loss, auxiliary data)."
     )
 
@@ -119,7 +123,8 @@ def unhashable_static(function: str, name: Any, value: Any) -> str:
     """The text for a static argument that cannot be a key of the cache."""
     return (
         f"jit of {function}: static argument {name!r} has type {type(value).__name__}, which cannot be hashed.\n"
-        "Fix: static arguments are compared to find the compiled code; pass a tuple instead of a list, or make it a traced argument."
+        "Fix: static arguments are compared to find the compiled code; pass a tuple instead of a list, or make "
+        "it a traced argument."
     )
 
 

@@ -1,6 +1,7 @@
 """Compilation: `jit`, its ahead-of-time stages, and `make_program`, `eval_shape`.
 
-A warm call flattens the arguments by generated code, hands the leaves to a native launcher that checks and runs, and unflattens.
+A warm call flattens the arguments by generated code, hands the leaves to a native launcher that checks and runs, and
+unflattens.
 """
 
 from __future__ import annotations
@@ -49,11 +50,21 @@ class ShapeDtypeStruct:
 class Traced:
     """A function traced at some types: its program, the values it captured, and the structure of its result."""
 
-    def __init__(self, program: Program, captures: list[Any], out_tree: Any, kinds: list[str], donated: list[int]) -> None:
-        self.program, self.captures, self.out_tree, self.kinds, self.donated = program, captures, out_tree, kinds, donated
+    def __init__(
+        self, program: Program, captures: list[Any], out_tree: Any, kinds: list[str], donated: list[int]
+    ) -> None:
+        self.program, self.captures, self.out_tree, self.kinds, self.donated = (
+            program,
+            captures,
+            out_tree,
+            kinds,
+            donated,
+        )
 
 
-def trace_flat(fun: Callable, leaves: Sequence[Any], treedef: Any, purpose: str, rebuild: Callable) -> tuple[Program, list[Any], Any]:
+def trace_flat(
+    fun: Callable, leaves: Sequence[Any], treedef: Any, purpose: str, rebuild: Callable
+) -> tuple[Program, list[Any], Any]:
     """Trace a function of (args, kwargs) on the types of its leaves."""
     out_tree: list[Any] = []
 
@@ -129,7 +140,9 @@ class Jitted:
         traced = self._traced.get(key)
         if traced is None:
             traced = self._trace(checked, treedef, args, kwargs)
-            if not any(type(c) is Tracer for c in traced.captures):  # what closes over a traced value is new at every call
+            if not any(
+                type(c) is Tracer for c in traced.captures
+            ):  # what closes over a traced value is new at every call
                 self._traced[key] = traced
         outs = compiled_call(*traced.captures, *checked, program=rec.canonical(traced.program))
         return tree.tree_unflatten(traced.out_tree, outs)
@@ -150,7 +163,9 @@ class Jitted:
             try:
                 hash(value)
             except TypeError:
-                raise errors.NonHashableStaticArgumentError(errors.unhashable_static(rec.name_of(self.fun), name, value)) from None
+                raise errors.NonHashableStaticArgumentError(
+                    errors.unhashable_static(rec.name_of(self.fun), name, value)
+                ) from None
         return (dynamic, named), tuple(static)
 
     def _rebuild(self, args: tuple, kwargs: dict) -> Callable:
@@ -177,7 +192,9 @@ class Jitted:
 
         traced = self._trace(leaves, treedef, args, kwargs)
         executable = Executable(traced.program, traced.kinds, traced.captures, traced.donated)
-        return _Entry(tree.generate_flattener(treedef), executable.call, tree.generate_unflattener(traced.out_tree), executable)
+        return _Entry(
+            tree.generate_flattener(treedef), executable.call, tree.generate_unflattener(traced.out_tree), executable
+        )
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace and lower for these arguments (arrays or `ShapeDtypeStruct`), without running."""
@@ -249,7 +266,9 @@ class CompiledFunction:
         outs = self.executable.call(*leaves) if treedef == self.lowered.treedef else None
         if outs is None:
             expected = [str(a) for a in self.lowered.program.in_avals[len(self.lowered.traced.captures) :]]
-            raise TypeError(f"compiled function: the arguments do not match what it was compiled for: {self.lowered.treedef} with leaves {expected}.")
+            raise TypeError(
+                f"compiled function: the arguments do not match what it was compiled for: {self.lowered.treedef} with leaves {expected}."  # noqa: E501
+            )
         return tree.tree_unflatten(self.lowered.traced.out_tree, outs)
 
     def cost_analysis(self) -> dict[str, float]:
@@ -262,7 +281,12 @@ class CompiledFunction:
 
 
 def jit(
-    fun: Callable, static_argnums: Any = (), static_argnames: Any = (), donate_argnums: Any = (), keep_unused: bool = False, inline: bool = False
+    fun: Callable,
+    static_argnums: Any = (),
+    static_argnames: Any = (),
+    donate_argnums: Any = (),
+    keep_unused: bool = False,
+    inline: bool = False,
 ) -> Jitted:
     """Compile a function to fused machine code; each signature (structure, shapes, dtypes) is traced and compiled once.
 
@@ -270,7 +294,8 @@ def jit(
         fun: a function of pytrees of arrays and numbers, without side effects.
         static_argnums: positions of arguments that are ordinary Python values; each distinct value compiles anew.
         static_argnames: names of keyword arguments of that kind.
-        donate_argnums: positions of arguments whose arrays may be overwritten; outputs of the same type are those arrays.
+        donate_argnums: positions of arguments whose arrays may be overwritten; outputs of the same type are those
+        arrays.
         keep_unused, inline: accepted for compatibility with JAX; they change nothing here.
 
     Returns:
@@ -326,7 +351,9 @@ def _static(fun: Callable, argnums: Any, argnames: Any) -> tuple[tuple[int, ...]
     keywords = any(p.kind is p.VAR_KEYWORD for p in parameters)
     for name in names:
         if name not in [p.name for p in parameters] and not keywords:
-            raise ValueError(f"jit of {rec.name_of(fun)}: static_argnames names {name!r}, which is not a parameter; it has {[p.name for p in parameters]}.")
+            raise ValueError(
+                f"jit of {rec.name_of(fun)}: static_argnames names {name!r}, which is not a parameter; it has {[p.name for p in parameters]}."  # noqa: E501
+            )
         if name in positional and positional.index(name) not in numbers:
             numbers.append(positional.index(name))
     names += [positional[i] for i in numbers if -len(positional) <= i < len(positional) and positional[i] not in names]
@@ -347,7 +374,9 @@ def _signature(x: Any) -> Any:
 
 
 def _compact(x: Any) -> Any:
-    """A fresh C-contiguous, aligned, writeable array that carries NumPy's own dtype object (unpickled arrays carry a copy)."""
+    """A fresh C-contiguous, aligned, writeable array that carries NumPy's own dtype object (unpickled arrays carry a
+    copy).
+    """
     if not isinstance(x, (np.ndarray, np.generic)):
         return x
     return np.asarray(x).astype(native_dtype(x.dtype), order="C", subok=False, copy=True)
@@ -409,4 +438,13 @@ def eval_shape(fun: Callable, *args: Any, **kwargs: Any) -> Any:
     return tree.tree_unflatten(out_tree, [ShapeDtypeStruct(a.shape, a.dtype) for a in program.out_avals])
 
 
-__all__ = ["CompiledFunction", "Jitted", "Lowered", "ShapeDtypeStruct", "ShapedArray", "eval_shape", "jit", "make_program"]
+__all__ = [
+    "CompiledFunction",
+    "Jitted",
+    "Lowered",
+    "ShapeDtypeStruct",
+    "ShapedArray",
+    "eval_shape",
+    "jit",
+    "make_program",
+]

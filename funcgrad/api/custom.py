@@ -90,19 +90,22 @@ def _trace_rule(fun: Callable, avals: Sequence[Any], name: str) -> tuple[Program
             "Fix: pass it to the function as an argument, or hand it from fwd to bwd as a residual."
         )
     constants = dict(zip(program.inputs, map(Literal, captures)))
-    eqns = [e.replace(inputs=tuple([constants.get(a, a) if type(a) is Var else a for a in e.inputs])) for e in program.eqns]
+    eqns = [
+        e.replace(inputs=tuple([constants.get(a, a) if type(a) is Var else a for a in e.inputs])) for e in program.eqns
+    ]
     outputs = [constants.get(a, a) if type(a) is Var else a for a in program.outputs]
     return Program(program.inputs[len(captures) :], eqns, outputs), structure
 
 
-class custom_jvp(_CustomRule):  # noqa: N801, a decorator
+class custom_jvp(_CustomRule):
     """A function with its own forward-mode derivative.
 
     Args:
         fun: the function.
         nondiff_argnums: positions of arguments that are not differentiated; the rule receives them first.
 
-    The rule, given by `defjvp`, has the signature `rule(*nondiff_args, primals, tangents) -> (outputs, output tangents)` and
+    The rule, given by `defjvp`, has the signature `rule(*nondiff_args, primals, tangents) -> (outputs, output
+    tangents)` and
     must be linear in the tangents; reverse mode transposes it.
 
     Example:
@@ -148,7 +151,9 @@ class custom_jvp(_CustomRule):  # noqa: N801, a decorator
             return self.fun(*args)
         leaves, treedef, rebuild = self._flatten(args)
         avals = [rec.abstract(x) for x in leaves]
-        primal, captures, out_tree = _trace_flat(lambda *x: self.fun(*rebuild(x)), avals, f"custom_jvp {rec.name_of(self.fun)}")
+        primal, captures, out_tree = _trace_flat(
+            lambda *x: self.fun(*rebuild(x)), avals, f"custom_jvp {rec.name_of(self.fun)}"
+        )
         inputs = [*avals, *(a for a in avals if is_inexact(a))]
         name = f"custom_jvp {rec.name_of(self.fun)}: the rule"
         rule = Rule(
@@ -162,26 +167,31 @@ class custom_jvp(_CustomRule):  # noqa: N801, a decorator
         def flat(*values: Any) -> Any:
             primals, given = values[: len(avals)], iter(values[len(avals) :])
             tangents = [next(given) if is_inexact(a) else fill(0, a.shape, a.dtype) for a in avals]
-            result = self.rule(*self._nondiff(args), tree.tree_unflatten(treedef, primals), tree.tree_unflatten(treedef, tangents))
+            result = self.rule(
+                *self._nondiff(args), tree.tree_unflatten(treedef, primals), tree.tree_unflatten(treedef, tangents)
+            )
             if not isinstance(result, (tuple, list)) or len(result) != 2:
-                raise TypeError(f"custom_jvp {rec.name_of(self.fun)}: the rule must return (outputs, output tangents), got {result!r}.")
+                raise TypeError(
+                    f"custom_jvp {rec.name_of(self.fun)}: the rule must return (outputs, output tangents), got {result!r}."  # noqa: E501
+                )
             for what, part in zip(("outputs", "output tangents"), result):
                 if tree.tree_structure(part) != out_tree:
-                    raise TypeError(f"custom_jvp {rec.name_of(self.fun)}: the {what} of the rule have structure {tree.tree_structure(part)}, "
+                    raise TypeError(f"custom_jvp {rec.name_of(self.fun)}: the {what} of the rule have structure {tree.tree_structure(part)}, "  # noqa: E501
                                     f"the function returns {out_tree}.")  # fmt: skip
             return tuple(result)
 
         return flat
 
 
-class custom_vjp(_CustomRule):  # noqa: N801, a decorator
+class custom_vjp(_CustomRule):
     """A function with its own reverse-mode derivative.
 
     Args:
         fun: the function.
         nondiff_argnums: positions of arguments that are not differentiated; `bwd` receives them first.
 
-    `defvjp(fwd, bwd)` sets the rule: `fwd(*args) -> (outputs, residuals)`, and `bwd(*nondiff_args, residuals, output cotangents)
+    `defvjp(fwd, bwd)` sets the rule: `fwd(*args) -> (outputs, residuals)`, and `bwd(*nondiff_args, residuals, output
+    cotangents)
     -> a tuple with one cotangent (or None for zero) for each differentiable argument`. Forward mode works as well: it
     transposes `bwd`, which is linear in the cotangents.
 
@@ -221,7 +231,9 @@ class custom_vjp(_CustomRule):  # noqa: N801, a decorator
         outs = custom_vjp_call(*captures, *leaves, program=primal, rule=rule, fixed=len(captures))
         return tree.tree_unflatten(out_tree, outs)
 
-    def _rules(self, args: tuple, treedef: Any, rebuild: Callable, avals: Sequence[Any], primal: Program, out_tree: Any) -> tuple:
+    def _rules(
+        self, args: tuple, treedef: Any, rebuild: Callable, avals: Sequence[Any], primal: Program, out_tree: Any
+    ) -> tuple:
         """The traced forward and backward rules."""
         name = f"custom_vjp {rec.name_of(self.fun)}: fwd"
         forward, structure = _trace_rule(lambda *x: self._forward(rebuild(x), out_tree), avals, name)
@@ -232,13 +244,24 @@ class custom_vjp(_CustomRule):  # noqa: N801, a decorator
     def _forward(self, args: list[Any], out_tree: Any) -> tuple:
         result = self.fwd(*args)
         if not isinstance(result, (tuple, list)) or len(result) != 2:
-            raise TypeError(f"custom_vjp {rec.name_of(self.fun)}: fwd must return (outputs, residuals), got {result!r}.")
+            raise TypeError(
+                f"custom_vjp {rec.name_of(self.fun)}: fwd must return (outputs, residuals), got {result!r}."
+            )
         if tree.tree_structure(result[0]) != out_tree:
-            raise TypeError(f"custom_vjp {rec.name_of(self.fun)}: fwd returns outputs of structure {tree.tree_structure(result[0])}, "
+            raise TypeError(f"custom_vjp {rec.name_of(self.fun)}: fwd returns outputs of structure {tree.tree_structure(result[0])}, "  # noqa: E501
                             f"the function returns {out_tree}.")  # fmt: skip
         return tuple(result)
 
-    def _backward(self, args: tuple, treedef: Any, avals: Sequence[Any], primal: Program, out_tree: Any, residual_tree: Any, residual_avals: Any) -> Program:
+    def _backward(
+        self,
+        args: tuple,
+        treedef: Any,
+        avals: Sequence[Any],
+        primal: Program,
+        out_tree: Any,
+        residual_tree: Any,
+        residual_avals: Any,
+    ) -> Program:
         ct_avals = [a for a in primal.out_avals if is_inexact(a)]
         name = f"custom_vjp {rec.name_of(self.fun)}: bwd"
 
@@ -256,7 +279,9 @@ def _argument_cotangents(name: str, result: Any, treedef: Any, avals: Sequence[A
     """Cotangents of the floating-point leaves, zeros for None."""
     arguments = tree.tree_unflatten(treedef, range(treedef.num_leaves))
     if not isinstance(result, (tuple, list)) or len(result) != len(arguments):
-        raise TypeError(f"{name} must return a tuple with one cotangent for each of the {len(arguments)} differentiable arguments, got {result!r}.")
+        raise TypeError(
+            f"{name} must return a tuple with one cotangent for each of the {len(arguments)} differentiable arguments, got {result!r}."  # noqa: E501
+        )
     leaves: list[Any] = []
     for argument, ct in zip(arguments, result):
         positions = tree.tree_leaves(argument)
@@ -265,11 +290,15 @@ def _argument_cotangents(name: str, result: Any, treedef: Any, avals: Sequence[A
             continue
         found, structure = tree.tree_flatten(ct)
         if structure != tree.tree_structure(argument):
-            raise TypeError(f"{name}: a cotangent has structure {structure}, its argument has {tree.tree_structure(argument)}.")
+            raise TypeError(
+                f"{name}: a cotangent has structure {structure}, its argument has {tree.tree_structure(argument)}."
+            )
         leaves += found
     for i, (a, ct) in enumerate(zip(avals, leaves)):
         if is_inexact(a) and rec.abstract(ct).shape != a.shape:
-            raise TypeError(f"{name}: the cotangent of leaf {i} has shape {rec.abstract(ct).shape}, the argument has type {a}.")
+            raise TypeError(
+                f"{name}: the cotangent of leaf {i} has shape {rec.abstract(ct).shape}, the argument has type {a}."
+            )
     return [_as_dtype(ct, a) for a, ct in zip(avals, leaves) if is_inexact(a)]
 
 

@@ -1,6 +1,7 @@
 """Derivatives: `grad`, `value_and_grad`, `vjp`, `jvp`, `linearize`, `stop_gradient`.
 
-Each records the function once, takes the derivative program of the recording, and evaluates it. Under an open outer Trace the
+Each records the function once, takes the derivative program of the recording, and evaluates it. Under an open outer
+Trace the
 evaluation records equations there, which is how transformations nest.
 """
 
@@ -15,13 +16,19 @@ import numpy as np
 from .. import errors, tree
 from ..core.avals import is_inexact
 from ..core.tracing import Tracer, run
-from ..transforms.linearize import instantiate, jvp as jvp_program, linearize as linearize_program
+from ..transforms.linearize import instantiate
+from ..transforms.linearize import jvp as jvp_program
+from ..transforms.linearize import linearize as linearize_program
 from ..transforms.transpose import pullback
 from . import recording as rec
 
 
 def value_and_grad(
-    fun: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False, allow_int: bool = False
+    fun: Callable,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
 ) -> Callable:
     """A function that returns the value of `fun` and its gradient.
 
@@ -33,7 +40,8 @@ def value_and_grad(
         has_aux: `fun` returns `(value, auxiliary data)`.
 
     Returns:
-        A function with the arguments of `fun` that returns `(value, gradient)`, or `((value, aux), gradient)`; the gradient has
+        A function with the arguments of `fun` that returns `(value, gradient)`, or `((value, aux), gradient)`; the
+        gradient has
         the structure, shapes and dtypes of the argument, or is a tuple of such for several `argnums`.
 
     Raises:
@@ -51,7 +59,11 @@ def value_and_grad(
 
 
 def grad(
-    fun: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False, allow_int: bool = False
+    fun: Callable,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
 ) -> Callable:
     """A function that returns the gradient of `fun`.
 
@@ -124,7 +136,7 @@ def _normalize(purpose: str, fun: Callable, numbers: tuple[int, ...], count: int
     for i, given in zip(chosen, numbers):
         if not 0 <= i < count:
             raise TypeError(
-                f"{purpose} of {rec.name_of(fun)}: argnums={given}, but it was called with {count} positional arguments.\n"
+                f"{purpose} of {rec.name_of(fun)}: argnums={given}, but it was called with {count} positional arguments.\n"  # noqa: E501
                 "Fix: pass the argument by position, or choose argnums within range."
             )
     return chosen
@@ -134,12 +146,16 @@ def _split_aux(purpose: str, fun: Callable, result: Any, has_aux: bool) -> tuple
     if not has_aux:
         return (result,)
     if not (isinstance(result, (tuple, list)) and len(result) == 2):
-        raise TypeError(f"{purpose} of {rec.name_of(fun)}: has_aux=True needs a function returning (value, aux), got {result!r}.")
+        raise TypeError(
+            f"{purpose} of {rec.name_of(fun)}: has_aux=True needs a function returning (value, aux), got {result!r}."
+        )
     return tuple(result)
 
 
 def _check_scalar(purpose: str, fun: Callable, r: rec.Recording) -> None:
-    value_tree = tree.tree_structure(tree.tree_unflatten(r.out_tree, r.program.outputs)[0], is_leaf=lambda x: hasattr(x, "aval"))
+    value_tree = tree.tree_structure(
+        tree.tree_unflatten(r.out_tree, r.program.outputs)[0], is_leaf=lambda x: hasattr(x, "aval")
+    )
     if value_tree.num_leaves != 1 or repr(value_tree) != "PyTreeDef(*)":
         raise TypeError(errors.not_scalar(purpose, rec.name_of(fun), f"a pytree {value_tree}"))
     aval = r.program.outputs[0].aval
@@ -155,7 +171,8 @@ def _one(aval: Any) -> Any:
 def _pull(r: rec.Recording, lasting: bool = False) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
     """The outputs and a function from cotangents (one for each output, in order) to cotangents of the arguments.
 
-    Fewer cotangents than outputs mean that the remaining outputs are auxiliary. `lasting`: the function outlives the call, so what it
+    Fewer cotangents than outputs mean that the remaining outputs are auxiliary. `lasting`: the function outlives the
+    call, so what it
     remembers must not share memory with the caller's arrays.
     """
     active = rec.active_mask(r)
@@ -197,7 +214,8 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
         has_aux: `fun` returns `(outputs, auxiliary data)`.
 
     Returns:
-        `(outputs, pullback)` or `(outputs, pullback, aux)`; `pullback(cotangents)` is a tuple with one entry for each primal.
+        `(outputs, pullback)` or `(outputs, pullback, aux)`; `pullback(cotangents)` is a tuple with one entry for each
+        primal.
 
     Raises:
         TypeError: when a cotangent does not match its output in structure, shape or dtype.
@@ -212,7 +230,9 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
     """
     leaves, treedef = rec.check_leaves("vjp", fun, primals)
     r = rec.record(
-        lambda *inputs: _split_aux("vjp", fun, fun(*tree.tree_unflatten(treedef, inputs)), has_aux), leaves, f"vjp of {rec.name_of(fun)}"
+        lambda *inputs: _split_aux("vjp", fun, fun(*tree.tree_unflatten(treedef, inputs)), has_aux),
+        leaves,
+        f"vjp of {rec.name_of(fun)}",
     )
     outputs, backward = _pull(r, lasting=True)
     result = tree.tree_unflatten(r.out_tree, rec.owned(outputs, r.operands))
@@ -230,13 +250,17 @@ def _matching(purpose: str, what: str, of: str, given: Any, expected: Sequence[A
     """Flatten tangents or cotangents and check them against the values they belong to."""
     leaves, given_tree = tree.tree_flatten(given)
     if given_tree != treedef:
-        raise TypeError(f"{purpose}: the {what}s have structure {given_tree}, the {of}s have {treedef}; they must be equal.")
+        raise TypeError(
+            f"{purpose}: the {what}s have structure {given_tree}, the {of}s have {treedef}; they must be equal."
+        )
     out = []
     for i, (g, e) in enumerate(zip(leaves, expected)):
         want, have = rec.abstract(e), rec.abstract(g)
         if want.shape != have.shape or (want is not have and not _is_python_number(g) and is_inexact(want)):
             path = tree.keystr(tree.tree_leaves_with_path(given)[i][0]) or "the only leaf"
-            raise TypeError(f"{purpose}: the {what} at {path} has type {have}, but its {of} has type {want}; they must be equal.")
+            raise TypeError(
+                f"{purpose}: the {what} at {path} has type {have}, but its {of} has type {want}; they must be equal."
+            )
         out.append(g if type(g) is Tracer or want is have else np.asarray(g, want.dtype)[()])
     return out
 
@@ -268,11 +292,15 @@ def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     Reference: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        raise TypeError(f"jvp: primals and tangents must be tuples, one entry for each argument, got {type(primals).__name__} and {type(tangents).__name__}.")
+        raise TypeError(
+            f"jvp: primals and tangents must be tuples, one entry for each argument, got {type(primals).__name__} and {type(tangents).__name__}."  # noqa: E501
+        )
     leaves, treedef = rec.check_leaves("jvp", fun, tuple(primals))
     t_leaves = _matching("jvp", "tangent", "primal", tuple(tangents), leaves, treedef)
     r = rec.record(
-        lambda *inputs: _split_aux("jvp", fun, fun(*tree.tree_unflatten(treedef, inputs)), has_aux), leaves, f"jvp of {rec.name_of(fun)}"
+        lambda *inputs: _split_aux("jvp", fun, fun(*tree.tree_unflatten(treedef, inputs)), has_aux),
+        leaves,
+        f"jvp of {rec.name_of(fun)}",
     )
     active = rec.active_mask(r)
     program, active_outputs = jvp_program(r.program, active)

@@ -1,7 +1,10 @@
-"""What every transformation of the API does first: flatten the arguments, check them, run the function once, keep its program.
+"""What every transformation of the API does first: flatten the arguments, check them, run the function once, keep its
+program.
 
-With this module one can `record` a function at concrete arguments: the result holds the program, its captures and, when the
-values are known (eager mode), the value of every variable, so that a derivative need not compute the forward pass twice.
+With this module one can `record` a function at concrete arguments: the result holds the program, its captures and,
+when the
+values are known (eager mode), the value of every variable, so that a derivative need not compute the forward pass
+twice.
 """
 
 from __future__ import annotations
@@ -43,7 +46,8 @@ def clear_caches() -> None:
 class Recording:
     """A function recorded at some arguments.
 
-    program: captures and arguments -> flat outputs. operands: values of all inputs. values: one for each variable in order
+    program: captures and arguments -> flat outputs. operands: values of all inputs. values: one for each variable in
+    order
     of appearance, or None when the recording is abstract. outputs: concrete outputs when known, else None.
     """
 
@@ -127,7 +131,9 @@ def argument_path(treedef: Any, position: int, first: int = 0) -> str:
     return f"argument {path[0].idx + first}" + (f", at {rest}" if rest else "")
 
 
-def check_differentiable(purpose: str, fun: Callable, leaves: Sequence[Any], treedef: Any, first: Sequence[int]) -> None:
+def check_differentiable(
+    purpose: str, fun: Callable, leaves: Sequence[Any], treedef: Any, first: Sequence[int]
+) -> None:
     """Refuse integer and boolean leaves: they have no derivative."""
     for i, leaf in enumerate(leaves):
         aval = abstract(leaf)
@@ -158,7 +164,9 @@ def known_values(recording: Recording, known: Sequence[Any]) -> list[Any]:
 
 
 def owned(results: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
-    """Results as arrays of their own: a view, a read-only broadcast, an argument handed through, and a repetition are copied."""
+    """Results as arrays of their own: a view, a read-only broadcast, an argument handed through, and a repetition are
+    copied.
+    """
     taken = {id(x) for x in operands}
     out = []
     for r in results:

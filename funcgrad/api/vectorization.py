@@ -13,12 +13,15 @@ from ..transforms.batch import batch
 from . import recording as rec
 
 
-def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_name: Any = None, axis_size: int | None = None) -> Callable:
+def vmap(
+    fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_name: Any = None, axis_size: int | None = None
+) -> Callable:
     """A function that applies `fun` to every slice along a batch axis, as one vectorized program.
 
     Args:
         fun: a function of pytrees of arrays to a pytree of arrays.
-        in_axes: the batch axis of every argument: an int for all, or a tuple with an entry for each argument, which may be an int,
+        in_axes: the batch axis of every argument: an int for all, or a tuple with an entry for each argument, which
+        may be an int,
             None (not batched), or a pytree prefix of the argument with such entries.
         out_axes: where the batch axis goes in the outputs, likewise.
         axis_size: the batch size, needed only when no argument is batched.
@@ -44,7 +47,12 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_name: Any = No
         everything = (args, kwargs)
         leaves, treedef = tree.tree_flatten(everything)
         axes = _input_axes(fun, in_axes, args, kwargs)
-        leaves = [x if type(x) is Tracer else check_array(x, rec.LazyText(lambda i=i: f"vmap of {rec.name_of(fun)}: {_path(everything, i)}")) for i, x in enumerate(leaves)]
+        leaves = [
+            x
+            if type(x) is Tracer
+            else check_array(x, rec.LazyText(lambda i=i: f"vmap of {rec.name_of(fun)}: {_path(everything, i)}"))
+            for i, x in enumerate(leaves)
+        ]
         axes = [_normalized(fun, everything, i, x, a) for i, (x, a) in enumerate(zip(leaves, axes))]
         size = _batch_size(fun, everything, leaves, axes, axis_size)
         return _run_batched(fun, leaves, treedef, axes, size, out_axes)
@@ -52,7 +60,9 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_name: Any = No
     return batched
 
 
-def _run_batched(fun: Callable, leaves: list[Any], treedef: Any, axes: list[int | None], size: int, out_axes: Any) -> Any:
+def _run_batched(
+    fun: Callable, leaves: list[Any], treedef: Any, axes: list[int | None], size: int, out_axes: Any
+) -> Any:
     avals = [rec.abstract(x) for x in leaves]
     single = [a if ax is None else a.update(shape=(*a.shape[:ax], *a.shape[ax + 1 :])) for a, ax in zip(avals, axes)]
     out_tree: list[Any] = []
@@ -81,7 +91,9 @@ def _input_axes(fun: Callable, in_axes: Any, args: tuple, kwargs: dict) -> list[
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
-        raise ValueError(f"vmap of {rec.name_of(fun)}: in_axes has {len(in_axes)} entries, but there are {len(args)} arguments.")
+        raise ValueError(
+            f"vmap of {rec.name_of(fun)}: in_axes has {len(in_axes)} entries, but there are {len(args)} arguments."
+        )
     try:
         positional = tree.broadcast_prefix(in_axes, args, is_leaf=_is_none)
     except (ValueError, TypeError) as e:
@@ -91,7 +103,9 @@ def _input_axes(fun: Callable, in_axes: Any, args: tuple, kwargs: dict) -> list[
 
 def _output_axes(fun: Callable, out_axes: Any, out_tree: Any) -> list[int | None]:
     try:
-        return tree.broadcast_prefix(out_axes, tree.tree_unflatten(out_tree, [0] * out_tree.num_leaves), is_leaf=_is_none)
+        return tree.broadcast_prefix(
+            out_axes, tree.tree_unflatten(out_tree, [0] * out_tree.num_leaves), is_leaf=_is_none
+        )
     except (ValueError, TypeError) as e:
         raise ValueError(f"vmap of {rec.name_of(fun)}: out_axes is not a prefix of the outputs: {e}") from None
 
@@ -109,7 +123,7 @@ def _normalized(fun: Callable, everything: Any, position: int, x: Any, axis: Any
     ndim = rec.abstract(x).ndim
     if not isinstance(axis, int) or not -ndim <= axis < ndim:
         raise ValueError(
-            f"vmap of {rec.name_of(fun)}: {_path(everything, position)} has type {rec.abstract(x)}, which has no axis {axis!r} to batch over.\n"
+            f"vmap of {rec.name_of(fun)}: {_path(everything, position)} has type {rec.abstract(x)}, which has no axis {axis!r} to batch over.\n"  # noqa: E501
             "Fix: pass in_axes with None for arguments that are not batched."
         )
     return axis + ndim if axis < 0 else axis
@@ -120,7 +134,9 @@ def _batch_size(fun: Callable, everything: Any, leaves: list, axes: list, axis_s
     if axis_size is not None:
         sizes[-1] = axis_size
     if not sizes:
-        raise ValueError(f"vmap of {rec.name_of(fun)}: no argument is batched; give in_axes an axis, or pass axis_size.")
+        raise ValueError(
+            f"vmap of {rec.name_of(fun)}: no argument is batched; give in_axes an axis, or pass axis_size."
+        )
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{_path(everything, i) if i >= 0 else 'axis_size'}: {n}" for i, n in sizes.items())
         raise ValueError(f"vmap of {rec.name_of(fun)}: batch sizes differ ({listed}).")
@@ -134,5 +150,7 @@ def _place(fun: Callable, value: Any, size: int, axis: int | None, wanted: int |
         return value
     ndim = rec.abstract(value).ndim + (axis is None)
     if not -ndim <= wanted < ndim:
-        raise ValueError(f"vmap of {rec.name_of(fun)}: out_axes={wanted} is out of range for an output with {ndim} axes.")
+        raise ValueError(
+            f"vmap of {rec.name_of(fun)}: out_axes={wanted} is out of range for an output with {ndim} axes."
+        )
     return layout.with_batch_axis(value, size, axis, wanted % ndim)

@@ -3,9 +3,12 @@
     cache.info()    where it is, how many entries, how many bytes, hits and misses of this process
     cache.clear()   remove all entries
 
-The key of an entry is a hash of the whole LLVM text and of everything else the machine code depends on (CPU and its features, versions).
-Entries are written to a temporary file and moved into place, so that processes may share a directory; an entry that is damaged, or was
-written by somebody else, is ignored with a warning and written anew. The directory is FUNCGRAD_CACHE_DIR, by default the user's cache
+The key of an entry is a hash of the whole LLVM text and of everything else the machine code depends on (CPU and its
+features, versions).
+Entries are written to a temporary file and moved into place, so that processes may share a directory; an entry that
+is damaged, or was
+written by somebody else, is ignored with a warning and written anew. The directory is FUNCGRAD_CACHE_DIR, by default
+the user's cache
 directory; FUNCGRAD_CACHE=0 turns the cache off.
 """
 
@@ -29,7 +32,9 @@ def directory() -> Path | None:
     """Where entries live; None when the cache is off or no private directory can be had."""
     if not config.CACHE.value:
         return None
-    base = config.CACHE_DIR.value or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "funcgrad")
+    base = config.CACHE_DIR.value or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "funcgrad"
+    )
     path = Path(base)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -112,7 +117,12 @@ def info() -> dict[str, object]:
     """Directory, entries, bytes, and the hits and misses of this process."""
     folder = directory()
     files = list(folder.glob("*.o")) if folder else []
-    return {"directory": str(folder) if folder else None, "entries": len(files), "bytes": sum(f.stat().st_size for f in files), **_counts}
+    return {
+        "directory": str(folder) if folder else None,
+        "entries": len(files),
+        "bytes": sum(f.stat().st_size for f in files),
+        **_counts,
+    }
 
 
 def clear() -> None:

@@ -9,7 +9,8 @@ from ..core.program import Eqn, Program
 
 
 def program_cost(program: Program) -> dict[str, float]:
-    """Flops (one for each elementwise result, two for each multiply-add of a contraction) and bytes of inputs and outputs.
+    """Flops (one for each elementwise result, two for each multiply-add of a contraction) and bytes of inputs and
+    outputs.
 
     Loops count their body times their length.
     """

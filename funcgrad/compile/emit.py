@@ -1,6 +1,7 @@
 """Emission: a plan as one LLVM module with the function `void entry(ptr table)`.
 
-The table holds pointers: inputs, outputs, constants, workspace. Kernels become internal functions; steps become calls of them, BLAS
+The table holds pointers: inputs, outputs, constants, workspace. Kernels become internal functions; steps become calls
+of them, BLAS
 calls and native loops.
 """
 
@@ -11,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.scalar import Expr
+from . import blas_threads, native
 from .kernel import Kernel, expressions, statements, walk
 from .library import blas_prelude
 from .llvm import KernelEmitter, memory_type
-from ..core.scalar import Expr
-from . import native
 from .outline import Outliner
 from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan, PythonCall, root_buffers
 
@@ -26,7 +27,9 @@ PART = 12  # steps in one function: LLVM takes quadratic time over one long bloc
 
 
 def _parts(steps: list[Any]) -> list[list[Any]]:
-    """Runs of PART steps or a few more: stack slots and the pointers of swapped carry buffers are known within one run only."""
+    """Runs of PART steps or a few more: stack slots and the pointers of swapped carry buffers are known within one
+    run only.
+    """
     last = {b: t for t, step in enumerate(steps) for b in root_buffers(step) if b.stack or b.swaps}
     parts: list[list[Any]] = [[]]
     needed = -1
@@ -62,13 +65,16 @@ class EntryEmitter:
         """The text of the whole module."""
         outliner = Outliner(_nodes([k for k, _ in self.plan.kernels]), self.declarations)
         kernels = [
-            KernelEmitter(f"kernel_{i}", k, self.declarations, inline, outliner).text() for i, (k, inline) in enumerate(self.plan.kernels)
+            KernelEmitter(f"kernel_{i}", k, self.declarations, inline, outliner).text()
+            for i, (k, inline) in enumerate(self.plan.kernels)
         ]
         parts = _parts(self.plan.steps)
         if len(parts) == 1:
             functions = [self.function("define void @entry", parts[0])]
         else:
-            functions = [self.function(f"define internal void @part_{k}", steps, "noinline ") for k, steps in enumerate(parts)]
+            functions = [
+                self.function(f"define internal void @part_{k}", steps, "noinline ") for k, steps in enumerate(parts)
+            ]
             calls = "\n".join(f"  call void @part_{k}(ptr %table)" for k in range(len(parts)))
             functions.append(f"define void @entry(ptr noalias %table) nounwind {{\n{calls}\n  ret void\n}}\n")
         return "\n".join([*self.declarations.values(), *self.preludes.values(), *kernels, *functions])
@@ -79,13 +85,17 @@ class EntryEmitter:
         self.load_table(steps)
         for step in steps:
             self.step(step)
-        body = "\n".join("  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"])
+        body = "\n".join(
+            "  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"]
+        )
         return f"{head}(ptr noalias %table) {attributes}nounwind {{\nstart:\n{body}\n}}\n"
 
     def load_table(self, steps: list[Any]) -> None:
         """Pointers of inputs, outputs and constants; temporaries are ranges of the workspace or stack slots."""
         plan = self.plan
-        used = {b for step in steps for root in root_buffers(step) for b in ((root, root.swaps) if root.swaps else (root,))}
+        used = {
+            b for step in steps for root in root_buffers(step) for b in ((root, root.swaps) if root.swaps else (root,))
+        }
         in_loops = {b for step in steps if isinstance(step, Loop) for b in root_buffers(step)}
         table = [*plan.inputs, *plan.outputs, *plan.constants]
         for k, b in enumerate(table):
@@ -105,7 +115,10 @@ class EntryEmitter:
 
     def table_entry(self, k: int, volatile: str = "") -> str:
         slot, pointer = self.fresh("s"), self.fresh("b")
-        self.lines += [f"{slot} = getelementptr inbounds ptr, ptr %table, i64 {k}", f"{pointer} = load {volatile}ptr, ptr {slot}"]
+        self.lines += [
+            f"{slot} = getelementptr inbounds ptr, ptr %table, i64 {k}",
+            f"{pointer} = load {volatile}ptr, ptr {slot}",
+        ]
         return pointer
 
     def pointer(self, b: Buffer) -> str:
@@ -147,12 +160,25 @@ class EntryEmitter:
         self.allocas.append(f"{table} = alloca [{len(buffers)} x ptr]")
         for k, b in enumerate(buffers):
             at = self.fresh("s")
-            self.lines += [f"{at} = getelementptr inbounds ptr, ptr {table}, i64 {k}", f"store ptr {self.pointer(b)}, ptr {at}"]
+            self.lines += [
+                f"{at} = getelementptr inbounds ptr, ptr {table}, i64 {k}",
+                f"store ptr {self.pointer(b)}, ptr {at}",
+            ]
         self.lines.append(f"call void @{step.callback.symbol}(ptr {table})")
 
     def multiply(self, s: Multiply) -> None:
         """One BLAS call for each batch element; a vector operand takes gemv."""
         x, y, out = (self.pointer(b) for b in (s.x, s.y, s.out))
+        guard = blas_threads.prelude() if s.m * s.n * s.k < blas_threads.LIMIT else None
+        if guard is not None:
+            self.preludes["threads"] = guard
+            self.lines.append("call void @blas_enter()")
+        self.products(s, x, y, out)
+        if guard is not None:
+            self.lines.append("call void @blas_leave()")
+
+    def products(self, s: Multiply, x: str, y: str, out: str) -> None:
+        """The product of each batch element."""
         if s.batch == 1:
             self.product(s, x, y, out)
             return
@@ -160,7 +186,10 @@ class EntryEmitter:
         moved = []
         for pointer, b in ((x, s.x), (y, s.y), (out, s.out)):
             offset, at = self.fresh("o"), self.fresh("x")
-            self.lines += [f"{offset} = mul nsw i64 {counter[1]}, {b.nbytes // s.batch}", f"{at} = getelementptr inbounds i8, ptr {pointer}, i64 {offset}"]
+            self.lines += [
+                f"{offset} = mul nsw i64 {counter[1]}, {b.nbytes // s.batch}",
+                f"{at} = getelementptr inbounds i8, ptr {pointer}, i64 {offset}",
+            ]
             moved.append(at)
         self.product(s, *moved)
         self.end_loop(counter, s.batch)
@@ -170,15 +199,23 @@ class EntryEmitter:
         one, zero = f"{kind} 1.0", f"{kind} 0.0"
         if s.n == 1:
             rows, columns = (s.k, s.m) if s.transpose_x else (s.m, s.k)
-            self.gemv(name, s.out.dtype, f"i64 {int(s.transpose_x)}, i64 {rows}, i64 {columns}, {one}, ptr {x}, i64 {columns}, ptr {y}, i64 1, {zero}, ptr {out}, i64 1")
+            self.gemv(
+                name,
+                s.out.dtype,
+                f"i64 {int(s.transpose_x)}, i64 {rows}, i64 {columns}, {one}, ptr {x}, i64 {columns}, ptr {y}, i64 1, {zero}, ptr {out}, i64 1",  # noqa: E501
+            )
         elif s.m == 1:
             rows, columns = (s.n, s.k) if s.transpose_y else (s.k, s.n)
-            self.gemv(name, s.out.dtype, f"i64 {int(not s.transpose_y)}, i64 {rows}, i64 {columns}, {one}, ptr {y}, i64 {columns}, ptr {x}, i64 1, {zero}, ptr {out}, i64 1")
+            self.gemv(
+                name,
+                s.out.dtype,
+                f"i64 {int(not s.transpose_y)}, i64 {rows}, i64 {columns}, {one}, ptr {y}, i64 {columns}, ptr {x}, i64 1, {zero}, ptr {out}, i64 1",  # noqa: E501
+            )
         else:
             self.preludes.setdefault(f"gemm_{name}", blas_prelude("gemm", s.out.dtype))
             lda, ldb = s.m if s.transpose_x else s.k, s.k if s.transpose_y else s.n
-            self.lines.append(f"call void @gemm_{name}(i64 {int(s.transpose_x)}, i64 {int(s.transpose_y)}, i64 {s.m}, i64 {s.n}, i64 {s.k}, "
-                              f"{one}, ptr {x}, i64 {lda}, ptr {y}, i64 {ldb}, {zero}, ptr {out}, i64 {s.n})")  # fmt: skip
+            self.lines.append(f"call void @gemm_{name}(i64 {int(s.transpose_x)}, i64 {int(s.transpose_y)}, i64 {s.m}, i64 {s.n}, i64 {s.k}, "  # noqa: E501
+                              f"{one}, ptr {x}, i64 {lda}, ptr {y}, i64 {ldb}, {zero}, ptr {out}, i64 {s.n})")  # fmt: skip  # noqa: E501
 
     def gemv(self, name: str, dtype: np.dtype, args: str) -> None:
         self.preludes.setdefault(f"gemv_{name}", blas_prelude("gemv", dtype))
@@ -202,7 +239,7 @@ class EntryEmitter:
         """Close a counted loop."""
         slot, _, t, head, done = opened
         step, again = self.fresh(), self.fresh()
-        self.lines += [f"{step} = add nuw nsw i64 {t}, 1", f"store i64 {step}, ptr {slot}", f"{again} = icmp ult i64 {step}, {length}",
+        self.lines += [f"{step} = add nuw nsw i64 {t}, 1", f"store i64 {step}, ptr {slot}", f"{again} = icmp ult i64 {step}, {length}",  # noqa: E501
                        f"br i1 {again}, label %{head}, label %{done}", f"{done}:"]  # fmt: skip
 
     def loop(self, s: Loop) -> None:
@@ -225,7 +262,9 @@ class EntryEmitter:
     def move(self, state: Buffer, following: Buffer) -> None:
         if state.stack:
             self.declarations["@llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-            self.lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {self.pointers[state]}, ptr {self.pointers[following]}, i64 {state.nbytes}, i1 false)")
+            self.lines.append(
+                f"call void @llvm.memcpy.p0.p0.i64(ptr {self.pointers[state]}, ptr {self.pointers[following]}, i64 {state.nbytes}, i1 false)"  # noqa: E501
+            )
             return
         a, b = self.pointer(state), self.pointer(following)
         self.lines += [f"store ptr {b}, ptr {self.swapped[state]}", f"store ptr {a}, ptr {self.swapped[following]}"]

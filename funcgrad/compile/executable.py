@@ -1,6 +1,7 @@
 """Executables: a program compiled to machine code, and the object that calls it.
 
-With this module one can `compile_program(program)` and call the result with NumPy leaves; stages are kept for inspection.
+With this module one can `compile_program(program)` and call the result with NumPy leaves; stages are kept for
+inspection.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 from ..core.program import Program
 from . import pipeline
 from .callback import raise_pending
-from .memory import keep_freed_blocks
 from .launcher import InputSpec, OutputSpec, make_launcher
+from .memory import keep_freed_blocks
 
 GIL_THRESHOLD = 20_000  # floating operations and bytes below which releasing the GIL costs more than the program
 
@@ -25,7 +26,9 @@ class Executable:
     `call(*leaves)` gives a tuple of outputs, or None when a leaf is not exactly as compiled for.
     """
 
-    def __init__(self, program: Program, kinds: Sequence[str], constants: Sequence[Any] = (), donated: Sequence[int] = ()) -> None:
+    def __init__(
+        self, program: Program, kinds: Sequence[str], constants: Sequence[Any] = (), donated: Sequence[int] = ()
+    ) -> None:
         """Compile.
 
         Args:
@@ -42,11 +45,18 @@ class Executable:
         targets = pipeline.safe_donations(plan, donated)
         outputs = [OutputSpec(b.shape, b.dtype, targets.get(i)) for i, b in enumerate(plan.outputs)]
         # Captures are frozen at compile time: a later write to the user's array must not change a compiled function.
-        hidden = [np.array(c, b.dtype, order="C", copy=True).reshape(b.shape) for c, b in zip(constants, plan.constants)]
+        hidden = [
+            np.array(c, b.dtype, order="C", copy=True).reshape(b.shape) for c, b in zip(constants, plan.constants)
+        ]
         literals = [b.value for b in plan.constants[len(hidden) :]]
         heavy = self.compiled.cost["flops"] + self.compiled.cost["bytes"] > GIL_THRESHOLD
         self.call: Callable[..., Any] = make_launcher(
-            self.compiled.library.address("entry"), specs, outputs, [*hidden, *literals], plan.workspace, heavy,
+            self.compiled.library.address("entry"),
+            specs,
+            outputs,
+            [*hidden, *literals],
+            plan.workspace,
+            heavy,
             (self.compiled.library, plan.callbacks),
         )
         if plan.callbacks:

@@ -115,7 +115,9 @@ def statements(body: list[Any]) -> Iterator[Any]:
 
 
 def structure(kernel: Kernel) -> tuple:
-    """A hashable key, equal for kernels of equal text: expressions are interned, so identity stands for their structure."""
+    """A hashable key, equal for kernels of equal text: expressions are interned, so identity stands for their
+    structure.
+    """
 
     def of(statement: Any) -> tuple:
         if isinstance(statement, For):

@@ -135,7 +135,7 @@ def _build(
     first_output = len(text.HEADER) + len(input_words)
     first_constant = first_output + len(output_words)
     bounded = len(inputs) + len(constants)
-    header = dict(  # noqa: C408 - the words read better as names
+    header = dict(
         entry=entry_address,
         inputs=len(inputs),
         outputs=len(outputs),

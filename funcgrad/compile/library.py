@@ -35,7 +35,7 @@ import numpy as np
 
 from funcgrad.compile import native
 
-__all__ = ["blas_address", "blas_interface", "blas_interfaces", "blas_prelude", "define_blas_symbols"]
+__all__ = ["blas_address", "blas_interface", "blas_interfaces", "blas_prelude", "define_blas_symbols", "numpy_address"]
 
 Interface = Literal["cblas64", "cblas32", "fortran32"]
 Routine = Literal["gemm", "gemv"]
@@ -208,7 +208,7 @@ def blas_address(name: str, interface: Interface | None = None) -> int:
     if (interface or blas_interface()) == "fortran32":
         return _scipy_address(name)
     decoration = _numpy_decoration()
-    address = None if decoration is None else _numpy_address(decoration[0].format(name))
+    address = None if decoration is None else numpy_address(decoration[0].format(name))
     if address is None:
         raise KeyError(name)
     return address
@@ -241,7 +241,8 @@ def _numpy_library() -> ctypes.CDLL:
     return ctypes.CDLL(importlib.import_module("numpy._core._multiarray_umath").__file__)
 
 
-def _numpy_address(symbol: str) -> int | None:
+def numpy_address(symbol: str) -> int | None:
+    """The address of a symbol of the BLAS that NumPy is linked to, or None."""
     try:
         return ctypes.cast(getattr(_numpy_library(), symbol), ctypes.c_void_p).value
     except AttributeError:
@@ -251,7 +252,7 @@ def _numpy_address(symbol: str) -> int | None:
 @cache
 def _numpy_decoration() -> tuple[str, Interface] | None:
     for pattern, interface in DECORATIONS:
-        if all(_numpy_address(pattern.format(name)) for name in _names()):
+        if all(numpy_address(pattern.format(name)) for name in _names()):
             return pattern, interface
     return None
 

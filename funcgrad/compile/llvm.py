@@ -1,7 +1,9 @@
 """Kernels as LLVM text: loops, stack slots for accumulators, and scalar code by `ScalarEmitter`.
 
-Accumulators and loop counters live in stack slots; LLVM turns them into registers. Each distinct kernel is one internal function
-whose array parameters are `noalias`, which is what lets its loops vectorize without run-time checks. Floating sums may be
+Accumulators and loop counters live in stack slots; LLVM turns them into registers. Each distinct kernel is one
+internal function
+whose array parameters are `noalias`, which is what lets its loops vectorize without run-time checks. Floating sums
+may be
 reassociated in an accumulator and nowhere else.
 """
 
@@ -25,8 +27,16 @@ def memory_type(dtype: Any) -> str:
 class KernelEmitter:
     """Turns one kernel into the text of one LLVM function."""
 
-    def __init__(self, name: str, kernel: Kernel, declarations: dict[str, str], inline: bool, outliner: Outliner) -> None:
-        self.name, self.kernel, self.declarations, self.inline, self.outliner = name, kernel, declarations, inline, outliner
+    def __init__(
+        self, name: str, kernel: Kernel, declarations: dict[str, str], inline: bool, outliner: Outliner
+    ) -> None:
+        self.name, self.kernel, self.declarations, self.inline, self.outliner = (
+            name,
+            kernel,
+            declarations,
+            inline,
+            outliner,
+        )
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.slots: dict[str, tuple[str, np.dtype]] = {}
@@ -48,13 +58,19 @@ class KernelEmitter:
         self.block(self.kernel.body, self.scope(None))
         args = ", ".join(f"ptr noalias nocapture {'' if p.out else 'readonly '}%{p.name}" for p in self.kernel.params)
         attributes = "nounwind alwaysinline" if self.inline else "nounwind noinline"
-        body = "\n".join("  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"])
+        body = "\n".join(
+            "  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"]
+        )
         return f"define internal void @{self.name}({args}) {attributes} {{\nentry:\n{body}\n}}\n"
 
     def scope(self, parent: ScalarEmitter | None) -> ScalarEmitter:
         """An emitter for a nested block; values computed outside stay usable inside."""
         emitter = ScalarEmitter(
-            self.lines, self.fresh, self.declarations, lambda node, index: self.load(node, index, emitter), parent,
+            self.lines,
+            self.fresh,
+            self.declarations,
+            lambda node, index: self.load(node, index, emitter),
+            parent,
             contract=False,  # the same value computed in two kernels must have the same bits, or `x == max(x)` can fail
             outlined=self.outliner.symbol,
         )

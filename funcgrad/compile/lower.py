@@ -10,8 +10,10 @@
         for i1 in 3:
           store p1[i0, i1] = p0[i0, i1] - a0
 
-Every value is asked for by index: `element(atom, index)` gives the scalar expression of one element, by loading it, by naming the
-accumulator that holds it, or by inlining the equation that makes it. What depends on row symbols alone is hoisted out of the inner
+Every value is asked for by index: `element(atom, index)` gives the scalar expression of one element, by loading it,
+by naming the
+accumulator that holds it, or by inlining the equation that makes it. What depends on row symbols alone is hoisted out
+of the inner
 loop.
 """
 
@@ -144,7 +146,11 @@ class GroupLowering(Builder):
         if self.group.rows is not None:
             return self.group.rows
         for eqn in self.group.anchors:
-            if isinstance(eqn.prim.lower, lowering.Reduce) and _domain(eqn) == self.group.domain and _trailing(eqn) is not None:
+            if (
+                isinstance(eqn.prim.lower, lowering.Reduce)
+                and _domain(eqn) == self.group.domain
+                and _trailing(eqn) is not None
+            ):
                 return _trailing(eqn)
         return None
 
@@ -187,11 +193,15 @@ class GroupLowering(Builder):
             same_stage = self.group.stage[v] == self.current or index == self.row_index
             return self.inline(v, index) if same_stage else self.load(v, index)
         if v in self.members and _is_reduction(self.members[v]):
-            raise RuntimeError(f"schedule: {self.members[v].prim.name} is read in its own kernel at another index than its row's")
+            raise RuntimeError(
+                f"schedule: {self.members[v].prim.name} is read in its own kernel at another index than its row's"
+            )
         return super().compute(v, index)
 
     def _own_index(self, v: Var, index: tuple) -> tuple:
-        """Index maps say 0 on an axis of length 1, where the loops of this group say their symbol: the same place, one name."""
+        """Index maps say 0 on an axis of length 1, where the loops of this group say their symbol: the same place,
+        one name.
+        """
         if self.flat or 1 not in v.aval.shape:
             return index
         known = self.index if self.inside else self.row_index
@@ -282,7 +292,9 @@ class GroupLowering(Builder):
             self.row.append(Declare(name, init))
             body.append(Update(name, combine, value))
             if v in self.escaping:
-                after.append(Store(self.param(v, out=True).name, self.row_index if v.aval.ndim else (), self.accumulators[v]))
+                after.append(
+                    Store(self.param(v, out=True).name, self.row_index if v.aval.ndim else (), self.accumulators[v])
+                )
         elif v.aval.ndim == 0:
             self.accumulators[v] = sc.sym(name, v.aval.dtype)
             self.top.append(Declare(name, init))
@@ -294,7 +306,9 @@ class GroupLowering(Builder):
     def _is_row_reduction(self, eqn: Eqn) -> bool:
         return self.rows is not None and _domain(eqn) == self.group.domain and _trailing(eqn) == self.rows
 
-    def _accumulate_in_memory(self, eqn: Eqn, index: tuple, combine: str, value: sc.Expr, init: sc.Expr, body: list[Any]) -> None:
+    def _accumulate_in_memory(
+        self, eqn: Eqn, index: tuple, combine: str, value: sc.Expr, init: sc.Expr, body: list[Any]
+    ) -> None:
         (v,) = eqn.outs
         target = self.param(v, out=True).name
         kept = tuple(i for d, i in enumerate(index) if d not in eqn.params["axes"])
@@ -307,14 +321,15 @@ class _Scratch:
     """Stands for the row buffer of a kept value among the parameters of a kernel."""
 
     __slots__ = ("aval",)
-    _made: dict[tuple, _Scratch] = {}
 
     def __init__(self, aval: Any) -> None:
         self.aval = aval
 
     @classmethod
     def of(cls, v: Var, group: Group) -> _Scratch:
-        return group.__dict__.setdefault("scratch", {}).setdefault(v, cls(v.aval.update(shape=group.domain[group.rows or 0 :])))
+        return group.__dict__.setdefault("scratch", {}).setdefault(
+            v, cls(v.aval.update(shape=group.domain[group.rows or 0 :]))
+        )
 
 
 def _is_reduction(eqn: Eqn) -> bool:
@@ -330,7 +345,8 @@ def nest(index: tuple, counts: tuple, body: list[Any]) -> list[Any]:
     return body
 
 
-# --- equations that are kernels of their own ------------------------------------------------------------------------------------
+# --- equations that are kernels of their own
+# ------------------------------------------------------------------------------------
 
 
 def _symbols(prefix: str, count: int) -> tuple:
@@ -366,12 +382,19 @@ def lower_cumulative(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
         running = sc.sym("running", out.aval.dtype)
         combined = sc.instruction(eqn.prim.lower.combine, running, value)
         inner = [Assign(("running",), (combined,)), Store(target, here, running)]
-        body = [Declare("running", sc.const(identity_of(eqn.prim.lower.combine, out.aval.dtype), out.aval.dtype)), *nest(index[axis:], shape[axis:], inner)]
+        body = [
+            Declare("running", sc.const(identity_of(eqn.prim.lower.combine, out.aval.dtype), out.aval.dtype)),
+            *nest(index[axis:], shape[axis:], inner),
+        ]
         return b.kernel(nest(index[:axis], shape[:axis], body))
     back = (*index[:axis], at + 1 if eqn.params["reverse"] else at - 1, *index[axis + 1 :])
     rest, counts = index[axis + 1 :], shape[axis + 1 :]
     first = nest(rest, counts, [Store(target, here, value)])
-    later = nest(rest, counts, [Store(target, here, sc.instruction(eqn.prim.lower.combine, sc.load(target, back, out.aval.dtype), value))])
+    later = nest(
+        rest,
+        counts,
+        [Store(target, here, sc.instruction(eqn.prim.lower.combine, sc.load(target, back, out.aval.dtype), value))],
+    )
     body = [If(sc.eq(index[axis], sc.const(0, INDEX)), first), If(index[axis] > 0, later)]
     return b.kernel(nest(index[: axis + 1], shape[: axis + 1], body))
 
@@ -404,7 +427,10 @@ def lower_contraction(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     index = _symbols("i", out.aval.ndim)
     inner = _symbols("k", len(cx))
     x_at, y_at = [None] * x.aval.ndim, [None] * y.aval.ndim
-    for at, batch, contract, free in ((x_at, bx, cx, index[len(bx) :]), (y_at, by, cy, index[len(bx) + x.aval.ndim - len(bx) - len(cx) :])):
+    for at, batch, contract, free in (
+        (x_at, bx, cx, index[len(bx) :]),
+        (y_at, by, cy, index[len(bx) + x.aval.ndim - len(bx) - len(cx) :]),
+    ):
         for d, i in zip(batch, index):
             at[d] = i
         for d, i in zip(contract, inner):
@@ -414,7 +440,11 @@ def lower_contraction(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     product = b.element(x, tuple(x_at)) * b.element(y, tuple(y_at))
     total = sc.sym("a0", out.aval.dtype)
     counts = tuple(x.aval.shape[d] for d in cx)
-    body = [Declare("a0", sc.const(0, out.aval.dtype)), *nest(inner, counts, [Update("a0", "add", product)]), Store(b.param(out, out=True).name, index, total)]
+    body = [
+        Declare("a0", sc.const(0, out.aval.dtype)),
+        *nest(inner, counts, [Update("a0", "add", product)]),
+        Store(b.param(out, out=True).name, index, total),
+    ]
     return b.kernel(nest(index, out.aval.shape, body))
 
 

@@ -1,7 +1,10 @@
-"""Outlined math functions: in a module with many of them, each is compiled once and called, rather than expanded at every use.
+"""Outlined math functions: in a module with many of them, each is compiled once and called, rather than expanded at
+every use.
 
-A loop with calls still vectorizes, because each call names the vector form of its function (see `llvm_libm`). The vector form is made
-from the text of the scalar one: math functions are straight-line code, so every type becomes a vector and every constant a splat.
+A loop with calls still vectorizes, because each call names the vector form of its function (see `llvm_libm`). The
+vector form is made
+from the text of the scalar one: math functions are straight-line code, so every type becomes a vector and every
+constant a splat.
 
     %v3 = fmul double %v2, 0x3FF0000000000000
       -->
@@ -26,7 +29,9 @@ REPEATED = 3  # uses of one function from which on it is outlined
 VECTOR_BITS = 256
 
 _TYPE = r"(?:double|float|i64|i32|i16|i8|i1)"
-_BINARY = re.compile(rf"^(\w+(?: (?:contract|reassoc|nsz|nsw|nuw|[ou]?(?:eq|ne|lt|le|gt|ge)|[su](?:lt|le|gt|ge)|uno|ord))*) ({_TYPE}) (\S+), (\S+)$")
+_BINARY = re.compile(
+    rf"^(\w+(?: (?:contract|reassoc|nsz|nsw|nuw|[ou]?(?:eq|ne|lt|le|gt|ge)|[su](?:lt|le|gt|ge)|uno|ord))*) ({_TYPE}) (\S+), (\S+)$"  # noqa: E501
+)
 _SELECT = re.compile(rf"^select i1 (\S+), ({_TYPE}) (\S+), {_TYPE} (\S+)$")
 _UNARY = re.compile(rf"^(fneg) ({_TYPE}) (\S+)$")
 _CAST = re.compile(rf"^(\w+) ({_TYPE}) (\S+) to ({_TYPE})$")
@@ -39,7 +44,9 @@ class Outliner:
     def __init__(self, nodes: Iterable[Expr], declarations: dict[str, str]) -> None:
         uses = Counter((e.op, e.dtype) for e in nodes if e.op in FUNCTIONS)
         worthwhile = sum(uses.values()) > WORTHWHILE
-        self.chosen = {key for key, n in uses.items() if worthwhile and n >= REPEATED and key[0] not in ("lgamma", "digamma")}
+        self.chosen = {
+            key for key, n in uses.items() if worthwhile and n >= REPEATED and key[0] not in ("lgamma", "digamma")
+        }
         self.declarations = declarations
 
     def symbol(self, node: Expr) -> tuple[str, str] | None:
@@ -63,12 +70,15 @@ class Outliner:
         result = emitter.value(Expr(node.op, tuple(operands), node.dtype))
         kind = llvm_type(node.dtype)
         vector = [vectorized(line, lanes, self.declarations) for line in lines]
-        for symbol, t, body, value in ((name, kind, lines, result), (f"{name}.v{lanes}", f"<{lanes} x {kind}>", vector, _operand(result, kind, lanes))):
+        for symbol, t, body, value in (
+            (name, kind, lines, result),
+            (f"{name}.v{lanes}", f"<{lanes} x {kind}>", vector, _operand(result, kind, lanes)),
+        ):
             args = ", ".join(f"{t} %x{k}" for k in range(len(operands)))
             text = "\n".join(f"  {line}" for line in body)
             # Not internal: nothing calls the vector form until the vectorizer has run.
             self.declarations[f"@{symbol}"] = (
-                f"define weak_odr hidden {t} @{symbol}({args}) noinline nounwind willreturn memory(none) {{\n{text}\n  ret {t} {value}\n}}"
+                f"define weak_odr hidden {t} @{symbol}({args}) noinline nounwind willreturn memory(none) {{\n{text}\n  ret {t} {value}\n}}"  # noqa: E501
             )
 
 
@@ -113,7 +123,7 @@ def _vector_instruction(text: str, lanes: int, declarations: dict[str, str]) -> 
 
 
 def _vector_call(m: Any, lanes: int, declarations: dict[str, str]) -> str:
-    kind, name, arguments, rest = m.groups()
+    kind, name, arguments, _rest = m.groups()
     typed = [a.strip().split(" ", 1) for a in arguments.split(",")]
     if name.startswith("@llvm."):
         new = re.sub(r"\.([fi]\d+)(?=\.|$)", rf".v{lanes}\1", name)
@@ -125,4 +135,3 @@ def _vector_call(m: Any, lanes: int, declarations: dict[str, str]) -> str:
         raise TypeError(f"no vector form of the call of {name}")
     args = ", ".join(f"{_vector(t, lanes)} {_operand(x, t, lanes)}" for t, x in typed)
     return f"call {_vector(kind, lanes)} {name}.v{lanes}({args})"
-

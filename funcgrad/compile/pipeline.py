@@ -1,11 +1,17 @@
 """The compiler's table of contents: the passes from a program to machine code, in order. Read this first.
 
-    prepare    Program -> Program     calls inlined, identities, common subexpressions, canonical contractions   (prepare.py)
-    schedule   Program -> Schedule    which equations share a loop nest                                          (schedule.py)
-    lower      Group -> Kernel        loops and scalar expressions                                               (lower.py)
-    plan       Program -> Plan        steps over buffers, kernels shared, workspace assigned                     (plan.py)
-    emit       Plan -> LLVM text      one module, one function for each distinct kernel                          (emit.py, llvm.py)
-    compile    LLVM text -> code      by llvmlite, the code generator of Numba, or from disk                     (native.py, cache.py)
+    prepare    Program -> Program     calls inlined, identities, common subexpressions, canonical contractions
+    (prepare.py)
+    schedule   Program -> Schedule    which equations share a loop nest
+    (schedule.py)
+    lower      Group -> Kernel        loops and scalar expressions
+    (lower.py)
+    plan       Program -> Plan        steps over buffers, kernels shared, workspace assigned
+    (plan.py)
+    emit       Plan -> LLVM text      one module, one function for each distinct kernel
+    (emit.py, llvm.py)
+    compile    LLVM text -> code      by llvmlite, the code generator of Numba, or from disk
+    (native.py, cache.py)
 
 `plan` runs `schedule` and `lower` for every program it meets, loop bodies included.
 """
@@ -59,7 +65,9 @@ def lower_program(program: Program, captured: int = 0) -> Compiled:
 
 
 def compile_program(program: Program, captured: int = 0) -> Compiled:
-    """Run the whole pipeline. The first `captured` inputs are constants of the executable, not arguments of its calls."""
+    """Run the whole pipeline. The first `captured` inputs are constants of the executable, not arguments of its
+    calls.
+    """
     compiled = lower_program(program, captured)
     start = time.perf_counter()
     compiled.library = compile_cached(compiled.llvm)
@@ -85,14 +93,20 @@ def _dump(compiled: Compiled) -> None:
 
     os.makedirs(config.DUMP.value, exist_ok=True)
     number = _dump_number.value = getattr(_dump_number, "value", -1) + 1
-    stages = {"program": str(compiled.program), "prepared": str(compiled.prepared), "source": plan_source(compiled.plan), "llvm": compiled.llvm}
+    stages = {
+        "program": str(compiled.program),
+        "prepared": str(compiled.prepared),
+        "source": plan_source(compiled.plan),
+        "llvm": compiled.llvm,
+    }
     for k, (name, text) in enumerate(stages.items()):
         with open(os.path.join(config.DUMP.value, f"{number:04d}-{k}-{name}.txt"), "w") as f:
             f.write(text)
 
 
 def safe_donations(plan: Plan, donated: Sequence[int]) -> dict[int, int]:
-    """Which output may be written into which donated input: same type, and no step reads the input after the output is written.
+    """Which output may be written into which donated input: same type, and no step reads the input after the output
+    is written.
 
     Within one kernel the input may be read and the output written when both are touched at the same index only.
     """
@@ -122,7 +136,8 @@ def _may_share(plan: Plan, source: Buffer, out: Buffer) -> bool:
 def _same_index_only(plan: Plan, step: Call, source: Buffer, out: Buffer) -> bool:
     """Whether the kernel reads each element of `source` before, and only before, it stores the same element of `out`.
 
-    Kernel parameters are declared not to alias, so that statements may be reordered: a read in the block of the store is safe only if the
+    Kernel parameters are declared not to alias, so that statements may be reordered: a read in the block of the store
+    is safe only if the
     stored value depends on it. Reads in later loops would see the new values.
     """
     kernel = plan.kernels[step.kernel][0]
@@ -135,12 +150,16 @@ def _same_index_only(plan: Plan, step: Call, source: Buffer, out: Buffer) -> boo
     enclosing = {s.sym for s in order if isinstance(s, For) and any(inner is store for inner in statements(s.body))}
     if not enclosing <= {i.args[0] for i in store.index if i.op == "sym"}:
         return False
-    block = next(b for b in (kernel.body, *(s.body for s in order if isinstance(s, (For, If)))) if any(s is store for s in b))
+    block = next(
+        b for b in (kernel.body, *(s.body for s in order if isinstance(s, (For, If)))) if any(s is store for s in b)
+    )
     own = _loads(store, names, source)
     for position, s in enumerate(order):
         found = _loads(s, names, source)
         in_block = any(other is s for other in block)
-        if any(e.args[1:] != store.index for e in found) or (not found <= own if in_block else found and position > writes[0]):
+        if any(e.args[1:] != store.index for e in found) or (
+            not found <= own if in_block else found and position > writes[0]
+        ):
             return False
     return True
 

@@ -1,11 +1,12 @@
 """Planning: from a program to a list of steps over buffers.
 
-    step ::= call kernel (buffer*) | multiply buffers by BLAS | loop n: step* ; move carries
-    buffer ::= input | output | constant | temporary (a range of the workspace, or the stack inside loops) | slice of a buffer
+step ::= call kernel (buffer*) | multiply buffers by BLAS | loop n: step* ; move carries
+buffer ::= input | output | constant | temporary (a range of the workspace, or the stack inside loops) | slice of a
+  buffer
 
-    { lambda w:float64[8,8] x:float64[8,8] .       step 0: multiply t0 = w @ x
-        y = dot_general w x; z = tanh y     -->    step 1: call kernel_0(t0, out0)
-      in (z,) }
+{ lambda w:float64[8,8] x:float64[8,8] .       step 0: multiply t0 = w @ x
+    y = dot_general w x; z = tanh y     -->    step 1: call kernel_0(t0, out0)
+  in (z,) }
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .schedule import Group, Schedule, schedule
 
-STACK_BYTES = 1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
+STACK_BYTES = (
+    1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
+)
 BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
 
 
@@ -33,7 +36,8 @@ BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
 class Buffer:
     """A contiguous array the program reads or writes.
 
-    kind: input, output, constant, temporary or slice; number: its position among those of its kind; base, loop: for a slice, the array
+    kind: input, output, constant, temporary or slice; number: its position among those of its kind; base, loop: for a
+    slice, the array
     it is cut from and the loop whose counter selects it.
     """
 
@@ -186,7 +190,9 @@ class Planner:
         steps: list[Any] = []
         for item in plan.items:
             if isinstance(item, Group):
-                escaping = {v for v in item.results() if v in program.outputs or any(r is not item for r in readers.get(v, ()))}
+                escaping = {
+                    v for v in item.results() if v in program.outputs or any(r is not item for r in readers.get(v, ()))
+                }
                 kernel, operands = lower_group(plan, item, escaping)
                 steps += self.call(kernel, [self.buffer(a, env) for a in operands])
             else:
@@ -221,15 +227,21 @@ class Planner:
             kernel.notes = notes_of([eqn])
             return self.call(kernel, [self.buffer(a, env) for a in operands])
         if isinstance(form, lowering.Library):
-            return [LibraryCall(eqn, [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])]
+            return [
+                LibraryCall(eqn, [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])
+            ]
         if isinstance(form, lowering.Callback):
-            step = PythonCall(Callback(eqn), [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])
+            step = PythonCall(
+                Callback(eqn), [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs]
+            )
             self.plan.callbacks.append(step.callback)
             return [step]
         raise TypeError(f"jit cannot compile {eqn.prim.name}: it declares no lowering")
 
     def multiply(self, eqn: Eqn, env: dict) -> Multiply | None:
-        """A BLAS call for a contraction in canonical form ([batch, free, contract] or [batch, contract, free]), or None."""
+        """A BLAS call for a contraction in canonical form ([batch, free, contract] or [batch, contract, free]), or
+        None.
+        """
         (x, y), (out,) = eqn.inputs, eqn.outs
         (cx, cy), (bx, _) = eqn.params["contract"], eqn.params["batch"]
         nb, nc = len(bx), len(cx)
@@ -323,7 +335,8 @@ def _readers(plan: Schedule) -> dict[Var, list[Any]]:
 def assign_workspace(plan: Plan) -> None:
     """Give every temporary a range of one workspace; ranges of temporaries that are never alive together may overlap.
 
-    Temporaries used inside a loop are alive for the whole loop. The order of allocation is by first use, best fit, 64-byte aligned.
+    Temporaries used inside a loop are alive for the whole loop. The order of allocation is by first use, best fit,
+    64-byte aligned.
     """
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
@@ -336,7 +349,9 @@ def assign_workspace(plan: Plan) -> None:
     placed: list[tuple[int, int, Buffer]] = []
     for b in sorted(first, key=lambda b: (first[b], -b.nbytes)):
         size = -(-max(b.nbytes, 1) // 64) * 64
-        b.offset = _lowest_gap([(o, s) for o, s, other in placed if last[other] >= first[b] and first[other] <= last[b]], size)
+        b.offset = _lowest_gap(
+            [(o, s) for o, s, other in placed if last[other] >= first[b] and first[other] <= last[b]], size
+        )
         placed.append((b.offset, size, b))
     plan.workspace = max([o + s for o, s, _ in placed], default=0)
 

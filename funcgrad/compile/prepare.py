@@ -1,8 +1,8 @@
 """Preparation: passes over programs that bring them into the form the scheduler expects.
 
-    inline_calls               equations that mean a program (custom rules) become its equations
-    canonical_contractions     operands of dot_general become [batch, free, contract] or [batch, contract, free]
-    distinct_outputs           every output becomes the result of its own equation, so that each has a buffer of its own
+inline_calls               equations that mean a program (custom rules) become its equations
+canonical_contractions     operands of dot_general become [batch, free, contract] or [batch, contract, free]
+distinct_outputs           every output becomes the result of its own equation, so that each has a buffer of its own
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def inline_calls(program: Program) -> Program:
         names: dict[Var, Any] = dict(zip(body.inputs, inputs))
         for inner in body.eqns:
             outs = tuple([Var(v.aval) for v in inner.outs])
-            eqns.append(inner.replace(inputs=tuple(renamed(inner.inputs, names)), outs=outs, source=eqn.source or inner.source))
+            eqns.append(
+                inner.replace(inputs=tuple(renamed(inner.inputs, names)), outs=outs, source=eqn.source or inner.source)
+            )
             names.update(zip(inner.outs, outs))
         rename.update(zip(eqn.outs, renamed(body.outputs, names)))
     return Program(program.inputs, eqns, renamed(program.outputs, rename))

@@ -10,9 +10,11 @@
         r = div c (broadcast s)
       in (r,) }
 
-An equation is *fusible* when it is elementwise or an index map. A fusible value is inlined into its consumers unless it is an
+An equation is *fusible* when it is elementwise or an index map. A fusible value is inlined into its consumers unless
+it is an
 output, is read by something opaque (BLAS, a loop), or would be computed too often (`worth_keeping`). What remains are
-*anchors*: kept values and reductions. Anchors over one domain are gathered into a group; a reduction over trailing axes splits the
+*anchors*: kept values and reductions. Anchors over one domain are gathered into a group; a reduction over trailing
+axes splits the
 domain into rows, and anchors that use the reduced value of their own row run in a later stage of the same row.
 """
 
@@ -28,17 +30,45 @@ from ..core.program import Eqn, Literal, Program, Var
 FUSIBLE = (lowering.Scalar, lowering.IndexMap)
 REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
 
-# --- the cost rule ------------------------------------------------------------------------------------------------------------
+# --- the cost rule
+# ------------------------------------------------------------------------------------------------------------
 # Costs are in units of one multiplication per element. Keeping a value costs a store and a load.
 
 STORE_AND_LOAD = 4.0
 HIGHEST_TREE = 80  # equations in a row that may be inlined into each other; lowering recurses over them
-FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,
-                 "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate": 3.0, "pad": 2.0,
+FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,  # noqa: E501
+                 "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate":
+                 3.0, "pad": 2.0,
                  "dynamic_update_slice": 3.0, "broadcast": 0.0, "reshape": 0.2, "convert": 1.0}  # fmt: skip
 TRANSCENDENTAL = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh erf erfc cbrt hypot "
-    "lgamma digamma".split()
+    [
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arctan2",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+        "erf",
+        "erfc",
+        "cbrt",
+        "hypot",
+        "lgamma",
+        "digamma",
+    ]
 )
 
 
@@ -49,11 +79,14 @@ def operation_cost(eqn: Eqn) -> float:
 
 
 def worth_keeping(cost: float, size: int, reads: int) -> bool:
-    """Whether to store a value of `size` elements, each costing `cost`, rather than compute it at each of `reads` reads."""
+    """Whether to store a value of `size` elements, each costing `cost`, rather than compute it at each of `reads`
+    reads.
+    """
     return cost * max(reads - size, 0) > STORE_AND_LOAD * size
 
 
-# --- groups ---------------------------------------------------------------------------------------------------------------------
+# --- groups
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -64,7 +97,9 @@ class Group:
     anchors: list[Eqn] = field(default_factory=list)
     rows: int | None = None
     stage: dict[Var, int] = field(default_factory=dict)  # of every anchor's result
-    kept: dict[Var, int] = field(default_factory=dict)  # inlined values kept in a row buffer -> the stage that computes them
+    kept: dict[Var, int] = field(
+        default_factory=dict
+    )  # inlined values kept in a row buffer -> the stage that computes them
 
     def results(self) -> list[Var]:
         """Values that anchors of this group define."""
@@ -125,7 +160,12 @@ class Scheduler:
                 if keep or height > HIGHEST_TREE:
                     self.materialized.add(v)
                 inlined_here = v not in self.materialized
-                if isinstance(eqn.prim.lower, lowering.Reduce) and _trailing(eqn) is not None or inlined_here and self._depends_on_reduction(v, eqn):
+                if (
+                    isinstance(eqn.prim.lower, lowering.Reduce)
+                    and _trailing(eqn) is not None
+                    or inlined_here
+                    and self._depends_on_reduction(v, eqn)
+                ):
                     self.row_values.add(v)
                 self.cost[v], self.height[v] = (cost, height) if inlined_here else (0.0, 0)
 
@@ -133,7 +173,9 @@ class Scheduler:
         return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce,))
 
     def _often_read(self, v: Var, cost: float) -> bool:
-        """Reads through index maps may visit an element many times; elementwise readers of one domain share the value."""
+        """Reads through index maps may visit an element many times; elementwise readers of one domain share the
+        value.
+        """
         size, reads = v.aval.size, 0
         elementwise = 0
         for c in self.consumers.get(v, ()):
@@ -153,7 +195,9 @@ class Scheduler:
         return bool(maps) and all(_is_row_broadcast(c) for c in maps)
 
     def _depends_on_reduction(self, v: Var, eqn: Eqn) -> bool:
-        """Whether an inlined chain of elementwise equations ends at a trailing reduction; known for operands already."""
+        """Whether an inlined chain of elementwise equations ends at a trailing reduction; known for operands
+        already.
+        """
         if isinstance(eqn.prim.lower, lowering.Reduce):
             return _trailing(eqn) is not None
         return isinstance(eqn.prim.lower, FUSIBLE) and any(type(a) is Var and a in self.row_values for a in eqn.inputs)
@@ -187,7 +231,8 @@ class Scheduler:
     def _reads(self, eqn: Eqn) -> list[tuple[Var, tuple]]:
         """Materialized values and reductions an anchor reads, each with how: the chain of index maps in between.
 
-        ("same",): at the anchor's own index. ("row", k): by the first k axes of the anchor's domain. ("other",): otherwise.
+        ("same",): at the anchor's own index. ("row", k): by the first k axes of the anchor's domain. ("other",):
+        otherwise.
         """
         found: dict[tuple[Var, tuple], None] = {}
         mapped = isinstance(eqn.prim.lower, lowering.IndexMap)  # it reads its operands elsewhere than at its own index
@@ -230,7 +275,7 @@ class Scheduler:
         group.rows = rows
         return True
 
-    def _row_need(self, group: Group, v: Var, how: tuple, ndim: int) -> int | None | bool:
+    def _row_need(self, group: Group, v: Var, how: tuple, ndim: int) -> int | bool | None:
         """What reading v inside the group requires: a number of row axes, None for nothing, False for impossible."""
         eqn = self.producer[v]
         if isinstance(eqn.prim.lower, lowering.Reduce):
@@ -260,7 +305,12 @@ class Scheduler:
             stage = max([0, *(available[v] for v, _ in self._reads(eqn) if v in members)])
             for v in eqn.outs:
                 group.stage[v] = stage
-                is_row_reduction = isinstance(eqn.prim.lower, lowering.Reduce) and rows is not None and _trailing(eqn) == rows and _domain(eqn) == group.domain
+                is_row_reduction = (
+                    isinstance(eqn.prim.lower, lowering.Reduce)
+                    and rows is not None
+                    and _trailing(eqn) == rows
+                    and _domain(eqn) == group.domain
+                )
                 available[v] = stage + is_row_reduction
         self._keep_heavy_values(group)
 

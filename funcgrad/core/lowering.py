@@ -1,4 +1,5 @@
-"""Lowering forms: what the compiler needs to know about an op, as plain data. The compiler knows these forms, not op names.
+"""Lowering forms: what the compiler needs to know about an op, as plain data. The compiler knows these forms, not op
+names.
 
 | form       | the op's result at output index i is ...                                                                |
 |------------|---------------------------------------------------------------------------------------------------------|
@@ -30,7 +31,9 @@ class Scalar:
 
 @dataclass(frozen=True)
 class IndexMap:
-    """Data movement: `fn(index, *reads, **params) -> Expr`. `view` says that it reads one operand once, unconditionally."""
+    """Data movement: `fn(index, *reads, **params) -> Expr`. `view` says that it reads one operand once,
+    unconditionally.
+    """
 
     fn: Callable[..., Any]
     view: bool = False

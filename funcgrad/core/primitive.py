@@ -1,15 +1,15 @@
 """Primitives: the atomic operations, each with all its rules in one object; and symbolic zeros.
 
-| field     | signature                                              | meaning                                              |
+| field     | signature                                              | meaning |
 |-----------|--------------------------------------------------------|------------------------------------------------------|
-| impl      | (*arrays, **params) -> array                           | NumPy: eager mode, constant folding and oracle in one|
-| aval      | (*avals, **params) -> aval                             | type of the result; raises for bad operands          |
-| linearize | (*primals, **params) -> (out, tangent_map)             | the only differentiation rule                        |
-| transpose | (ct, *args, **params) -> one cotangent or None per arg | linear ops only; linear args arrive as `LinearArg`   |
-| batch     | (size, args, axes, **params) -> (out, out_axis)        | the op with one more axis                            |
-| lower     | a form of `lowering`                                   | what the compiler needs to know                      |
-| activity  | bool                                                   | linearize also takes `active=`, which operands have tangents |
-| samples   | () -> iterable of (args, params)                       | feeds every registry test                            |
+| impl | (*arrays, **params) -> array | NumPy: eager mode, constant folding and oracle in one|
+| aval      | (*avals, **params) -> aval                             | type of the result; raises for bad operands |
+| linearize | (*primals, **params) -> (out, tangent_map)             | the only differentiation rule |
+| transpose | (ct, *args, **params) -> one cotangent or None per arg | linear ops only; linear args are `LinearArg` |
+| batch     | (size, args, axes, **params) -> (out, out_axis)        | the op with one more axis |
+| lower     | a form of `lowering`                                   | what the compiler needs to know |
+| activity | bool | linearize also takes `active=`, which operands have tangents |
+| samples   | () -> iterable of (args, params)                       | feeds every registry test |
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The text of a program: stable, name-normalized, with the user's lines on request.
 
-    { lambda a:float64[3] .
-        b:float64[3] = sin a
-        c:float64[] = reduce_sum[axes=(0,)] b
-      in (c,) }
+{ lambda a:float64[3] .
+    b:float64[3] = sin a
+    c:float64[] = reduce_sum[axes=(0,)] b
+  in (c,) }
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@
       in (c,) }
 
 With this module one can build programs, compare them by structure (`Program.key`), and give them their slow obvious
-meaning: `evaluate` reads, binds and writes one equation at a time; `as_function` is the same loop written out as Python.
+meaning: `evaluate` reads, binds and writes one equation at a time; `as_function` is the same loop written out as
+Python.
 """
 
 from __future__ import annotations
@@ -144,7 +145,9 @@ def memoized(transform: Callable) -> Callable:
     return wrapper
 
 
-def evaluate(program: Program, args: Sequence[Any], bind: Callable, before: Callable[[Eqn], None] | None = None) -> list[Any]:
+def evaluate(
+    program: Program, args: Sequence[Any], bind: Callable, before: Callable[[Eqn], None] | None = None
+) -> list[Any]:
     """Give a program its meaning: bind every equation in order. `bind(prim, args, params)` evaluates or records.
 
     `before(eqn)` is told which equation comes next.

@@ -1,18 +1,21 @@
 """Scalar expressions: what one element of an array costs to compute, as a small typed tree.
 
-With this module one can build, evaluate and print the scalar programs inside a loop nest. An elementwise op declares its
-meaning as a Python function from `Expr` to `Expr` (`scalar=lambda x: 1 / (1 + exp(-x))`); the compiler walks the resulting
+With this module one can build, evaluate and print the scalar programs inside a loop nest. An elementwise op declares
+its
+meaning as a Python function from `Expr` to `Expr` (`scalar=lambda x: 1 / (1 + exp(-x))`); the compiler walks the
+resulting
 tree to emit LLVM, the source printer walks it to emit Python, and `evaluate` walks it with NumPy, which is the oracle.
 
     expr ::= const | sym | load buffer[expr, ...] | op expr ...
-    op   ::= an entry of INSTRUCTIONS (one machine instruction or so) | a math function of FUNCTIONS (expanded by vecmath)
+    op   ::= an entry of INSTRUCTIONS (one machine instruction or so) | a math function of FUNCTIONS (expanded by
+      vecmath)
            | convert | bitcast | library name expr ... | beyond name limit expr expr  (the last two call the C library)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -34,11 +37,12 @@ COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
 
 # Math functions: name -> NumPy meaning. vecmath turns each into instructions.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p,
+    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10, "log1p":
+    np.log1p,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan,
     "arctan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arcsinh": np.arcsinh,
     "arccosh": np.arccosh, "arctanh": np.arctanh, "power": np.power, "cbrt": np.cbrt, "hypot": np.hypot,
-    "erf": lambda x: _special("erf", x), "erfc": lambda x: _special("erfc", x), "erfinv": lambda x: _special("erfinv", x),
+    "erf": lambda x: _special("erf", x), "erfc": lambda x: _special("erfc", x), "erfinv": lambda x: _special("erfinv", x),  # noqa: E501
     "lgamma": lambda x: _special("gammaln", x), "digamma": lambda x: _special("digamma", x),
 }  # fmt: skip
 
@@ -46,17 +50,22 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 class Expr:
     """One node: an op name, operand nodes (or, for leaves, plain data) and the dtype of the value.
 
-    Nodes are interned: equal expressions are the same object, so a shared subexpression is computed once, and identity decides
+    Nodes are interned: equal expressions are the same object, so a shared subexpression is computed once, and
+    identity decides
     equality.
     """
 
     __slots__ = ("__weakref__", "args", "dtype", "op")
-    _interned: WeakValueDictionary = WeakValueDictionary()
+    _interned: ClassVar[WeakValueDictionary] = WeakValueDictionary()
 
     def __new__(cls, op: str, args: tuple, dtype: Any) -> Expr:
         dtype = np.dtype(dtype)
         # Operand ids stay valid while the node lives, because the node holds its operands.
-        key = (op, dtype, *[id(a) if type(a) is Expr else a.tobytes() if isinstance(a, np.generic) else a for a in args])
+        key = (
+            op,
+            dtype,
+            *[id(a) if type(a) is Expr else a.tobytes() if isinstance(a, np.generic) else a for a in args],
+        )
         node = cls._interned.get(key)
         if node is None:
             node = object.__new__(cls)
@@ -67,26 +76,66 @@ class Expr:
     def __repr__(self) -> str:
         return f"Expr({self.op}: {self.dtype})"  # not its operands: a shared tree prints exponentially long
 
-    def __add__(self, other): return instruction("add", self, other)
-    def __radd__(self, other): return instruction("add", other, self)
-    def __sub__(self, other): return instruction("sub", self, other)
-    def __rsub__(self, other): return instruction("sub", other, self)
-    def __mul__(self, other): return instruction("mul", self, other)
-    def __rmul__(self, other): return instruction("mul", other, self)
-    def __truediv__(self, other): return instruction("div", self, other)
-    def __rtruediv__(self, other): return instruction("div", other, self)
-    def __neg__(self): return instruction("neg", self)
-    def __abs__(self): return instruction("abs", self)
-    def __and__(self, other): return instruction("and", self, other)
-    def __or__(self, other): return instruction("or", self, other)
-    def __xor__(self, other): return instruction("xor", self, other)
-    def __invert__(self): return instruction("not", self)
-    def __lshift__(self, other): return instruction("shl", self, other)
-    def __rshift__(self, other): return instruction("shr", self, other)
-    def __lt__(self, other): return instruction("lt", self, other)
-    def __le__(self, other): return instruction("le", self, other)
-    def __gt__(self, other): return instruction("gt", self, other)
-    def __ge__(self, other): return instruction("ge", self, other)
+    def __add__(self, other):
+        return instruction("add", self, other)
+
+    def __radd__(self, other):
+        return instruction("add", other, self)
+
+    def __sub__(self, other):
+        return instruction("sub", self, other)
+
+    def __rsub__(self, other):
+        return instruction("sub", other, self)
+
+    def __mul__(self, other):
+        return instruction("mul", self, other)
+
+    def __rmul__(self, other):
+        return instruction("mul", other, self)
+
+    def __truediv__(self, other):
+        return instruction("div", self, other)
+
+    def __rtruediv__(self, other):
+        return instruction("div", other, self)
+
+    def __neg__(self):
+        return instruction("neg", self)
+
+    def __abs__(self):
+        return instruction("abs", self)
+
+    def __and__(self, other):
+        return instruction("and", self, other)
+
+    def __or__(self, other):
+        return instruction("or", self, other)
+
+    def __xor__(self, other):
+        return instruction("xor", self, other)
+
+    def __invert__(self):
+        return instruction("not", self)
+
+    def __lshift__(self, other):
+        return instruction("shl", self, other)
+
+    def __rshift__(self, other):
+        return instruction("shr", self, other)
+
+    def __lt__(self, other):
+        return instruction("lt", self, other)
+
+    def __le__(self, other):
+        return instruction("le", self, other)
+
+    def __gt__(self, other):
+        return instruction("gt", self, other)
+
+    def __ge__(self, other):
+        return instruction("ge", self, other)
+
     # fmt: off
     # `==` stays identity so that nodes can be dictionary keys; write eq(a, b) and ne(a, b).
 
@@ -124,7 +173,9 @@ def _fold_index(op: str, a: Expr, b: Expr) -> Expr | None:
     left, right = (int(e.args[0]) if e.op == "const" else None for e in (a, b))
     if left is not None and right is not None:
         value = _FOLD[op](left, right) if op in _FOLD and not (op in ("quo", "rem") and right <= 0) else None
-        return None if value is None or not -(2**63) <= value < 2**63 else const(value, a.dtype)  # beyond: left to the machine
+        return (
+            None if value is None or not -(2**63) <= value < 2**63 else const(value, a.dtype)
+        )  # beyond: left to the machine
     if left is not None and op in ("add", "mul"):
         a, b, left, right = b, a, right, left
     if right == 0 and op in ("add", "sub") or right == 1 and op in ("mul", "quo"):
@@ -135,7 +186,7 @@ def _fold_index(op: str, a: Expr, b: Expr) -> Expr | None:
 
 
 _FOLD: dict[str, Callable[[int, int], int]] = {
-    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "quo": lambda a, b: abs(a) // b * (1 if a >= 0 else -1),
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "quo": lambda a, b: abs(a) // b * (1 if a >= 0 else -1),  # noqa: E501
     "rem": lambda a, b: abs(a) % b * (1 if a >= 0 else -1), "minimum": min, "maximum": max,
 }  # fmt: skip
 
@@ -196,9 +247,7 @@ exp, exp2, expm1, log, log2, log10, log1p = map(_named, ("exp", "exp2", "expm1",
 sin, cos, tan, arcsin, arccos, arctan, arctan2 = map(
     _named, ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2")
 )
-sinh, cosh, tanh, arcsinh, arccosh, arctanh = map(
-    _named, ("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh")
-)
+sinh, cosh, tanh, arcsinh, arccosh, arctanh = map(_named, ("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"))
 power, cbrt, hypot, erf, erfc, erfinv, lgamma, digamma = map(
     _named, ("power", "cbrt", "hypot", "erf", "erfc", "erfinv", "lgamma", "digamma")
 )

@@ -3,8 +3,10 @@
 `trace : (a -> b) -> avals(a) -> Program + captures`
 
 There is one dispatch point, `bind`. Without an open Trace it evaluates with NumPy; with one it records an equation.
-Whatever the function closes over (an array, a Tracer of an outer Trace) becomes an input of the Program, and its value a
-capture. A Trace is *eager* when its Tracers also carry concrete values: then Python `if`, `while` and `float` work on them.
+Whatever the function closes over (an array, a Tracer of an outer Trace) becomes an input of the Program, and its
+value a
+capture. A Trace is *eager* when its Tracers also carry concrete values: then Python `if`, `while` and `float` work on
+them.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ def current_trace() -> Trace | None:
 
 
 class Tracer:
-    """A value inside an open Trace: a Var of the program being recorded, and its concrete value when the Trace is eager.
+    """A value inside an open Trace: a Var of the program being recorded, and its concrete value when the Trace is
+    eager.
 
     Arithmetic, indexing and array methods are attached by `funcgrad.numpy`.
     """
@@ -144,14 +147,17 @@ class Trace:
         if not isinstance(value, _ARRAYS):
             raise TypeError(f"an operand is {value!r} of type {type(value).__name__}, not an array")
         aval = aval_of(value)
-        # In an eager Trace even a number is a capture: the recorded structure, which is the key of the derivative cache,
+        # In an eager Trace even a number is a capture: the recorded structure, which is the key of the derivative
+        # cache,
         # must not change when a learning rate or a step count does.
         if self.hoist and (self.eager or aval.ndim > 0):
             return self._capture(value, aval)
         return Literal(value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(value)[()])
 
     def _capture(self, value: Any, aval: ShapedArray) -> Var:
-        """The variable of a closed-over value; an array the user may write to is copied, and copied anew once it has changed."""
+        """The variable of a closed-over value; an array the user may write to is copied, and copied anew once it has
+        changed.
+        """
         found = self._captured.get(id(value))
         if found is not None and _unchanged(found[1], value):
             return found[0]
@@ -239,7 +245,9 @@ def replay(program: Program, args: Sequence[Any]) -> list[Any]:
 
 
 def _unchanged(kept: Any, value: Any) -> bool:
-    return kept is value or (kept.dtype == value.dtype and np.array_equal(kept, value, equal_nan=kept.dtype.kind in "fc"))
+    return kept is value or (
+        kept.dtype == value.dtype and np.array_equal(kept, value, equal_nan=kept.dtype.kind in "fc")
+    )
 
 
 def concrete_value(value: Any) -> Any:
@@ -330,8 +338,24 @@ def check_array(value: Any, where: str) -> Any:
 
 
 def _refuse(value: Any, where: str) -> NoReturn:
-    kind = f"an array of dtype {value.dtype}" if isinstance(value, np.ndarray) else f"{value!r} of type {type(value).__name__}"
+    kind = (
+        f"an array of dtype {value.dtype}"
+        if isinstance(value, np.ndarray)
+        else f"{value!r} of type {type(value).__name__}"
+    )
     raise TypeError(errors.not_an_array(where, kind))
 
 
-__all__ = ["Trace", "Tracer", "bind", "check_array", "concrete_value", "current_trace", "is_weak", "replay", "retrace", "run", "trace"]
+__all__ = [
+    "Trace",
+    "Tracer",
+    "bind",
+    "check_array",
+    "concrete_value",
+    "current_trace",
+    "is_weak",
+    "replay",
+    "retrace",
+    "run",
+    "trace",
+]

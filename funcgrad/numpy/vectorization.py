@@ -1,4 +1,6 @@
-"""`vectorize`: a function of scalars, or of the core axes named by a signature, applied over all other axes with broadcasting."""
+"""`vectorize`: a function of scalars, or of the core axes named by a signature, applied over all other axes with
+broadcasting.
+"""
 
 from __future__ import annotations
 

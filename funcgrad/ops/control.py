@@ -24,7 +24,7 @@ from ..transforms.linearize import instantiate
 from ..transforms.linearize import linearize as linearize_program
 from ..transforms.simplify import dead_code_elimination
 from ..transforms.transpose import transpose as transpose_program
-from . import elementwise, layout
+from . import contraction, elementwise, layout, reduction
 from .rules import is_linear, library
 from .samples import Sample, array
 
@@ -86,7 +86,7 @@ def _active(body: Program, active: tuple[bool, ...], consts: int, carries: int) 
 def _tangent_body(body: Program, active: tuple[bool, ...], consts: int, carries: int) -> tuple[Program, Program, tuple[bool, ...]]:
     """The body with residuals as further outputs; the linear body of (residuals, tangents); which outputs the latter has."""
     parts = linearize_program(body, active)
-    given = tuple([*active[consts : consts + carries], *parts.active_outputs[carries:]])
+    given = (*active[consts : consts + carries], *parts.active_outputs[carries:])
 
     def linear(*args: Any) -> list[Any]:
         tangents = iter(call(parts.linear, args))
@@ -259,7 +259,21 @@ def _scan_samples() -> list[Sample]:
         Sample([array(), array(), array(3)], dict(body=decay, consts=1, carries=1, length=3, reverse=True)),
         Sample([array(2), np.int64(0), array(3, 2)], dict(body=turn, consts=0, carries=2, length=3, reverse=False)),
         Sample([array(2), np.zeros((0, 2))], dict(body=total, consts=0, carries=1, length=0, reverse=False)),
+        *_storing_samples(),
     ]
+
+
+def _storing_samples() -> list[Sample]:
+    """Bodies with an operation that is not cheap, so that the residuals of every iteration are stored."""
+    vec, mat, f64 = shaped((2,), np.float64), shaped((2, 2), np.float64), shaped((), np.float64)
+
+    def layer(w: Any, b: Any, c: Any, k: Any, x: Any, y: Any) -> list[Any]:
+        z = contraction.dot_general(w, c, contract=((1,), (0,)), batch=((), ()))
+        return [elementwise.sin(z + b) + x, k * y, z, reduction.reduce_prod(c, axes=(0,)) * k]
+
+    body = retrace(layer, [mat, vec, vec, f64, vec, f64])
+    args = [array(2, 2), array(2), array(2), array(), array(3, 2), array(3)]
+    return [Sample(args, dict(body=body, consts=2, carries=2, length=3, reverse=r)) for r in (False, True)]
 
 
 scan: Primitive = library(

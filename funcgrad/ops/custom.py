@@ -126,7 +126,19 @@ def _custom_jvp_batch(size: int, args: list, axes: list, *, program: Program, ru
 def _custom_jvp_samples() -> list[Sample]:
     program = retrace(lambda x: [elementwise.sin(x)], [_PAIR])
     rule = retrace(lambda x, t: [elementwise.sin(x), elementwise.cos(x) * t], [_PAIR, _PAIR])
-    return [Sample([array(2)], dict(program=program, rule=Rule("sample jvp", lambda: rule), fixed=0))]
+
+    def slopes(x: Any, y: Any, t: Any, s: Any) -> list[Any]:
+        return [elementwise.sin(x) * y, y * y, elementwise.cos(x) * y * t + elementwise.sin(x) * s, 2.0 * y * s]
+
+    both = retrace(slopes, [_PAIR] * 4)
+    return [
+        Sample([array(2)], dict(program=program, rule=Rule("sample jvp", lambda: rule), fixed=0)),
+        Sample([array(2), array(2)], dict(program=_product(), rule=Rule("sample jvp of two", lambda: both), fixed=0)),
+    ]
+
+
+def _product() -> Program:
+    return retrace(lambda x, y: [elementwise.sin(x) * y, y * y], [_PAIR] * 2)
 
 
 custom_jvp_call = library("custom_jvp_call", _evaluate, aval=_aval, batch=_custom_jvp_batch, linearize=_custom_jvp_linearize,
@@ -152,7 +164,7 @@ def _custom_vjp_linearize(*args: Any, program: Program, rule: Rule, fixed: int) 
 
 def _custom_vjp_batch(size: int, args: list, axes: list, *, program: Program, rule: Rule, fixed: int) -> tuple[list, list]:
     args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
-    widen = lambda: tuple(batched_front(p, size, [0] * len(p.inputs)) for p in rule.get())  # noqa: E731
+    widen = lambda: tuple(batched_front(p, size, [0] * len(p.inputs)) for p in rule.get())
     batched = batched_front(program, size, [0] * len(args))
     outs = custom_vjp_call(*args, fixed=fixed, program=batched, rule=Rule(("batched", size, rule), widen))
     return outs, [0] * len(outs)
@@ -166,7 +178,19 @@ def _custom_vjp_samples() -> list[Sample]:
     program = retrace(lambda x: [elementwise.sin(x)], [_PAIR])
     forward = retrace(lambda x: [elementwise.sin(x), elementwise.cos(x)], [_PAIR])
     rule = Rule("sample vjp", lambda: (forward, _backward_sample()))
-    return [Sample([array(2)], dict(program=program, rule=rule, fixed=0))]
+    return [
+        Sample([array(2)], dict(program=program, rule=rule, fixed=0)),
+        Sample([array(2), array(2)], dict(program=_product(), rule=Rule("sample vjp of two", _two_rules), fixed=0)),
+    ]
+
+
+def _two_rules() -> tuple[Program, Program]:
+    forward = retrace(lambda x, y: [elementwise.sin(x) * y, y * y, x, y], [_PAIR] * 2)
+    return forward, _backward_of_two()
+
+
+def _backward_of_two() -> Program:
+    return retrace(lambda x, y, a, b: [elementwise.cos(x) * y * a, elementwise.sin(x) * a + 2.0 * y * b], [_PAIR] * 4)
 
 
 custom_vjp_call = library("custom_vjp_call", _evaluate, aval=_aval, batch=_custom_vjp_batch, linearize=_custom_vjp_linearize,
@@ -217,7 +241,8 @@ def _linear_batch(size: int, args: list, axes: list, *, backward: Program, resid
 
 
 def _linear_samples() -> list[Sample]:
-    return [Sample([array(2), array(2)], dict(backward=_backward_sample(), residuals=1))]
+    return [Sample([array(2), array(2)], dict(backward=_backward_sample(), residuals=1)),
+            Sample([array(2) for _ in range(4)], dict(backward=_backward_of_two(), residuals=2))]
 
 
 custom_linear = library("custom_linear", _linear_impl, aval=_linear_aval, batch=_linear_batch, linearize=_linear_linearize,

@@ -192,7 +192,7 @@ def _positive_pairs() -> list[Sample]:
     return [Sample([x, y]), Sample([np.float64(7.5), np.float64(2.0)]), Sample([np.array([4.0]), np.array([2.0])], kink=True)]
 
 
-_int_pairs = lambda: [Sample([np.array([7, -7, 7, -7, 6, 5]), np.array([2, 2, -2, -2, 3, 0])])]  # noqa: E731
+_int_pairs = lambda: [Sample([np.array([7, -7, 7, -7, 6, 5]), np.array([2, 2, -2, -2, 3, 0])])]
 
 floor_divide = elementwise("floor_divide", _quiet(np.floor_divide), scalar=_floor_divide, partials=nondiff, samples=both(_positive_pairs, _int_pairs))
 mod = elementwise("mod", _quiet(np.remainder), scalar=_mod, samples=both(_positive_pairs, _int_pairs),
@@ -378,7 +378,7 @@ ge = _comparison("ge", np.greater_equal, lambda x, y: x >= y)
 
 
 def _predicate(name: str, f: Callable, scalar: Callable) -> Any:
-    odd = lambda: [Sample([np.array([1.0, np.nan, np.inf, -np.inf, -0.0, 0.0])])]  # noqa: E731
+    odd = lambda: [Sample([np.array([1.0, np.nan, np.inf, -np.inf, -0.0, 0.0])])]
     return elementwise(name, f, scalar=scalar, kinds="f", out_dtype=np.bool_, partials=nondiff, samples=odd)
 
 
@@ -406,7 +406,7 @@ def _shift(op: str) -> Callable:
     return scalar
 
 
-_shifts = lambda: [Sample([np.array([1, -8, 1023, 5]), np.array([3, 1, 0, 70])]), Sample([np.array([1, 8, 255], np.uint32), np.array([31, 2, 40], np.uint32)])]  # noqa: E731
+_shifts = lambda: [Sample([np.array([1, -8, 1023, 5]), np.array([3, 1, 0, 70])]), Sample([np.array([1, 8, 255], np.uint32), np.array([31, 2, 40], np.uint32)])]
 shift_left = elementwise("shift_left", np.left_shift, scalar=_shift("shl"), kinds="iu", partials=nondiff, samples=_shifts)
 shift_right = elementwise("shift_right", np.right_shift, scalar=_shift("shr"), kinds="iu", partials=nondiff, samples=_shifts)
 

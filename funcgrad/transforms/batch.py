@@ -2,7 +2,8 @@
 
     batch : Program(a -> b), size, axes -> Program([size, a] -> [size, b]), out axes
 
-    { lambda a:float64[] . b = sin a in (b,) }, 3, (0,)  -->  { lambda a:float64[3] . b:float64[3] = sin a in (b,) }, (0,)
+    { lambda a:float64[] . b = sin a in (b,) }, 3, (0,)
+      -->  { lambda a:float64[3] . b:float64[3] = sin a in (b,) }, (0,)  # noqa: E501
 
 Equations whose operands are all unbatched are kept as they are; the others ask their primitive's `batch` rule.
 """

@@ -6,8 +6,10 @@
       -->  forward { lambda a . b = sin a; c = cos a in (b, c) }
            linear  { lambda c a_dot . d = mul a_dot c in (d,) }
 
-Each primitive's `linearize` rule gives its output and a tangent map. The outputs are recorded in one Trace; the tangent maps
-are run afterwards in a second Trace nested in it, and what they close over is captured: those captures are the residuals.
+Each primitive's `linearize` rule gives its output and a tangent map. The outputs are recorded in one Trace; the
+tangent maps
+are run afterwards in a second Trace nested in it, and what they close over is captured: those captures are the
+residuals.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ from .simplify import dead_code_elimination
 class Linearized:
     """What `linearize` returns.
 
-    forward: inputs -> outputs + residuals; `residuals_of`: inputs + values of `known` variables -> residuals, for a caller
-    that has already computed the program's intermediates. linear: residuals + tangents of the active inputs -> tangents of
+    forward: inputs -> outputs + residuals; `residuals_of`: inputs + values of `known` variables -> residuals, for a
+    caller
+    that has already computed the program's intermediates. linear: residuals + tangents of the active inputs ->
+    tangents of
     the active outputs. `active_outputs` tells which outputs have a tangent at all.
     """
 
@@ -43,7 +47,9 @@ class Linearized:
 
 @memoized
 def linearize(program: Program, active: tuple[bool, ...]) -> Linearized:
-    """Split a program into its forward part and the linear map at that point; `active` says which inputs have tangents."""
+    """Split a program into its forward part and the linear map at that point; `active` says which inputs have
+    tangents.
+    """
     with Trace(purpose="linearize") as forward:
         inputs = [forward.input(v.aval) for v in program.inputs]
         env: dict[Var, Any] = dict(zip(program.inputs, inputs))
@@ -115,7 +121,9 @@ def tangent_of(tangents: dict[Var, Any], atom: Any) -> Any:
     return tangents[atom] if type(atom) is Var and atom in tangents else Zero(atom.aval)
 
 
-def _drop_unused_residuals(full: Program, linear: Program, count: int, outs: int) -> tuple[Program, Program, list[bool]]:
+def _drop_unused_residuals(
+    full: Program, linear: Program, count: int, outs: int
+) -> tuple[Program, Program, list[bool]]:
     """Dead code in the linear part frees residuals, and dead residuals free forward equations."""
     linear = dead_code_elimination(linear)
     used = {a for eqn in linear.eqns for a in eqn.inputs if type(a) is Var} | set(linear.outputs)

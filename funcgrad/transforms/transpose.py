@@ -4,7 +4,8 @@
 
     { lambda c a_dot . d = mul a_dot c in (d,) }  -->  { lambda c d_ct . e = mul d_ct c in (e,) }
 
-Equations that do not depend on the linear inputs are evaluated forwards; the others are walked in reverse, each asking its
+Equations that do not depend on the linear inputs are evaluated forwards; the others are walked in reverse, each
+asking its
 primitive's `transpose` rule for the cotangents of its linear operands. Cotangents of a value used twice add up.
 """
 
@@ -92,7 +93,8 @@ def _accumulate(cts: dict[Var, Any], atom: Any, ct: Any) -> None:
 def pullback(program: Program, active: tuple[bool, ...], given: bool) -> tuple[Program, Any]:
     """The whole reverse mode of a program: residuals recomputed from primal values, then the transposed linear part.
 
-    With `given`, the program takes (values of `Linearized.known`, cotangents of active outputs), for a caller that has already
+    With `given`, the program takes (values of `Linearized.known`, cotangents of active outputs), for a caller that
+    has already
     evaluated the forward pass; without, it takes (residuals, cotangents).
     """
     parts = linearize(program, active)

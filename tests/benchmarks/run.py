@@ -57,7 +57,7 @@ class Runner:
         xla = f"--xla_cpu_multi_thread_eigen={str(self.cores > 1).lower()} intra_op_parallelism_threads={self.cores}"
         caches = {"FUNCGRAD_CACHE_DIR": f"{cache}/funcgrad", "NUMBA_CACHE_DIR": f"{cache}/numba"}
         path = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]))
-        ours = {"FUNCGRAD_THREADS": str(self.cores), "XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
+        ours = {"XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
         return {**os.environ, **threads, **caches, **ours}
 
     def command(self, case: Case) -> list[str]:

@@ -1,20 +1,31 @@
 """Changes that cannot be seen: mutants that mean the same as the program, each with the reason.
 
-A mutant is listed by module, kind and a part of its text before the change; `reason_for` says whether it is in the
-list.
+A mutant is listed by its module, its text before the change, and a part of the line it is in; `reason_for` looks it up.
 """
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
 from typing import Any
 
-# (module, kind or "", text that the code before the change contains, reason)
-EQUIVALENT: list[tuple[str, str, str, str]] = []
+# (module, text before the change, part of the line, reason)
+EQUIVALENT: list[tuple[str, str, str, str]] = [
+    ("contraction", "1 - side", "o = 1 - side", "an index of -1 is the last of two, which is 1"),
+    ("contraction", "0", "len(contract[0]) == 1", "both operands contract the same number of axes"),
+    ("elementwise", "apply(self, other)", "apply(self, other)", "funcgrad.numpy replaces these operators"),
+]
+
+
+@functools.cache
+def _lines(path: Path) -> list[str]:
+    return path.read_text().split("\n")
 
 
 def reason_for(mutant: Any) -> str | None:
     """Why a mutant is equivalent to the program, or None when it is not known to be."""
-    for module, kind, text, reason in EQUIVALENT:
-        if mutant.path.stem == module and kind in ("", mutant.kind) and text in mutant.before:
+    line = _lines(mutant.path)[mutant.line - 1]
+    for module, before, part, reason in EQUIVALENT:
+        if mutant.path.stem == module and mutant.before == before and part in line:
             return reason
     return None

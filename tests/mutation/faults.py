@@ -96,7 +96,7 @@ SKIPPED_FUNCTIONS = ("samples", "_samples", "_truths", "_with_zeros", "_with_tie
 
 @dataclass
 class Mutant:
-    """One fault: the file, the line, the kind of fault, old and new text, its top-level statement, and the new source."""
+    """One fault: where it is, its kind, the old and new text, its top-level statement, and the new source."""
 
     path: Path
     line: int
@@ -180,7 +180,7 @@ def _constant_faults(node: ast.Constant) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(node.value, int):
         yield "off by one", ast.Constant(node.value + 1)
     elif isinstance(node.value, float):
-        yield "factor two", ast.Constant(node.value * 2)
+        yield "other number", ast.Constant(node.value * 2 if node.value else 1.0)
 
 
 def _sites(tree: ast.Module) -> Iterator[tuple[int, ast.AST, str, Any]]:

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, C408
+# ruff: noqa: E501
 """Evaluate one expression in every mode: plain, eagerly traced, staged; with funcgrad.numpy and with NumPy itself.
 
 `modes("m.sum(A, axis=0)")` yields (mode name, result); the arrays that the expression names are what is traced.

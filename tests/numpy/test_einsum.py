@@ -1,4 +1,4 @@
-# ruff: noqa: E501, C408
+# ruff: noqa: E501
 """einsum against NumPy."""
 
 from __future__ import annotations

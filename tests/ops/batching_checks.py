@@ -46,7 +46,7 @@ def batch_axes(case: Case) -> list[tuple[int | None, ...]]:
 
 
 def check_batching(case: Case, derivatives: bool = True) -> int:
-    """vmap of the op, its jvp and its vjp, and jvp and vjp of its vmap, against a loop; returns the number of checks."""
+    """vmap of the op, its jvp and its vjp, and jvp and vjp of its vmap, against a loop; returns how many."""
     if not case.args:
         return 0
     count = 0
