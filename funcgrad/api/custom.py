@@ -105,8 +105,7 @@ class custom_jvp(_CustomRule):
         nondiff_argnums: positions of arguments that are not differentiated; the rule receives them first.
 
     The rule, given by `defjvp`, has the signature `rule(*nondiff_args, primals, tangents) -> (outputs, output
-    tangents)` and
-    must be linear in the tangents; reverse mode transposes it.
+    tangents)` and must be linear in the tangents; reverse mode transposes it.
 
     Example:
         >>> import numpy as np, funcgrad as fg

@@ -1,8 +1,7 @@
 """Derivatives: `grad`, `value_and_grad`, `vjp`, `jvp`, `linearize`, `stop_gradient`.
 
 Each records the function once, takes the derivative program of the recording, and evaluates it. Under an open outer
-Trace the
-evaluation records equations there, which is how transformations nest.
+Trace the evaluation records equations there, which is how transformations nest.
 """
 
 from __future__ import annotations
@@ -172,8 +171,7 @@ def _pull(r: rec.Recording, lasting: bool = False) -> tuple[list[Any], Callable[
     """The outputs and a function from cotangents (one for each output, in order) to cotangents of the arguments.
 
     Fewer cotangents than outputs mean that the remaining outputs are auxiliary. `lasting`: the function outlives the
-    call, so what it
-    remembers must not share memory with the caller's arrays.
+    call, so what it remembers must not share memory with the caller's arrays.
     """
     active = rec.active_mask(r)
     inexact = [is_inexact(v.aval) for v in r.program.inputs[r.captured :]]

@@ -2,9 +2,8 @@
 program.
 
 With this module one can `record` a function at concrete arguments: the result holds the program, its captures and,
-when the
-values are known (eager mode), the value of every variable, so that a derivative need not compute the forward pass
-twice.
+when the values are known (eager mode), the value of every variable, so that a derivative need not compute the forward
+pass twice.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One BLAS thread for small products: `@blas_enter` and `@blas_leave` around a call, as LLVM text.
 
-OpenBLAS wakes its threads for every product above a few thousand elements and spins until the last has answered. Where another process has
-the second core, that wait is a time slice of the scheduler: a training step of 2 ms took 88 ms. So products under `LIMIT` multiplications
-run with one thread. OpenBLAS has one setting for the whole process; calls of several Python threads share a counter, the first saves
-and lowers the setting, the last puts it back.
+OpenBLAS wakes its threads for every product above a few thousand elements and spins until the last has answered.
+Where another process has the second core, that wait is a time slice of the scheduler: a training step of 2 ms took 88
+ms. So products under `LIMIT` multiplications run with one thread. OpenBLAS has one setting for the whole process;
+calls of several Python threads share a counter, the first saves and lowers the setting, the last puts it back.
 
 Reference: OpenBLAS, interface/openblas_set_num_threads.c
 """
@@ -17,7 +17,7 @@ from . import native
 from .library import blas_interface, numpy_address
 
 LIMIT = 1 << 25  # multiplications: about a millisecond of one core
-_DECORATIONS = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads")
+_DECORATIONS = tuple(prefix + "openblas_{}_num_threads" + suffix for suffix in ("64_", "") for prefix in ("scipy_", ""))
 _TEXT = """\
 @funcgrad_blas_state = external global [3 x i64]
 declare i32 @funcgrad_blas_get_threads() nounwind
@@ -86,7 +86,9 @@ def _control() -> tuple[int, int] | None:
 
 
 def prelude() -> str | None:
-    """The text that defines `@blas_enter` and `@blas_leave`, its symbols made known; None for a BLAS without such a setting."""
+    """The text that defines `@blas_enter` and `@blas_leave`, its symbols made known; None for a BLAS without such a
+    setting.
+    """
     control = _control()
     if control is None:
         return None

@@ -4,12 +4,9 @@
     cache.clear()   remove all entries
 
 The key of an entry is a hash of the whole LLVM text and of everything else the machine code depends on (CPU and its
-features, versions).
-Entries are written to a temporary file and moved into place, so that processes may share a directory; an entry that
-is damaged, or was
-written by somebody else, is ignored with a warning and written anew. The directory is FUNCGRAD_CACHE_DIR, by default
-the user's cache
-directory; FUNCGRAD_CACHE=0 turns the cache off.
+features, versions). Entries are written to a temporary file and moved into place, so that processes may share a
+directory; an entry that is damaged, or was written by somebody else, is ignored with a warning and written anew. The
+directory is FUNCGRAD_CACHE_DIR, by default the user's cache directory; FUNCGRAD_CACHE=0 turns the cache off.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Callbacks: equations without a compiled form, evaluated by their NumPy implementation from inside compiled code.
 
 With this module one can turn an equation into a C function of an array of pointers; `raise_pending` passes on, after
-the compiled program has
-returned, what the implementation raised.
+the compiled program has returned, what the implementation raised.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Emission: a plan as one LLVM module with the function `void entry(ptr table)`.
 
 The table holds pointers: inputs, outputs, constants, workspace. Kernels become internal functions; steps become calls
-of them, BLAS
-calls and native loops.
+of them, BLAS calls and native loops.
 """
 
 from __future__ import annotations

@@ -9,12 +9,11 @@ workspace]. A launcher takes one positional argument per input. It checks all of
 before anything is computed or written, when one is not exactly as specified; the caller then converts or recompiles.
 
 There are two implementations with the same behaviour. The native one is a single function in machine code
-(`launcher_text`)
-behind a builtin: about 0.1 us, plus about 5 ns per input and 60 ns per output array. It reads NumPy's and CPython's
-object structures directly, so it is used only where their layout has been confirmed, field by field and by calling it,
-in this process. Other interpreters, free-threaded builds (whose objects have another head and need locks) and a failed
-test get the
-portable one, written with ctypes: about 10 us. `launcher_kind()` says which one is in force.
+(`launcher_text`) behind a builtin: about 0.1 us, plus about 5 ns per input and 60 ns per output array. It reads
+NumPy's and CPython's object structures directly, so it is used only where their layout has been confirmed, field by
+field and by calling it, in this process. Other interpreters, free-threaded builds (whose objects have another head
+and need locks) and a failed test get the portable one, written with ctypes: about 10 us. `launcher_kind()` says which
+one is in force.
 
 Memory. Fresh outputs are ordinary arrays that own their data. The workspace of a launcher is allocated at its first
 call and kept in one slot; a call takes it from the slot, a concurrent call that finds the slot empty allocates its own

@@ -1,9 +1,8 @@
 """The portable launcher: what one can do with this module is call a compiled program from any Python, at about 10 us
 per call.
 
-Nothing but Python, NumPy's public interface and ctypes. It behaves as `launcher_native` does, leaf by leaf, and is what
-runs
-where object layouts are unknown: other interpreters than CPython, and free-threaded builds.
+Nothing but Python, NumPy's public interface and ctypes. It behaves as `launcher_native` does, leaf by leaf, and is
+what runs where object layouts are unknown: other interpreters than CPython, and free-threaded builds.
 """
 
 from __future__ import annotations

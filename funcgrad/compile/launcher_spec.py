@@ -2,8 +2,7 @@
 takes.
 
 `InputSpec` and `OutputSpec` are what the two launchers (`launcher_native`, `launcher_portable`) are built from, and
-what a cache
-of compiled programs may use as part of its key: both are hashable.
+what a cache of compiled programs may use as part of its key: both are hashable.
 """
 
 from __future__ import annotations

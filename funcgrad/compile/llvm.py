@@ -1,10 +1,8 @@
 """Kernels as LLVM text: loops, stack slots for accumulators, and scalar code by `ScalarEmitter`.
 
 Accumulators and loop counters live in stack slots; LLVM turns them into registers. Each distinct kernel is one
-internal function
-whose array parameters are `noalias`, which is what lets its loops vectorize without run-time checks. Floating sums
-may be
-reassociated in an accumulator and nowhere else.
+internal function whose array parameters are `noalias`, which is what lets its loops vectorize without run-time
+checks. Floating sums may be reassociated in an accumulator and nowhere else.
 """
 
 from __future__ import annotations

@@ -11,10 +11,8 @@
           store p1[i0, i1] = p0[i0, i1] - a0
 
 Every value is asked for by index: `element(atom, index)` gives the scalar expression of one element, by loading it,
-by naming the
-accumulator that holds it, or by inlining the equation that makes it. What depends on row symbols alone is hoisted out
-of the inner
-loop.
+by naming the accumulator that holds it, or by inlining the equation that makes it. What depends on row symbols alone
+is hoisted out of the inner loop.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """Memory of large outputs: let the C library keep freed blocks, so that a warm call does not pay for fresh pages.
 
 A block handed back to the operating system and taken again costs a page fault for every 4 KiB, which for a program
-that reads and writes
-each element once is as much time as the program itself (Black-Scholes, 1e6 options: 60 ms a call with, 31 ms
-without). glibc hands back
-every block above a threshold; here blocks up to 32 MiB come from the heap, and up to 128 MiB of free memory stay at
-its top.
+that reads and writes each element once is as much time as the program itself (Black-Scholes, 1e6 options: 60 ms a
+call with, 31 ms without). glibc hands back every block above a threshold; here blocks up to 32 MiB come from the
+heap, and up to 128 MiB of free memory stay at its top.
 """
 
 from __future__ import annotations

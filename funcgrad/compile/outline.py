@@ -2,9 +2,8 @@
 every use.
 
 A loop with calls still vectorizes, because each call names the vector form of its function (see `llvm_libm`). The
-vector form is made
-from the text of the scalar one: math functions are straight-line code, so every type becomes a vector and every
-constant a splat.
+vector form is made from the text of the scalar one: math functions are straight-line code, so every type becomes a
+vector and every constant a splat.
 
     %v3 = fmul double %v2, 0x3FF0000000000000
       -->

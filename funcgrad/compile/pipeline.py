@@ -137,8 +137,7 @@ def _same_index_only(plan: Plan, step: Call, source: Buffer, out: Buffer) -> boo
     """Whether the kernel reads each element of `source` before, and only before, it stores the same element of `out`.
 
     Kernel parameters are declared not to alias, so that statements may be reordered: a read in the block of the store
-    is safe only if the
-    stored value depends on it. Reads in later loops would see the new values.
+    is safe only if the stored value depends on it. Reads in later loops would see the new values.
     """
     kernel = plan.kernels[step.kernel][0]
     names = {p.name: b for p, b in zip(kernel.params, step.args)}

@@ -11,8 +11,8 @@
       in (r,) }
 
 An equation is *fusible* when it is elementwise or an index map. A fusible value is inlined into its consumers unless
-it is an
-output, is read by something opaque (BLAS, a loop), or would be computed too often (`worth_keeping`). What remains are
+it is an output, is read by something opaque (BLAS, a loop), or would be computed too often (`worth_keeping`). What
+remains are
 *anchors*: kept values and reductions. Anchors over one domain are gathered into a group; a reduction over trailing
 axes splits the
 domain into rows, and anchors that use the reduced value of their own row run in a later stage of the same row.

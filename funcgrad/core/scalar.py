@@ -1,10 +1,9 @@
 """Scalar expressions: what one element of an array costs to compute, as a small typed tree.
 
 With this module one can build, evaluate and print the scalar programs inside a loop nest. An elementwise op declares
-its
-meaning as a Python function from `Expr` to `Expr` (`scalar=lambda x: 1 / (1 + exp(-x))`); the compiler walks the
-resulting
-tree to emit LLVM, the source printer walks it to emit Python, and `evaluate` walks it with NumPy, which is the oracle.
+its meaning as a Python function from `Expr` to `Expr` (`scalar=lambda x: 1 / (1 + exp(-x))`); the compiler walks the
+resulting tree to emit LLVM, the source printer walks it to emit Python, and `evaluate` walks it with NumPy, which is
+the oracle.
 
     expr ::= const | sym | load buffer[expr, ...] | op expr ...
     op   ::= an entry of INSTRUCTIONS (one machine instruction or so) | a math function of FUNCTIONS (expanded by
@@ -51,8 +50,7 @@ class Expr:
     """One node: an op name, operand nodes (or, for leaves, plain data) and the dtype of the value.
 
     Nodes are interned: equal expressions are the same object, so a shared subexpression is computed once, and
-    identity decides
-    equality.
+    identity decides equality.
     """
 
     __slots__ = ("__weakref__", "args", "dtype", "op")

@@ -4,9 +4,8 @@
 
 There is one dispatch point, `bind`. Without an open Trace it evaluates with NumPy; with one it records an equation.
 Whatever the function closes over (an array, a Tracer of an outer Trace) becomes an input of the Program, and its
-value a
-capture. A Trace is *eager* when its Tracers also carry concrete values: then Python `if`, `while` and `float` work on
-them.
+value a capture. A Trace is *eager* when its Tracers also carry concrete values: then Python `if`, `while` and `float`
+work on them.
 """
 
 from __future__ import annotations

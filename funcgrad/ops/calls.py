@@ -1,7 +1,7 @@
 """`compiled_call`: an equation that runs a whole program as compiled code, inside eager evaluation.
 
-`grad(jit(f))(x)` records one such equation, so that forward and backward pass both run compiled. Where the surrounding program is itself
-compiled, or traced without values, the equation means its program and is inlined.
+`grad(jit(f))(x)` records one such equation, so that forward and backward pass both run compiled. Where the
+surrounding program is itself compiled, or traced without values, the equation means its program and is inlined.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     carry, ys = scan(consts, carry, xs):  for t: carry, y_t = body(consts, carry, xs_t)
 
-Its rules are Program -> Program functions: the tangent of a scan is a scan of the body's tangent, its transpose a scan in
-the other direction, and a batched scan carries batched state.
+Its rules are Program -> Program functions: the tangent of a scan is a scan of the body's tangent, its transpose a
+scan in the other direction, and a batched scan carries batched state.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _active(body: Program, active: tuple[bool, ...], consts: int, carries: int) 
 
 @memoized
 def _tangent_body(body: Program, active: tuple[bool, ...], consts: int, carries: int) -> tuple[Program, Program, tuple[bool, ...]]:
-    """The body with residuals as further outputs; the linear body of (residuals, tangents); which outputs the latter has."""
+    """The body with residuals as further outputs; the linear body of (residuals, tangents); which outputs the latter
+    has.
+    """
     parts = linearize_program(body, active)
     given = (*active[consts : consts + carries], *parts.active_outputs[carries:])
 
@@ -164,7 +166,9 @@ def _linearize_recomputing(args: Sequence[Any], mask: tuple[bool, ...], params: 
 def _run_tangent_scan(
     tangents: Sequence[Any], mask: Sequence[bool], given: Sequence[bool], params: dict, outs: list, fixed: list, stacked: list, linear: Any
 ) -> list[Any]:
-    """Scan the linear body over (fixed residuals, stacked residuals) and the tangents of active operands, carrying tangents."""
+    """Scan the linear body over (fixed residuals, stacked residuals) and the tangents of active operands, carrying
+    tangents.
+    """
     consts, carries, length = params["consts"], params["carries"], params["length"]
     t_in = [instantiate(t) for t, on in zip(tangents, mask) if on]
     n_const, n_carry = sum(mask[:consts]), sum(mask[consts : consts + carries])

@@ -1,9 +1,9 @@
 """Equations with derivative rules supplied by the user: `custom_jvp` and `custom_vjp`.
 
-A rule is traced when a derivative is first asked for, not before: rules usually call the function they belong to. Traced, it is a
-Program, which every transformation treats like any other.
-A `custom_vjp` function also works in forward mode: its backward program is linear in the cotangents, and the transpose of
-that program is the forward derivative.
+A rule is traced when a derivative is first asked for, not before: rules usually call the function they belong to.
+Traced, it is a Program, which every transformation treats like any other. A `custom_vjp` function also works in
+forward mode: its backward program is linear in the cotangents, and the transpose of that program is the forward
+derivative.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def _aval(*args: ShapedArray, program: Program, **_: Any) -> list[ShapedArray]:
 
 
 class Rule:
-    """A rule that is traced when it is needed: `get()` gives its Program or Programs. Rules with equal keys are equal."""
+    """A rule that is traced when it is needed: `get()` gives its Program or Programs. Rules with equal keys are
+    equal.
+    """
 
     __slots__ = ("_value", "key", "make")
 
@@ -68,7 +70,9 @@ class Rule:
 
 
 def batched_front(program: Program, size: int, axes: Sequence[int | None]) -> Program:
-    """Batch a program over operands whose batch axes are in front (or absent); every output gets its batch axis in front."""
+    """Batch a program over operands whose batch axes are in front (or absent); every output gets its batch axis in
+    front.
+    """
     return _batched_front(program, size, tuple(axes))
 
 

@@ -1,8 +1,9 @@
 """Elementwise ops: one declaration each. The column `partials` reads as a table of derivatives.
 
-Rules use the output where they can (`exp: out`, `sqrt: 0.5 / out`), and forms that stay accurate in the tails (`tanh: sech^2`
-from exp(-2|x|), `sigmoid: out * sigmoid(-x)`). Conventions at kinks and singular points: |x|' = 0 at 0, max and min share the
-derivative equally at a tie, arctan2 and hypot have derivative 0 at the origin, x**0 has derivative 0.
+Rules use the output where they can (`exp: out`, `sqrt: 0.5 / out`), and forms that stay accurate in the tails (`tanh:
+sech^2` from exp(-2|x|), `sigmoid: out * sigmoid(-x)`). Conventions at kinks and singular points: |x|' = 0 at 0, max
+and min share the derivative equally at a tie, arctan2 and hypot have derivative 0 at the origin, x**0 has derivative
+0.
 """
 
 from __future__ import annotations

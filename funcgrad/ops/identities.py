@@ -109,7 +109,9 @@ def _reshape(eqn: Eqn, define: Define) -> Any:
 
 
 def _reshape_of_broadcast(eqn: Eqn, inner: Eqn) -> Any:
-    """Adding or dropping axes of size 1 after a broadcast is a broadcast to the final shape, if the operand's axes survive."""
+    """Adding or dropping axes of size 1 after a broadcast is a broadcast to the final shape, if the operand's axes
+    survive.
+    """
     old, new = inner.params["shape"], eqn.params["shape"]
     if [n for n in old if n != 1] != [n for n in new if n != 1]:
         if inner.inputs[0].aval.ndim:

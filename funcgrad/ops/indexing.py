@@ -1,8 +1,8 @@
 """Indexing with integer arrays: `gather` reads, `scatter` and `scatter_add` write.
 
-Index arrays all have one shape K and address the axes named by `axes`; the result of `gather` has shape K + the other axes.
-Positions out of range read 0 and are not written, which makes reading and adding each other's transpose. Wrapping of
-negative indices and clamping belong to the NumPy floor.
+Index arrays all have one shape K and address the axes named by `axes`; the result of `gather` has shape K + the other
+axes. Positions out of range read 0 and are not written, which makes reading and adding each other's transpose.
+Wrapping of negative indices and clamping belong to the NumPy floor.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Ops that move data without computing: broadcast, reshape, transpose, concatenate, pad, slice, flip, dynamic slices, iota.
+"""Ops that move data without computing: broadcast, reshape, transpose, concatenate, pad, slice, flip, dynamic slices,
+iota.
 
-All are strict: `broadcast` says which axes are new, `slice` gives start, stop and step for every axis. The compiler turns
-each into an index map, so that inside a fused loop they cost an address computation or nothing.
+All are strict: `broadcast` says which axes are new, `slice` gives start, stop and step for every axis. The compiler
+turns each into an index map, so that inside a fused loop they cost an address computation or nothing.
 """
 
 from __future__ import annotations

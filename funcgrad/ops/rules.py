@@ -194,7 +194,9 @@ def library(
     multiple_results: bool = False,
     activity: bool = False,
 ) -> Primitive:
-    """Declare an op by stating all its rules; `linearize` may be `nondiff`, and takes `active=` where `activity` says so."""
+    """Declare an op by stating all its rules; `linearize` may be `nondiff`, and takes `active=` where `activity` says
+    so.
+    """
     prim = Primitive(
         name, impl=impl, aval=aval, batch=batch, lower=lower, samples=samples, multiple_results=multiple_results, activity=activity
     )

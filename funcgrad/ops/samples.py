@@ -1,7 +1,7 @@
 """Sample operands for op declarations: what the registry tests feed to every op.
 
-`Sample(args, params)` is one call; `kink` marks a point where the derivative jumps, so that finite differences do not apply
-there and only the modes are compared with each other.
+`Sample(args, params)` is one call; `kink` marks a point where the derivative jumps, so that finite differences do not
+apply there and only the modes are compared with each other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Sample:
 
 
 def array(*shape: int, low: float = -2.0, high: float = 2.0, dtype: Any = np.float64) -> Any:
-    """Numbers of a shape, all different by a fixed share of the interval and away from zero, so that no kink is near."""
+    """Numbers of a shape, all different by a fixed share of the interval and away from zero, so that no kink is near.
+    """
     count = int(np.prod(shape))
     width = (high - low) / max(count, 1)
     values = low + width * (_rng.permutation(count) + _rng.uniform(0.2, 0.8, count))
@@ -52,7 +53,8 @@ def reals(low: float = -3.0, high: float = 3.0, kinks: Iterable[float] = ()) -> 
 
 
 def pairs(low: float = -2.0, high: float = 2.0, ties: bool = False, origin: bool = False) -> Callable[[], list[Sample]]:
-    """Operands of a binary real function; the tie points x == y, x == -y, one zero, both zero come along, as kinks if `ties`.
+    """Operands of a binary real function; the tie points x == y, x == -y, one zero, both zero come along, as kinks if
+    `ties`.
 
     `origin` says that both zero is a kink, too, and nothing else is.
     """

@@ -7,9 +7,8 @@
            linear  { lambda c a_dot . d = mul a_dot c in (d,) }
 
 Each primitive's `linearize` rule gives its output and a tangent map. The outputs are recorded in one Trace; the
-tangent maps
-are run afterwards in a second Trace nested in it, and what they close over is captured: those captures are the
-residuals.
+tangent maps are run afterwards in a second Trace nested in it, and what they close over is captured: those captures
+are the residuals.
 """
 
 from __future__ import annotations
@@ -32,10 +31,8 @@ class Linearized:
     """What `linearize` returns.
 
     forward: inputs -> outputs + residuals; `residuals_of`: inputs + values of `known` variables -> residuals, for a
-    caller
-    that has already computed the program's intermediates. linear: residuals + tangents of the active inputs ->
-    tangents of
-    the active outputs. `active_outputs` tells which outputs have a tangent at all.
+    caller that has already computed the program's intermediates. linear: residuals + tangents of the active inputs ->
+    tangents of the active outputs. `active_outputs` tells which outputs have a tangent at all.
     """
 
     forward: Program

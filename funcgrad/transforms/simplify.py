@@ -51,8 +51,7 @@ def rewrite(program: Program, rules: dict[Any, Any]) -> Program:
     """Apply local rules once, in order: a rule for a primitive looks at an equation and what defines its operands.
 
     A rule is `(eqn, define) -> None` (no change), an atom (the result is that value), or a list of equations that end
-    in one with the
-    same outs. `define(atom)` is the equation that makes an atom, or None.
+    in one with the same outs. `define(atom)` is the equation that makes an atom, or None.
 
     { lambda a . b = neg a; c = neg b in (c,) }  -->  { lambda a . b = neg a in (a,) }    (b is dead now)
     """

@@ -5,8 +5,8 @@
     { lambda c a_dot . d = mul a_dot c in (d,) }  -->  { lambda c d_ct . e = mul d_ct c in (e,) }
 
 Equations that do not depend on the linear inputs are evaluated forwards; the others are walked in reverse, each
-asking its
-primitive's `transpose` rule for the cotangents of its linear operands. Cotangents of a value used twice add up.
+asking its primitive's `transpose` rule for the cotangents of its linear operands. Cotangents of a value used twice
+add up.
 """
 
 from __future__ import annotations
@@ -94,8 +94,7 @@ def pullback(program: Program, active: tuple[bool, ...], given: bool) -> tuple[P
     """The whole reverse mode of a program: residuals recomputed from primal values, then the transposed linear part.
 
     With `given`, the program takes (values of `Linearized.known`, cotangents of active outputs), for a caller that
-    has already
-    evaluated the forward pass; without, it takes (residuals, cotangents).
+    has already evaluated the forward pass; without, it takes (residuals, cotangents).
     """
     parts = linearize(program, active)
     count = len(parts.forward.outputs) - len(program.outputs)

@@ -1,4 +1,6 @@
-"""Small products run with one BLAS thread, and the user's setting is as before afterwards, also under concurrent calls."""
+"""Small products run with one BLAS thread, and the user's setting is as before afterwards, also under concurrent
+calls.
+"""
 
 from __future__ import annotations
 
