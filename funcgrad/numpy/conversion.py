@@ -111,9 +111,15 @@ def _is_explicit(frame: FrameType, wanted: type) -> bool:
     while missing > 0 and k > 0:
         k -= 1
         missing -= dis.stack_effect(code[k].opcode, code[k].arg if code[k].opcode >= dis.HAVE_ARGUMENT else None)
-    return missing == 0 and any(
-        _value(frame, i.argval) is wanted for i in code[max(0, k - 3) : k] if isinstance(i.argval, str)
-    )
+    if k and code[k - 1].opname == "PUSH_NULL":  # Python 3.13 pushes it after the function, earlier ones before
+        k -= 1
+    if (
+        missing != 0
+        or k == 0
+        or not code[k - 1].opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_DEREF"))
+    ):
+        return False
+    return isinstance(code[k - 1].argval, str) and _value(frame, code[k - 1].argval) is wanted
 
 
 def _value(frame: FrameType, name: str) -> Any:
