@@ -246,7 +246,8 @@ def _linear_batch(size: int, args: list, axes: list, *, backward: Program, resid
 
 def _linear_samples() -> list[Sample]:
     return [Sample([array(2), array(2)], dict(backward=_backward_sample(), residuals=1)),
-            Sample([array(2) for _ in range(4)], dict(backward=_backward_of_two(), residuals=2))]
+            Sample([array(2) for _ in range(4)], dict(backward=_backward_of_two(), residuals=2)),
+            Sample([array(2)] * 2, dict(backward=retrace(lambda c, a, b: [c * a + b], [_PAIR] * 3), residuals=1))]
 
 
 custom_linear = library("custom_linear", _linear_impl, aval=_linear_aval, batch=_linear_batch, linearize=_linear_linearize,

@@ -12,6 +12,7 @@ from typing import Any
 # (module, text before the change, part of the line, reason)
 EQUIVALENT: list[tuple[str, str, str, str]] = [
     ("contraction", "1 - side", "o = 1 - side", "an index of -1 is the last of two, which is 1"),
+    ("contraction", "0", "nb = len(batch[0])", "both operands have the same number of batch axes"),
     ("contraction", "0", "len(contract[0]) == 1", "both operands contract the same number of axes"),
     ("elementwise", "apply(self, other)", "apply(self, other)", "funcgrad.numpy replaces these operators"),
 ]

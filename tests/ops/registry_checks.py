@@ -213,6 +213,8 @@ def forward_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
     count = len(case.program.outputs)
     results = values_of(parts.forward, case.args)
     outs, residuals = results[:count], results[count:]
+    for out, expected in zip(outs, values_of(case.program, case.args), strict=True):
+        assert_close(out, expected, 1e-5 if case.single else 1e-13, f"{case.name}: values of its derivative rule")
     rows = sum(a.size for a in case.program.out_avals if is_inexact(a))
     columns = []
     for t in _directions([a for a, on in zip(case.program.in_avals, active) if on]):
