@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors, tree
-from ..core.avals import ShapedArray, aval_of, native_dtype, shaped
+from ..core.avals import aval_of, native_dtype, shaped
 from ..core.printing import format_program
 from ..core.program import Program
 from ..core.tracing import Tracer, _state, check_array, trace
@@ -443,7 +443,6 @@ __all__ = [
     "Jitted",
     "Lowered",
     "ShapeDtypeStruct",
-    "ShapedArray",
     "eval_shape",
     "jit",
     "make_program",

@@ -15,7 +15,6 @@ import numpy as np
 from .. import errors, tree
 from ..core.avals import is_inexact
 from ..core.tracing import Tracer, run
-from ..transforms.linearize import instantiate
 from ..transforms.linearize import jvp as jvp_program
 from ..transforms.linearize import linearize as linearize_program
 from ..transforms.transpose import pullback
@@ -360,4 +359,4 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
     return (outs[0], f_jvp, outs[1]) if has_aux else (outs[0], f_jvp)
 
 
-__all__ = ["grad", "instantiate", "jvp", "linearize", "value_and_grad", "vjp"]
+__all__ = ["grad", "jvp", "linearize", "value_and_grad", "vjp"]

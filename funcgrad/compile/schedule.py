@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import lowering
-from ..core.program import Eqn, Literal, Program, Var
+from ..core.program import Eqn, Program, Var
 
 FUSIBLE = (lowering.Scalar, lowering.IndexMap)
 REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
@@ -392,4 +392,4 @@ def _keeps_rows(eqn: Eqn) -> bool:
     return new[: len(old)] == old and math.prod(new[len(old) :]) == 1
 
 
-__all__ = ["Group", "Literal", "Schedule", "schedule"]
+__all__ = ["Group", "Schedule", "schedule"]

@@ -14,10 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..core import lowering
-from ..core.avals import ShapedArray, is_inexact, shaped
+from ..core.avals import ShapedArray, shaped
 from ..core.primitive import LinearArg, Primitive, Zero, nondiff
 from ..transforms import linear_ops
 from ..transforms.linearize import instantiate
@@ -223,5 +221,4 @@ def is_linear(x: Any) -> bool:
     return type(x) is LinearArg
 
 
-__all__ = ["batch_elementwise", "bilinear", "elementwise", "is_inexact", "is_linear", "library", "linear",
-           "move_batch_first", "nondiff", "np", "reduction"]  # fmt: skip
+__all__ = ["batch_elementwise", "bilinear", "elementwise", "is_linear", "library", "linear", "move_batch_first", "nondiff", "reduction"]

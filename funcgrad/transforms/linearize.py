@@ -20,7 +20,7 @@ from typing import Any
 from ..core.avals import is_inexact
 from ..core.check import maybe_check
 from ..core.primitive import Zero
-from ..core.program import Eqn, Literal, Program, Var, memoized
+from ..core.program import Eqn, Program, Var, memoized
 from ..core.tracing import Trace, Tracer, bind
 from . import linear_ops
 from .simplify import dead_code_elimination
@@ -165,4 +165,4 @@ def instantiate(tangent: Any) -> Any:
     return linear_ops.zeros(tangent.aval) if type(tangent) is Zero else tangent
 
 
-__all__ = ["Linearized", "Literal", "instantiate", "jvp", "linearize", "tangent_of"]
+__all__ = ["Linearized", "instantiate", "jvp", "linearize", "tangent_of"]
