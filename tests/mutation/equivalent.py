@@ -14,6 +14,14 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
     ("contraction", "1 - side", "o = 1 - side", "an index of -1 is the last of two, which is 1"),
     ("contraction", "0", "nb = len(batch[0])", "both operands have the same number of batch axes"),
     ("contraction", "0", "len(contract[0]) == 1", "both operands contract the same number of axes"),
+    ("contraction", "((0, 1, x), (1, 0, y))", "for side, other", "two steps that do not depend on each other"),
+    ("elementwise", "np.not_equal(t, 0)", "np.not_equal(t, 0)", "inequality is symmetric"),
+    (
+        "elementwise",
+        "type(x) is np.float64 and type(y) is np.float64",
+        "operation(x, y)",
+        "both ways give the same number; only the time differs",
+    ),
     ("elementwise", "apply(self, other)", "apply(self, other)", "funcgrad.numpy replaces these operators"),
 ]
 
