@@ -6,6 +6,7 @@ of them, BLAS calls and native loops.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,26 +19,44 @@ from .library import blas_prelude
 from .llvm import KernelEmitter, memory_type
 from .outline import Outliner
 from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan, PythonCall, root_buffers
+from .step_table import WORTHWHILE, StepTable, blas_arguments, fits
 
 GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
 
-PART = 12  # steps in one function: LLVM takes quadratic time over one long block of calls
+PART = 12  # steps in one function of code: LLVM takes quadratic time over one long block of calls
 
 
 def _parts(steps: list[Any]) -> list[list[Any]]:
-    """Runs of PART steps or a few more: stack slots and the pointers of swapped carry buffers are known within one
-    run only.
+    """Steps in runs that become functions: long runs of simple steps, which become tables, and between them runs of
+    PART steps or a few more, since stack slots and the pointers of swapped carry buffers are known within one only.
     """
+    parts: list[list[Any]] = []
+    between: list[Any] = []
+    for simple, group in itertools.groupby(steps, fits):
+        run = list(group)
+        if simple and len(run) >= WORTHWHILE:
+            parts += [*_short_parts(between), run]
+            between = []
+        else:
+            between += run
+    return [*parts, *_short_parts(between)]
+
+
+def _short_parts(steps: list[Any]) -> list[list[Any]]:
     last = {b: t for t, step in enumerate(steps) for b in root_buffers(step) if b.stack or b.swaps}
-    parts: list[list[Any]] = [[]]
+    parts: list[list[Any]] = []
     needed = -1
     for t, step in enumerate(steps):
-        if len(parts[-1]) >= PART and needed < t:
+        if not parts or len(parts[-1]) >= PART and needed < t:
             parts.append([])
         parts[-1].append(step)
         needed = max([needed, *(last.get(b, -1) for b in root_buffers(step))])
     return parts
+
+
+def _is_table(steps: list[Any]) -> bool:
+    return len(steps) >= WORTHWHILE and all(map(fits, steps))
 
 
 def _attributes(steps: list[Any]) -> str:
@@ -59,6 +78,8 @@ class EntryEmitter:
         self.counters: dict[Loop, str] = {}
         self.swapped: dict[Buffer, str] = {}  # carry buffer -> stack slot of its present pointer
         self.count = 0
+        self.slots = {b: k for k, b in enumerate([*plan.inputs, *plan.outputs, *plan.constants])}
+        self.step_table = StepTable(self.place, self.guarded)
 
     def fresh(self, prefix: str = "v") -> str:
         """A new SSA name."""
@@ -72,19 +93,30 @@ class EntryEmitter:
             KernelEmitter(f"kernel_{i}", k, self.declarations, inline, outliner).text()
             for i, (k, inline) in enumerate(self.plan.kernels)
         ]
-        parts = _parts(self.plan.steps)
-        if len(parts) == 1:
+        parts = _parts(self.plan.steps) or [[]]
+        if len(parts) == 1 and not _is_table(parts[0]):
             functions = [
                 self.function("define void @entry", parts[0], _attributes(parts[0]) if len(parts[0]) > 2 else "")
             ]
         else:
-            functions = [
-                self.function(f"define internal void @part_{k}", steps, _attributes(steps))
-                for k, steps in enumerate(parts)
-            ]
+            functions = [self.part(k, steps) for k, steps in enumerate(parts)]
             calls = "\n".join(f"  call void @part_{k}(ptr %table)" for k in range(len(parts)))
             functions.append(f"define void @entry(ptr noalias %table) nounwind {{\n{calls}\n  ret void\n}}\n")
+        functions += self.step_table.functions.values()
         return "\n".join([*self.declarations.values(), *self.preludes.values(), *kernels, *functions])
+
+    def part(self, number: int, steps: list[Any]) -> str:
+        """A function that runs some of the steps."""
+        if not _is_table(steps):
+            return self.function(f"define internal void @part_{number}", steps, _attributes(steps))
+        for step in steps:
+            if isinstance(step, Multiply):
+                self.need_routine(blas_arguments(step)[0], step.out.dtype)
+        return self.step_table.run(number, steps)
+
+    def place(self, b: Buffer) -> tuple[int, int]:
+        """Where a buffer of the table or the workspace lies: its entry in the table of pointers, and an offset."""
+        return (len(self.slots), b.offset) if b.kind == "temporary" else (self.slots[b], 0)
 
     def function(self, head: str, steps: list[Any], attributes: str = "") -> str:
         """A function of the table that runs some steps."""
@@ -104,13 +136,12 @@ class EntryEmitter:
             b for step in steps for root in root_buffers(step) for b in ((root, root.swaps) if root.swaps else (root,))
         }
         in_loops = {b for step in steps if isinstance(step, Loop) for b in root_buffers(step)}
-        table = [*plan.inputs, *plan.outputs, *plan.constants]
-        for k, b in enumerate(table):
+        for b, k in self.slots.items():
             if b in in_loops:
                 self.pointers[b] = self.table_entry(k)
             else:
                 self.positions[b] = k
-        workspace = self.table_entry(len(table)) if plan.workspace else ""
+        workspace = self.table_entry(len(self.slots)) if plan.workspace else ""
         for b in plan.temporaries:
             if b not in used:
                 continue
@@ -176,12 +207,11 @@ class EntryEmitter:
     def multiply(self, s: Multiply) -> None:
         """One BLAS call for each batch element; a vector operand takes gemv."""
         x, y, out = (self.pointer(b) for b in (s.x, s.y, s.out))
-        guard = blas_threads.prelude() if s.m * s.n * s.k < blas_threads.LIMIT else None
-        if guard is not None:
-            self.preludes["threads"] = guard
+        guarded = self.guarded(s)
+        if guarded:
             self.lines.append("call void @blas_enter()")
         self.products(s, x, y, out)
-        if guard is not None:
+        if guarded:
             self.lines.append("call void @blas_leave()")
 
     def products(self, s: Multiply, x: str, y: str, out: str) -> None:
@@ -202,31 +232,26 @@ class EntryEmitter:
         self.end_loop(counter, s.batch)
 
     def product(self, s: Multiply, x: str, y: str, out: str) -> None:
-        name, kind = GEMM_NAMES[s.out.dtype], memory_type(s.out.dtype)
-        one, zero = f"{kind} 1.0", f"{kind} 0.0"
-        if s.n == 1:
-            rows, columns = (s.k, s.m) if s.transpose_x else (s.m, s.k)
-            self.gemv(
-                name,
-                s.out.dtype,
-                f"i64 {int(s.transpose_x)}, i64 {rows}, i64 {columns}, {one}, ptr {x}, i64 {columns}, ptr {y}, i64 1, {zero}, ptr {out}, i64 1",  # noqa: E501
-            )
-        elif s.m == 1:
-            rows, columns = (s.n, s.k) if s.transpose_y else (s.k, s.n)
-            self.gemv(
-                name,
-                s.out.dtype,
-                f"i64 {int(not s.transpose_y)}, i64 {rows}, i64 {columns}, {one}, ptr {y}, i64 {columns}, ptr {x}, i64 1, {zero}, ptr {out}, i64 1",  # noqa: E501
-            )
-        else:
-            self.preludes.setdefault(f"gemm_{name}", blas_prelude("gemm", s.out.dtype))
-            lda, ldb = s.m if s.transpose_x else s.k, s.k if s.transpose_y else s.n
-            self.lines.append(f"call void @gemm_{name}(i64 {int(s.transpose_x)}, i64 {int(s.transpose_y)}, i64 {s.m}, i64 {s.n}, i64 {s.k}, "  # noqa: E501
-                              f"{one}, ptr {x}, i64 {lda}, ptr {y}, i64 {ldb}, {zero}, ptr {out}, i64 {s.n})")  # fmt: skip  # noqa: E501
+        routine, arguments = blas_arguments(s)
+        self.need_routine(routine, s.out.dtype)
+        pointers = {"x": x, "y": y, "out": out}
+        given = ", ".join(f"{kind} {pointers[value] if kind == 'ptr' else value}" for kind, value in arguments)
+        self.lines.append(f"call void @{routine}_{GEMM_NAMES[s.out.dtype]}({given})")
 
-    def gemv(self, name: str, dtype: np.dtype, args: str) -> None:
-        self.preludes.setdefault(f"gemv_{name}", blas_prelude("gemv", dtype))
-        self.lines.append(f"call void @gemv_{name}({args})")
+    def need_routine(self, routine: str, dtype: np.dtype) -> None:
+        """Define a BLAS routine in the module."""
+        key = f"{routine}_{GEMM_NAMES[dtype]}"
+        if key not in self.preludes:
+            self.preludes[key] = blas_prelude(routine, dtype)
+
+    def guarded(self, s: Multiply) -> bool:
+        """Whether a product is to run on one BLAS thread; what that takes is then defined in the module."""
+        if s.m * s.n * s.k >= blas_threads.LIMIT:
+            return False
+        guard = blas_threads.prelude()
+        if guard is not None:
+            self.preludes["threads"] = guard
+        return guard is not None
 
     # -- loops
 

@@ -11,6 +11,7 @@ buffer ::= input | output | constant | temporary (a range of the workspace, or t
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -346,19 +347,18 @@ def assign_workspace(plan: Plan) -> None:
                 for half in (root, root.swaps) if root.swaps else (root,):
                     first.setdefault(half, time)
                     last[half] = time
-    placed: list[tuple[int, int, Buffer]] = []
+    alive: list[tuple[int, int, int]] = []  # offset, size, last use; sorted
     for b in sorted(first, key=lambda b: (first[b], -b.nbytes)):
         size = -(-max(b.nbytes, 1) // 64) * 64
-        b.offset = _lowest_gap(
-            [(o, s) for o, s, other in placed if last[other] >= first[b] and first[other] <= last[b]], size
-        )
-        placed.append((b.offset, size, b))
-    plan.workspace = max([o + s for o, s, _ in placed], default=0)
+        alive = [place for place in alive if place[2] >= first[b]]  # first uses only grow, so the dead stay dead
+        b.offset = _lowest_gap(alive, size)
+        bisect.insort(alive, (b.offset, size, last[b]))
+        plan.workspace = max(plan.workspace, b.offset + size)
 
 
-def _lowest_gap(taken: list[tuple[int, int]], size: int) -> int:
+def _lowest_gap(taken: list[tuple[int, int, int]], size: int) -> int:
     position = 0
-    for offset, length in sorted(taken):
+    for offset, length, _ in taken:
         if offset - position >= size:
             return position
         position = max(position, offset + length)

@@ -50,7 +50,11 @@ class Runner:
         self.process: subprocess.Popen[bytes] | None = None
 
     def environment(self, cache: str) -> dict[str, str]:
-        """One thread for each core everywhere; caches on disk under `cache`."""
+        """One thread for each core everywhere; caches on disk under `cache`.
+
+        Every library runs from bytecode, as an installer leaves it; otherwise a library run from its checkout would
+        be compiled anew in every process.
+        """
         threads = {
             f"{name}_NUM_THREADS": str(self.cores) for name in ("OPENBLAS", "MKL", "OMP", "NUMBA", "VECLIB_MAXIMUM")
         }
@@ -58,7 +62,8 @@ class Runner:
         caches = {"FUNCGRAD_CACHE_DIR": f"{cache}/funcgrad", "NUMBA_CACHE_DIR": f"{cache}/numba"}
         path = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]))
         ours = {"XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
-        return {**os.environ, **threads, **caches, **ours}
+        bytecode = {"PYTHONPYCACHEPREFIX": f"{tempfile.gettempdir()}/funcgrad-benchmarks", "PYTHONDONTWRITEBYTECODE": ""}
+        return {**os.environ, **threads, **caches, **ours, **bytecode}
 
     def command(self, case: Case) -> list[str]:
         return [self.python, str(HERE / "worker.py"), self.library, case.name, str(self.cores)]

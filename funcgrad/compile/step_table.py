@@ -1,0 +1,152 @@
+"""Long runs of steps as data: records that one loop walks, instead of code that LLVM would have to compile.
+
+    record  ::= function, words of this record, operand*, integer*       operand ::= slot of the table, offset in bytes
+
+    call kernel_0(in0, tmp1); multiply out0 = tmp1 @ in1
+      -->
+    @records = [@step_kernel_0, 6, 0, 0, 4, 128,  @step_gemm_f64_..., 14, 4, 128, 1, 0, 2, 0, 0, 0, 32, ...]
+
+Each distinct kernel or kind of product has one small function that reads its operands from the record. The code of a
+network of 100 layers is then as long as that of one layer, and its machine code is made four times faster; a step
+costs one indirect call more, some 2 ns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .llvm import memory_type
+from .plan import Buffer, Call, Multiply
+
+WORTHWHILE = 16  # steps from which on a run becomes a table
+
+Place = Callable[[Buffer], tuple[int, int]]  # a buffer -> slot of the table of pointers, offset in bytes
+
+_RUN = """\
+define internal void @run_records(ptr %table, ptr %records, i64 %words) noinline optnone nounwind {
+start:
+  %end = getelementptr i64, ptr %records, i64 %words
+  br label %step
+step:
+  %record = phi ptr [ %records, %start ], [ %next, %step ]
+  %function = load ptr, ptr %record
+  call void %function(ptr %table, ptr %record)
+  %own.at = getelementptr i64, ptr %record, i64 1
+  %own = load i64, ptr %own.at
+  %next = getelementptr i64, ptr %record, i64 %own
+  %more = icmp ult ptr %next, %end
+  br i1 %more, label %step, label %done
+done:
+  ret void
+}
+"""
+
+
+def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
+    """The BLAS routine of a product and its arguments in order: ("i64", number), ("ptr", "x") or a factor."""
+    kind = memory_type(s.out.dtype)
+    one, zero = (kind, "1.0"), (kind, "0.0")
+
+    def integers(*values: Any) -> list[tuple[str, Any]]:
+        return [("i64", int(v)) for v in values]
+
+    def vector(flag: Any, rows: int, columns: int, matrix: str, other: str) -> list[tuple[str, Any]]:
+        return [*integers(flag, rows, columns), one, ("ptr", matrix), *integers(columns), ("ptr", other),
+                *integers(1), zero, ("ptr", "out"), *integers(1)]  # fmt: skip
+
+    if s.n == 1:
+        rows, columns = (s.k, s.m) if s.transpose_x else (s.m, s.k)
+        return "gemv", vector(s.transpose_x, rows, columns, "x", "y")
+    if s.m == 1:
+        rows, columns = (s.n, s.k) if s.transpose_y else (s.k, s.n)
+        return "gemv", vector(not s.transpose_y, rows, columns, "y", "x")
+    lda, ldb = s.m if s.transpose_x else s.k, s.k if s.transpose_y else s.n
+    return "gemm", [*integers(s.transpose_x, s.transpose_y, s.m, s.n, s.k), one, ("ptr", "x"), *integers(lda),
+                    ("ptr", "y"), *integers(ldb), zero, ("ptr", "out"), *integers(s.n)]  # fmt: skip
+
+
+def fits(step: Any) -> bool:
+    """Whether a step may be a record: its operands must be whole arrays that stay where they are."""
+    if isinstance(step, Call):
+        return not any(b.stack or b.swaps or b.kind == "slice" for b in step.args)
+    return isinstance(step, Multiply) and step.batch == 1 and not any(b.swaps for b in (step.x, step.y, step.out))
+
+
+class StepTable:
+    """Collects the functions of records, and gives the text that runs a list of steps.
+
+    Args:
+        place: where a buffer lies.
+        guarded: whether a product is to run on one BLAS thread.
+    """
+
+    def __init__(self, place: Place, guarded: Callable[[Multiply], bool]) -> None:
+        self.place, self.guarded = place, guarded
+        self.functions: dict[str, str] = {}
+
+    def run(self, number: int, steps: list[Any]) -> str:
+        """A function `@part_{number}(ptr table)`, its records before it."""
+        records = [self.record(step) for step in steps]
+        words = [word for record in records for word in record]
+        self.functions["run_records"] = _RUN
+        values = ", ".join(f"i64 {word}" for word in words)
+        return (
+            f"@records_{number} = internal constant [{len(words)} x i64] [{values}], align 8\n"
+            f"define internal void @part_{number}(ptr %table) noinline optnone nounwind {{\n"
+            f"  call void @run_records(ptr %table, ptr @records_{number}, i64 {len(words)})\n  ret void\n}}\n"
+        )
+
+    def record(self, step: Any) -> list[Any]:
+        """The words of one step."""
+        if isinstance(step, Call):
+            name, operands, integers = f"step_kernel_{step.kernel}", step.args, []
+            if name not in self.functions:
+                pointers = [("ptr", str(k)) for k in range(len(operands))]
+                self.define(name, [f"call void @kernel_{step.kernel}({{}})"], pointers, len(operands))
+        else:
+            name, operands, integers = self.product(step)
+        placed = [word for b in operands for word in self.place(b)]
+        words = [f"ptrtoint (ptr @{name} to i64)", 2 + len(placed) + len(integers), *placed, *integers]
+        return words
+
+    def product(self, step: Multiply) -> tuple[str, list[Buffer], list[int]]:
+        """The function of a product, its operands and integers."""
+        routine, arguments = blas_arguments(step)
+        kind = {"float": "f32", "double": "f64"}[memory_type(step.out.dtype)]
+        guarded, buffers = self.guarded(step), {"x": step.x, "y": step.y, "out": step.out}
+        order = [name for type_, name in arguments if type_ == "ptr"]
+        name = f"step_{routine}_{kind}_{''.join(order)}{'_guarded' if guarded else ''}"
+        if name not in self.functions:
+            count = iter(range(len(order)))
+            places = [(t, str(next(count)) if t == "ptr" else v) for t, v in arguments]
+            call = f"call void @{routine}_{kind}({{}})"
+            lines = ["call void @blas_enter()", call, "call void @blas_leave()"] if guarded else [call]
+            self.define(name, lines, places, len(order))
+        return name, [buffers[o] for o in order], [v for t, v in arguments if t == "i64"]
+
+    def define(self, name: str, lines: list[str], arguments: list[tuple[str, Any]], operands: int) -> None:
+        """A function (table, record) that makes a call with operands and integers from the record."""
+        body: list[str] = []
+
+        def word(label: str, position: int, kind: str = "i64") -> str:
+            body.extend([f"%{label}.at = getelementptr i64, ptr %record, i64 {position}",
+                         f"%{label} = load {kind}, ptr %{label}.at"])  # fmt: skip
+            return f"%{label}"
+
+        given, next_integer = [], 2 + 2 * operands
+        for type_, value in arguments:
+            if type_ == "ptr":
+                slot, offset = word(f"slot{value}", 2 + 2 * int(value)), word(f"offset{value}", 3 + 2 * int(value))
+                body += [f"%entry{value} = getelementptr ptr, ptr %table, i64 {slot}",
+                         f"%base{value} = load ptr, ptr %entry{value}",
+                         f"%p{value} = getelementptr i8, ptr %base{value}, i64 {offset}"]  # fmt: skip
+                value = f"%p{value}"
+            elif type_ == "i64":
+                value, next_integer = word(f"n{next_integer}", next_integer), next_integer + 1
+            given.append(f"{type_} {value}")
+        body += [line.format(", ".join(given)) for line in lines]
+        text = "\n".join(f"  {line}" for line in [*body, "ret void"])
+        self.functions[name] = (
+            f"define internal void @{name}(ptr %table, ptr %record) noinline optnone nounwind {{\n{text}\n}}\n"
+        )
