@@ -50,6 +50,7 @@ ROWS: list[tuple[str, Callable, Any, Any]] = [
     ("xlogy(0, y) in y", lambda y: special.xlogy(0.0, y), 0.0, 0.0),
     ("xlogy(x, x) at 0", xlogx, np.array([0.0]), np.array([-np.inf])),
     ("power(0, y) in y", lambda y: fnp.power(0.0, y), 2.0, 0.0),
+    ("power(0, y) in y at 0", lambda y: fnp.power(0.0, y), 0.0, 0.0),
     ("power(x, 0) in x at 0", lambda x: fnp.power(x, 0.0), 0.0, 0.0),
     ("x ** 0 at 0", lambda x: x**0, 0.0, 0.0),
     ("x ** 1 at 0", lambda x: x**1, 0.0, 1.0),

@@ -138,7 +138,13 @@ def _custom_jvp_samples() -> list[Sample]:
     return [
         Sample([array(2)], dict(program=program, rule=Rule("sample jvp", lambda: rule), fixed=0)),
         Sample([array(2), array(2)], dict(program=_product(), rule=Rule("sample jvp of two", lambda: both), fixed=0)),
+        Sample([np.int64(3), array(2)], dict(program=_with_fixed(), rule=Rule("sample jvp, fixed", lambda: rule), fixed=1)),
     ]
+
+
+def _with_fixed() -> Program:
+    """A function that closes over a number of which its rule knows nothing."""
+    return retrace(lambda k, x: [elementwise.sin(x)], [shaped((), np.int64), _PAIR])
 
 
 def _product() -> Program:
@@ -185,6 +191,7 @@ def _custom_vjp_samples() -> list[Sample]:
     return [
         Sample([array(2)], dict(program=program, rule=rule, fixed=0)),
         Sample([array(2), array(2)], dict(program=_product(), rule=Rule("sample vjp of two", _two_rules), fixed=0)),
+        Sample([np.int64(3), array(2)], dict(program=_with_fixed(), rule=rule, fixed=1)),
     ]
 
 

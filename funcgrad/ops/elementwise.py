@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core import lowering
 from ..core import scalar as sc
 from ..core.avals import ShapedArray, shaped
 from ..core.primitive import Zero
 from ..core.tracing import Tracer
 from ..transforms import linear_ops
 from . import layout
-from .rules import elementwise, is_linear, nondiff
+from .rules import batch_elementwise, bilinear, elementwise, is_linear, nondiff, same_aval
 from .samples import Sample, array, booleans, both, integers, pairs, reals
 
 # --- constants in rules ------------------------------------------------------------------------------------------------
@@ -90,24 +91,10 @@ def _strong_impl(p: Any, t: Any) -> Any:
     return np.multiply(p, t, out=np.zeros_like(t), where=np.not_equal(t, 0))[()]
 
 
-strong_product = elementwise(  # coefficient * guard, and exactly 0 where the guard is 0; linear in either operand
-    "strong_product", _strong_impl,
-    scalar=lambda p, t: sc.select(sc.eq(t, 0), 0, p * t), kinds="fc", samples=pairs(),
-    partials=(lambda out, p, t: like(t, 1), lambda out, p, t: p))
-strong_product.transpose = lambda ct, p, t: (
-    strong_product(ct, t) if is_linear(p) else None, strong_product(p, ct) if is_linear(t) else None)
-
-
-def _strong_linearize(p: Any, t: Any) -> tuple[Any, Callable]:
-    def tangent_map(p_dot: Any, t_dot: Any) -> Any:
-        terms = [strong_product(d, t) for d in (p_dot,) if hasattr(d, "_var")] + [strong_product(p, d) for d in (t_dot,) if hasattr(d, "_var")]
-        return terms[0] if len(terms) == 1 else linear_ops.add_any(*terms)
-
-    return strong_product(p, t), tangent_map
-
-
-strong_product.linearize = _strong_linearize
-
+strong_product = bilinear(  # coefficient * guard, and exactly 0 where the guard is 0
+    "strong_product", _strong_impl, aval=same_aval("strong_product", "fc"), lower=lowering.Scalar(lambda p, t: sc.select(sc.eq(t, 0), 0, p * t)),
+    batch=lambda size, args, axes: batch_elementwise(strong_product, size, args, axes, {}), samples=pairs(),
+    transpose=lambda ct, p, t: (strong_product(ct, t) if is_linear(p) else None, strong_product(p, ct) if is_linear(t) else None))  # fmt: skip
 abs_ = elementwise("abs", np.abs, scalar=abs, samples=both(reals(kinks=[0.0]), integers()), partials=lambda out, x: sign(x))
 sign = elementwise("sign", np.sign, partials=nondiff, samples=both(reals(kinks=[0.0]), integers()),
                    scalar=lambda x: sc.select(x > 0, 1, sc.select(x < 0, -1, x)) if x.dtype.kind != "u" else sc.select(x > 0, 1, x))
@@ -164,8 +151,7 @@ def _floor_divide(x: sc.Expr, y: sc.Expr) -> sc.Expr:
 
 def _float_mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     r = sc.rem(x, y)
-    wrong_side = sc.ne(r, 0) & (sc.ne(r, 0) & ((r < 0) ^ (y < 0)))
-    return sc.select(sc.eq(r, 0), sc.copysign(sc.const(0, x.dtype), y), sc.select(wrong_side, r + y, r))
+    return sc.select(sc.eq(r, 0), sc.copysign(sc.const(0, x.dtype), y), sc.select((r < 0) ^ (y < 0), r + y, r))
 
 
 def _mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
@@ -193,9 +179,15 @@ def _positive_pairs() -> list[Sample]:
     return [Sample([x, y]), Sample([np.float64(7.5), np.float64(2.0)]), Sample([np.array([4.0]), np.array([2.0])], kink=True)]
 
 
+def _odd_quotients() -> list[Sample]:
+    """Quotients that rounding moves off an integer to either side; zeros of both signs; division by zero."""
+    x, y = np.array([8.2, 0.7, 9.5, 5.3, -0.3, 0.3, -0.3, 0.0, -0.0]), np.array([0.1, 0.1, 0.3, -2.0, 2.0, 2.0, -2.0, 2.0, 2.0])
+    return [Sample([x, y]), Sample([np.array([3.0, -3.0, 0.0]), np.zeros(3)])]
+
+
 _int_pairs = lambda: [Sample([np.array([7, -7, 7, -7, 6, 5]), np.array([2, 2, -2, -2, 3, 0])])]
 
-floor_divide = elementwise("floor_divide", _quiet(np.floor_divide), scalar=_floor_divide, partials=nondiff, samples=both(_positive_pairs, _int_pairs))
+floor_divide = elementwise("floor_divide", _quiet(np.floor_divide), scalar=_floor_divide, partials=nondiff, samples=both(_positive_pairs, _int_pairs, _odd_quotients))
 mod = elementwise("mod", _quiet(np.remainder), scalar=_mod, samples=both(_positive_pairs, _int_pairs),
                   partials=(lambda out, x, y: like(x, 1), lambda out, x, y: -floor_divide(x, y)))
 fmod = elementwise("fmod", _quiet(np.fmod), scalar=_fmod, samples=both(_positive_pairs, _int_pairs),
@@ -322,14 +314,16 @@ power = elementwise("power", np.power, scalar=sc.power, kinds="f", strong=True, 
 def _array_int_power(x: sc.Expr, n: sc.Expr) -> sc.Expr:
     """x ** n by repeated squaring with wrap-around; one step per bit of the exponent, all of them unrolled."""
     result = sc.const(1, x.dtype)
-    for bit in range(8 * x.dtype.itemsize - (x.dtype.kind == "i")):
+    for bit in range(8 * x.dtype.itemsize):
         result = sc.select(sc.ne((n >> bit) & 1, 0), result * x, result)
         x = x * x
     return result
 
 
 int_power = elementwise("int_power", np.power, scalar=_array_int_power, kinds="iu", partials=nondiff,
-                        samples=lambda: [Sample([np.array([2, -3, 5, 0, 7, 3]), np.array([10, 3, 0, 0, 1, 41])])])
+                        samples=lambda: [Sample([np.array([2, -3, 5, 0, 7, 3]), np.array([10, 3, 0, 0, 1, 41])]),
+                                         Sample([np.array([2, -5], np.int32), np.array([2**30, 2**30 - 5], np.int32)]),
+                                         Sample([np.array([2, 3], np.uint32), np.array([2**31, 200], np.uint32)])])
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
@@ -342,8 +336,7 @@ def _gauss(x: Any) -> Any:
     """exp(-x^2), with the rounding error of x^2 made good: x^2 = s + e exactly, and exp(-s - e) = exp(-s) (1 - e)."""
     x = _bounded(x)
     s = x * x
-    half = x.dtype.type(2 ** (27 if x.dtype == np.float64 else 12) + 1) * x  # Dekker's splitting, in place of fma
-    high = half - (half - x)
+    high = x.astype(np.float16).astype(x.dtype)  # so few digits that its square is exact: Dekker's product, for want of fma
     low = x - high
     e = low * low - ((s - high * high) - 2 * high * low)
     value = np.exp(-s)
@@ -407,7 +400,8 @@ def _shift(op: str) -> Callable:
     return scalar
 
 
-_shifts = lambda: [Sample([np.array([1, -8, 1023, 5]), np.array([3, 1, 0, 70])]), Sample([np.array([1, 8, 255], np.uint32), np.array([31, 2, 40], np.uint32)])]
+_shifts = lambda: [Sample([np.array([1, -8, 1023, 5]), np.array([3, 1, 0, 70])]), Sample([np.array([1, 8, 255], np.uint32), np.array([31, 2, 40], np.uint32)]),
+                   Sample([np.array([5, -8, -1]), np.array([-1, -2, 70])])]
 shift_left = elementwise("shift_left", np.left_shift, scalar=_shift("shl"), kinds="iu", partials=nondiff, samples=_shifts)
 shift_right = elementwise("shift_right", np.right_shift, scalar=_shift("shr"), kinds="iu", partials=nondiff, samples=_shifts)
 
@@ -425,7 +419,16 @@ def _extreme(name: str, f: Callable, scalar: Callable) -> Any:
 maximum = _extreme("maximum", np.maximum, lambda x, y: sc.maximum(x, y) if x.dtype != np.bool_ else x | y)
 minimum = _extreme("minimum", np.minimum, lambda x, y: sc.minimum(x, y) if x.dtype != np.bool_ else x & y)
 copysign = elementwise("copysign", np.copysign, scalar=sc.copysign, kinds="f", samples=pairs(ties=True), partials=(lambda out, x, y: sign(x) * copysign(like(x, 1), y), None))
-nextafter = elementwise("nextafter", np.nextafter, scalar=lambda x, y: _nextafter(x, y), kinds="f", partials=nondiff, samples=pairs())
+
+
+def _next_to_zero() -> list[Sample]:
+    """Around zero, where one step makes a difference that is not within any tolerance."""
+    tiny = 5e-324
+    x, y = np.array([tiny, tiny, -tiny, -tiny, 0.0, 0.0, -0.0, tiny, 1.0, np.nan]), np.array([1, -1, 1, -1, 1, -1, 0, tiny, np.nan, 1.0])
+    return [Sample([x, y])]
+
+
+nextafter = elementwise("nextafter", np.nextafter, scalar=lambda x, y: _nextafter(x, y), kinds="f", partials=nondiff, samples=both(pairs(), _next_to_zero))
 
 
 def _nextafter(x: sc.Expr, y: sc.Expr) -> sc.Expr:

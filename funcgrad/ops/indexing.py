@@ -99,6 +99,7 @@ def _gather_samples() -> list[Sample]:
         Sample([array(4), i], dict(axes=(0,))), Sample([array(3, 4), i], dict(axes=(0,))), Sample([array(2, 4), i], dict(axes=(1,))),
         Sample([array(3, 4), np.array([[0, 2], [1, 1]]), np.array([[3, 0], [1, 1]])], dict(axes=(0, 1))),
         Sample([array(2, 3, 2), np.int64(1), np.int64(0)], dict(axes=(1, 2))), Sample([array(4), np.array([1, 7, -1])], dict(axes=(0,))),
+        Sample([array(1), np.array([3, 0])], dict(axes=(0,))), Sample([array(2, 0), i], dict(axes=(1,))),
     ]  # fmt: skip
 
 

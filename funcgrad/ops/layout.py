@@ -79,22 +79,18 @@ def _reshape_aval(x: ShapedArray, *, shape: tuple) -> ShapedArray:
 
 
 def _reshape_groups(old: tuple, new: tuple) -> list[tuple[list[int], list[int]]]:
-    """Pair up runs of axes with equal products, so that only merged and split axes need division."""
-    groups, i, j = [], 0, 0
-    while i < len(old) or j < len(new):
-        left, right, a, b = [], [], 1, 1
-        while True:
-            if (a <= b or j >= len(new)) and i < len(old) and (a < b or not left):
-                a, i = a * old[i], i + 1
-                left.append(i - 1)
-            elif j < len(new):
-                b, j = b * new[j], j + 1
-                right.append(j - 1)
+    """Pair up runs of axes with equal products, so that only merged and split axes need division; axes of length 1,
+    whose index is always 0, belong to no run.
+    """
+    olds, news = ([d for d, n in enumerate(shape) if n != 1] for shape in (old, new))
+    groups = []
+    while olds:
+        left, right = [olds.pop(0)], [news.pop(0)]
+        while (a := math.prod(old[d] for d in left)) != (b := math.prod(new[d] for d in right)):
+            if a < b:
+                left.append(olds.pop(0))
             else:
-                a, i = a * old[i], i + 1
-                left.append(i - 1)
-            if a == b:
-                break
+                right.append(news.pop(0))
         groups.append((left, right))
     return groups
 
@@ -209,6 +205,7 @@ concatenate = linear(
     samples=lambda: [
         Sample([array(2), array(3)], dict(axis=0)), Sample([array(2, 1), array(2, 3), array(2, 2)], dict(axis=1)),
         Sample([array(1, 2)], dict(axis=0)), Sample([array(2, 0), array(2, 2)], dict(axis=1)),
+        Sample([array(2, 0), array(2, 0)], dict(axis=1)),
     ],
 )  # fmt: skip
 
@@ -282,6 +279,7 @@ pad = linear(
         Sample([array(3), array()], dict(low=(1,), high=(2,), interior=(0,))),
         Sample([array(2, 3), array()], dict(low=(0, 1), high=(1, 0), interior=(2, 1))),
         Sample([array(2, 2), array()], dict(low=(0, 0), high=(0, 0), interior=(0, 0))),
+        Sample([array(2, 0), array()], dict(low=(0, 2), high=(1, 1), interior=(1, 1))),
     ],
 )  # fmt: skip
 

@@ -104,12 +104,12 @@ def _system(name: str, a: ShapedArray, b: ShapedArray) -> ShapedArray:
     return b
 
 
-def _batch_one(prim: Callable[[], Primitive], results: int = 0) -> Callable:
+def _batch_one(prim: Callable[[], Primitive]) -> Callable:
     """Leading axes are mapped over anyway: move the batch axis in front."""
 
     def batch(size: int, args: list, axes: list) -> tuple[Any, Any]:
         out = prim()(*move_batch_first(size, args, axes))
-        return (out, [0] * results) if results else (out, 0)
+        return out, [0] * len(out) if prim().multiple_results else 0
 
     return batch
 
@@ -293,13 +293,18 @@ cofactors = library(
     linearize=_cofactors_linearize,
     lower=lowering.Callback(),
     # Not 1 x 1 or 2 x 2, where cofactors are linear and second derivatives nothing but rounding errors.
-    samples=lambda: [Sample([_well_conditioned(3, 3)]), Sample([_well_conditioned(2, 3, 3)])],
+    samples=lambda: [
+        Sample([_well_conditioned(3, 3)]),
+        Sample([_well_conditioned(2, 3, 3)]),
+        Sample([_well_conditioned(3, 3)[:, [1, 0, 2]]]),  # a negative determinant, by reflection on either side
+        Sample([_well_conditioned(3, 3)[[1, 0, 2]]]),
+    ],
 )
 slogdet = library(
     "slogdet",
     lambda a: list(np.linalg.slogdet(a)),
     aval=lambda a: [_one_number("slogdet")(a)] * 2,
-    batch=_batch_one(lambda: slogdet, 2),
+    batch=_batch_one(lambda: slogdet),
     linearize=_slogdet_linearize,
     lower=lowering.Callback(),
     samples=_square_samples,
@@ -363,7 +368,7 @@ eigh = library(
     "eigh",
     lambda a: list(np.linalg.eigh(a)),
     aval=_eigh_aval,
-    batch=_batch_one(lambda: eigh, 2),
+    batch=_batch_one(lambda: eigh),
     linearize=_eigh_linearize,
     lower=lowering.Callback(),
     samples=_definite_samples,

@@ -53,7 +53,7 @@ def elementwise(
     """
     declared = partials if partials is not None else transpose
     prim = Primitive(name, impl=impl, lower=lowering.Scalar(scalar), samples=samples, differentiation=declared)
-    prim.aval = aval or _same_aval(name, kinds, out_dtype)
+    prim.aval = aval or same_aval(name, kinds, out_dtype)
     prim.batch = lambda size, args, axes, **params: batch_elementwise(prim, size, args, axes, params)
     if transpose is not None:
         _set_linear(prim, transpose, linear_args)
@@ -63,7 +63,9 @@ def elementwise(
     return prim
 
 
-def _same_aval(name: str, kinds: str, out_dtype: Any) -> Rule:
+def same_aval(name: str, kinds: str, out_dtype: Any = None) -> Rule:
+    """The type rule of operands of equal shapes and dtypes, the latter of one of the kinds."""
+
     def aval(*avals: ShapedArray, **params: Any) -> ShapedArray:
         first = avals[0]
         for other in avals[1:]:
@@ -221,4 +223,4 @@ def is_linear(x: Any) -> bool:
     return type(x) is LinearArg
 
 
-__all__ = ["batch_elementwise", "bilinear", "elementwise", "is_linear", "library", "linear", "move_batch_first", "nondiff", "reduction"]
+__all__ = ["batch_elementwise", "bilinear", "elementwise", "is_linear", "library", "linear", "move_batch_first", "nondiff", "reduction", "same_aval"]

@@ -16,13 +16,23 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
     ("contraction", "0", "len(contract[0]) == 1", "both operands contract the same number of axes"),
     ("contraction", "((0, 1, x), (1, 0, y))", "for side, other", "two steps that do not depend on each other"),
     ("elementwise", "np.not_equal(t, 0)", "np.not_equal(t, 0)", "inequality is symmetric"),
-    (
-        "elementwise",
-        "type(x) is np.float64 and type(y) is np.float64",
-        "operation(x, y)",
-        "both ways give the same number; only the time differs",
+    *(
+        ("elementwise", part, "operation(x, y)", "both ways give the same number; only the time differs")
+        for part in (
+            "type(x) is np.float64 and type(y) is np.float64",
+            "type(x) is np.float64",
+            "type(y) is np.float64",
+        )
+    ),
+    *(
+        ("elementwise", part, "if type(t) is np.float64", "operands are of one shape and dtype")
+        for part in ("type(t) is np.float64 and type(p) is np.float64",)
     ),
     ("elementwise", "apply(self, other)", "apply(self, other)", "funcgrad.numpy replaces these operators"),
+    ("elementwise", "40", "np.minimum(np.abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
+    ("elementwise", "40", "sc.minimum(abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
+    ("elementwise", "1", "sc.copysign(sc.const(1, x.dtype), x) < 0", "only the sign of the number is looked at"),
+    ("layout", "0", "return read(tuple(_index(0)", "a result without elements reads none"),
 ]
 
 

@@ -17,6 +17,9 @@ from typing import Any
 COMMUTATIVE = {
     "add",
     "mul",
+    "multiply",
+    "equal",
+    "not_equal",
     "maximum",
     "minimum",
     "eq",
@@ -91,7 +94,8 @@ SWAPPED = {
     ast.RShift: ast.LShift,
 }
 SKIPPED_KEYWORDS = {"samples", "kinds", "name"}
-SKIPPED_FUNCTIONS = ("samples", "_samples", "_truths", "_with_zeros", "_with_ties", "_check", "__repr__")
+SAMPLE_MAKERS = {"_well_conditioned", "_definite"}
+TYPES = {"tuple", "list", "dict", "Callable"}
 
 
 @dataclass
@@ -162,7 +166,10 @@ def _call_faults(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
         yield "dropped term", node.args[0]
     if name in ("neg", "_inverse", "sign", "is_linear") and len(node.args) == 1:
         yield "dropped call", node.args[0] if name != "is_linear" else ast.UnaryOp(ast.Not(), node)
-    if name not in COMMUTATIVE and plain and len(node.args) == 2:
+    named = any(
+        isinstance(a, ast.Constant) and isinstance(a.value, str) for a in node.args
+    )  # such a swap cannot even run
+    if name not in COMMUTATIVE and plain and len(node.args) == 2 and not named:
         yield "swapped arguments", ast.Call(node.func, node.args[::-1], node.keywords)
     partner = PARTNERS.get(name)
     if partner and partner != name:
@@ -188,16 +195,26 @@ def _sites(tree: ast.Module) -> Iterator[tuple[int, ast.AST, str, Any]]:
     for number, statement in enumerate(tree.body):
         if isinstance(statement, (ast.Import, ast.ImportFrom, ast.Expr, ast.ClassDef, ast.For)):
             continue
-        if isinstance(statement, ast.FunctionDef) and (
-            statement.name.endswith(SKIPPED_FUNCTIONS) or statement.name.startswith("_check")
-        ):
+        if _makes_samples(statement):
             continue
         yield from ((number, *site) for site in _walk(statement))
+
+
+def _makes_samples(statement: ast.stmt) -> bool:
+    """Whether a statement only makes operands that feed the checks: others would be as good, they are no rules."""
+    if isinstance(statement, ast.FunctionDef):
+        result = ast.unparse(statement.returns) if statement.returns else ""
+        return "list[Sample]" in result or statement.name in SAMPLE_MAKERS
+    return isinstance(statement, ast.Assign) and ast.unparse(statement.value).startswith("lambda: [Sample(")
 
 
 def _walk(node: ast.AST) -> Iterator[tuple[ast.AST, str, Any]]:
     if isinstance(node, ast.Raise) or (isinstance(node, ast.If) and all(isinstance(s, ast.Raise) for s in node.body)):
         return  # what is refused is tested by the tests of errors
+    if isinstance(node, ast.Call) and _name_of(node.func) == "Sample":
+        return  # operands that feed the checks
+    if isinstance(node, ast.Subscript) and _name_of(node.value) in TYPES:
+        return  # the name of a type, which nothing evaluates
     if isinstance(node, ast.keyword) and node.arg in SKIPPED_KEYWORDS:
         return
     for field, value in ast.iter_fields(node):

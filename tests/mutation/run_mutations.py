@@ -2,9 +2,19 @@
 
     python tests/mutation/run_mutations.py [--count 240] [--seed 1] [--only elementwise]
 
-Each mutant is run in a forked process whose import of the faulty module is redirected: the op it belongs to is
-checked first, then the rest of its module, then all other ops, then the tests of the edge policy and of derivative
-accuracy. A mutant that cannot even be imported does not count. The result is the share that some check killed.
+Each mutant is run in a forked process whose import of the faulty module is redirected. The quick stage checks the few
+ops nearest to the fault, then the tests of the edge policy, of known values, of refusals and of derivative accuracy;
+what survives it meets the checks of all other ops (not with --quick). The fates:
+
+    killed     a check failed; or the process died; or it hangs: the checks of one op took over a minute, those of an op
+               without a fault take a few seconds, so every suite with a time limit notices it. Memory is limited,
+               too, so that a loop which never stops storing ends in a MemoryError, which is a failed check.
+    survived   every check passed: a gap in the checks, and a failure of this run.
+    stuck      the time of the mutant was over though no single op hung; counts as not killed.
+    stillborn  the faulty module cannot be imported; does not count at all.
+
+The result is the share that some check killed. A sample of all mutants is drawn by --seed, so that a fresh seed tells
+what a change of the checks is worth for faults it was not made for.
 """
 
 from __future__ import annotations
@@ -15,11 +25,12 @@ import importlib.abc
 import importlib.util
 import os
 import random
+import resource
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -36,8 +47,12 @@ from planted import planted  # noqa: E402
 
 EXCLUDED = {"__init__.py", "samples.py", "identities.py"}  # no rules in them
 SURVIVED, KILLED, STILLBORN, STUCK = "survived", "killed", "stillborn", "stuck"
-SECONDS = 240
-QUICK = 0  # with --quick: how many ops are checked, the fault's own first; then fewer faults are found, never more
+VERDICT = "verdict: "  # begins the last message of a child
+POINTWISE = "pointwise tests"
+SECONDS = 400  # for a mutant in all
+OP_SECONDS = 60  # for the checks of one op, or for the pointwise tests; without a fault none takes a third of it
+MEMORY = 8 << 30  # bytes of address space of a child
+NEAREST = 6  # how many ops the quick stage checks, the fault's own first
 
 
 class _Redirect(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -55,22 +70,35 @@ class _Redirect(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def declared_in(mutant: Mutant) -> list[str]:
-    """Names of the ops whose declaration is, or uses, the statement with the fault."""
-    tree = ast.parse(mutant.path.read_text())
-    wanted = {getattr(t, "id", "") for t in getattr(tree.body[mutant.statement], "targets", [])}
-    wanted |= {getattr(tree.body[mutant.statement], "name", "")}
-    wanted.discard("")
-    found: list[str] = list(_declarations(tree.body[mutant.statement]))
+    """Names of the ops whose declaration is, or uses, the statement with the fault; those of its own module first."""
+    own = [(mutant.path.stem, s) for s in ast.parse(mutant.path.read_text()).body]
+    others = [p for p in sorted(OPS.glob("*.py")) if p != mutant.path]
+    everything = [*own, *((p.stem, s) for p in others for s in ast.parse(p.read_text()).body)]
+    statement = own[mutant.statement][1]
+    found = list(_declarations(statement))
+    wanted, used = _targets(statement), [_names(s) for _, s in everything]
     for _ in range(4):
-        for statement in tree.body:
-            names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-            targets = {getattr(t, "id", "") for t in getattr(statement, "targets", [])} | {
-                getattr(statement, "name", "")
-            }
-            if wanted & (names | targets):
-                found += [s for s in _declarations(statement) if s not in found]
-                wanted |= targets - {""} if isinstance(statement, ast.FunctionDef) else set()
+        for (module, s), names in zip(everything, used):
+            if isinstance(s, ast.Import | ast.ImportFrom) or not wanted & names:
+                continue
+            found += [name for name in _declarations(s) if name not in found]
+            wanted = wanted | _targets(s) if isinstance(s, ast.FunctionDef) and module == mutant.path.stem else wanted
     return found
+
+
+def _targets(statement: ast.stmt) -> set[str]:
+    targets = {getattr(t, "id", "") for t in getattr(statement, "targets", [])} | {getattr(statement, "name", "")}
+    return targets - {""}
+
+
+def _names(statement: ast.stmt) -> set[str]:
+    """Everything a statement mentions or defines."""
+    mentioned = {
+        n.id if isinstance(n, ast.Name) else n.attr
+        for n in ast.walk(statement)
+        if isinstance(n, ast.Name | ast.Attribute)
+    }
+    return mentioned | _targets(statement)
 
 
 def _declarations(statement: ast.stmt) -> Iterator[str]:
@@ -104,32 +132,38 @@ def check_op(prim: Any) -> None:
 
 
 def ordered_ops(mutant: Mutant, registry: dict[str, Any]) -> list[Any]:
-    """The ops of the faulty statement, then the others of its family by name, then the rest."""
+    """The ops of the faulty statement, then the others by name."""
     first = [n for n in declared_in(mutant) if n in registry]
     return [registry[n] for n in dict.fromkeys([*first, *sorted(registry)])]
 
 
-def run_checks(mutant: Mutant) -> tuple[str, str]:
-    """The fate of a mutant, to be called in a process of its own."""
+def run_checks(mutant: Mutant, announce: Callable[[str], None], quick: bool = False) -> tuple[str, str]:
+    """The fate of a mutant, to be called in a process of its own; `announce` is told of every part of the checks."""
     sys.meta_path.insert(0, _Redirect(mutant))
+    announce("import")
     try:
         from registry_cases import REGISTRY
     except Exception as e:
         return STILLBORN, f"{type(e).__name__}: {e}"
-    for prim in ordered_ops(mutant, REGISTRY)[: QUICK or None]:
+    ops = ordered_ops(mutant, REGISTRY)
+    stages = [*ops[:NEAREST], None, *(() if quick else ops[NEAREST:])]
+    for prim in stages:
+        name = prim.name if prim else POINTWISE
+        announce(name)
         try:
-            check_op(prim)
+            check_op(prim) if prim else _pointwise_tests()
         except Exception as e:
-            return KILLED, f"{prim.name}: {type(e).__name__}: {str(e)[:100]}"
-    return _pointwise_tests()
+            return KILLED, f"{name}: {type(e).__name__}: {str(e)[:100]}"
+    return SURVIVED, ""
 
 
-def _pointwise_tests() -> tuple[str, str]:
+def _pointwise_tests() -> None:
     import pytest
 
-    files = [str(HERE.parent / "test_edge_policy.py"), str(HERE.parent / "ops" / "test_derivative_accuracy.py")]
+    names = ("test_known_values", "test_refusals", "test_derivative_accuracy")
+    files = [str(HERE.parent / "test_edge_policy.py"), *(str(HERE.parent / "ops" / f"{name}.py") for name in names)]
     code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no", *files])
-    return (SURVIVED, "") if code == 0 else (KILLED, "a pointwise test")
+    assert code == 0, "a test fails"
 
 
 @dataclass
@@ -142,39 +176,48 @@ class Outcome:
     seconds: float
 
 
-def run_one(mutant: Mutant, seconds: int = SECONDS) -> Outcome:
+def run_one(mutant: Mutant, seconds: int = SECONDS, quick: bool = False) -> Outcome:
     """Fork, run the checks in the child, and read its verdict; a child over its time is ended."""
     start = time.monotonic()
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _child(mutant, reader, writer, seconds)
+        _child(mutant, reader, writer, start + seconds, quick)
     os.close(writer)
     with os.fdopen(reader) as f:
-        text = f.read()
+        announced, _, verdict = f.read().partition(VERDICT)
     _, status = os.waitpid(pid, 0)
-    fate, _, detail = text.partition("\n")
+    took = time.monotonic() - start
+    fate, _, detail = verdict.partition("\n")
     if not fate:
-        fate, detail = (
-            (STUCK, "over its time")
-            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
-            else (KILLED, "crash")
-        )
-    return Outcome(mutant, fate, detail, time.monotonic() - start)
+        last = announced.strip().rpartition("\n")[2]
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM):
+            fate, detail = KILLED, f"{last}: crash"
+        elif took >= seconds:
+            fate, detail = STUCK, f"over its time at {last}"
+        else:
+            fate, detail = KILLED, f"{last}: hangs"
+    return Outcome(mutant, fate, detail, took)
 
 
-def _child(mutant: Mutant, reader: int, writer: int, seconds: int) -> None:
+def _child(mutant: Mutant, reader: int, writer: int, end: float, quick: bool) -> None:
     os.close(reader)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(seconds)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
+
+    def announce(name: str) -> None:
+        os.write(writer, f"{name}\n".encode())
+        signal.setitimer(signal.ITIMER_REAL, max(min(OP_SECONDS, end - time.monotonic()), 1e-3))
+
     fate, detail = STILLBORN, "the run failed"
     try:
-        fate, detail = run_checks(mutant)
+        fate, detail = run_checks(mutant, announce, quick)
     finally:
-        os.write(writer, f"{fate}\n{detail}".encode())
+        os.write(writer, f"{VERDICT}{fate}\n{detail}".encode())
         os._exit(0)
 
 
@@ -183,20 +226,13 @@ def choose(count: int, seed: int, only: str = "") -> list[Mutant]:
     everything = [
         m for path in sorted(OPS.glob("*.py")) if path.name not in EXCLUDED and only in path.stem for m in mutants(path)
     ]
-    kept = [m for m in everything if reason_for(m) is None and not is_sample_data(m)]
+    kept = [m for m in everything if reason_for(m) is None]
     return sorted(random.Random(seed).sample(kept, min(count, len(kept))), key=lambda m: (m.path.name, m.line))
 
 
-def is_sample_data(mutant: Mutant) -> bool:
-    """Whether the fault is in operands that feed the checks, not in a rule: other operands are as good."""
-    statement = ast.parse(mutant.path.read_text()).body[mutant.statement]
-    text = ast.unparse(statement)
-    makes_samples = isinstance(statement, ast.FunctionDef) and "list[Sample]" in text.split(":\n")[0]
-    return makes_samples or (isinstance(statement, ast.Assign) and text.startswith(("_int_pairs", "_shifts")))
-
-
 def preload() -> None:
-    """Import what every child needs, but nothing of the package."""
+    """Import what every child needs, but nothing of the package; LAPACK stays in one thread, to take its usual time."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ["FUNCGRAD_CACHE_DIR"] = os.environ.get("FUNCGRAD_CACHE_DIR") or tempfile.mkdtemp(
         prefix="mutation-cache-"
     )
@@ -211,7 +247,7 @@ def unchanged() -> Mutant:
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, float]:
-    """Counts and the kill rate among mutants that could run; one ended for its time does not count as killed."""
+    """Counts and the kill rate among mutants that could run; one over its whole time does not count as killed."""
     fates = [o.fate for o in outcomes]
     alive = sum(f != STILLBORN for f in fates)
     killed = sum(f == KILLED for f in fates)
@@ -223,6 +259,11 @@ def summary(outcomes: list[Outcome]) -> dict[str, float]:
         "stillborn": len(fates) - alive,
         "rate": killed / max(alive, 1),
     }
+
+
+def one_line(text: str) -> str:
+    """The beginning of a message, without line breaks."""
+    return " ".join(text.split())[:80]
 
 
 def report(outcomes: list[Outcome]) -> int:
@@ -243,21 +284,20 @@ def main() -> int:
     parser.add_argument("--only", default="", help="modules whose name contains this")
     parser.add_argument("--planted", action="store_true", help="only the few faults of planted.py")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="time of each mutant")
-    parser.add_argument("--quick", action="store_true", help="check the six ops nearest to the fault only")
+    parser.add_argument("--quick", action="store_true", help="only the quick stage: fewer faults are found, never more")
     options = parser.parse_args()
-    globals().update(QUICK=6 if options.quick else 0)
     preload()
     if options.planted:
         return report([run_one(m, options.seconds) for m in planted()])
-    baseline = run_one(unchanged())
+    baseline = run_one(unchanged(), quick=options.quick)
     if baseline.fate != SURVIVED:
         print(f"the checks fail without any fault: {baseline.detail}")
         return 2
     outcomes = []
     for i, mutant in enumerate(choose(options.count, options.seed, options.only)):
-        outcome = run_one(mutant, options.seconds)
+        outcome = run_one(mutant, options.seconds, options.quick)
         outcomes.append(outcome)
-        print(f"{i:4d} {outcome.fate:9s} {outcome.seconds:5.1f} s  {mutant}  [{outcome.detail[:80]}]", flush=True)
+        print(f"{i:4d} {outcome.fate:9s} {outcome.seconds:5.1f} s  {mutant}  [{one_line(outcome.detail)}]", flush=True)
     return report(outcomes)
 
 

@@ -107,6 +107,10 @@ def compare(work: list[Job], results: Any) -> int:
             )
             rtol, atol = (2e-6, 1e-6) if job.single else (1e-13, 1e-14)
             np.testing.assert_allclose(got, expected, rtol=rtol, atol=float(scale) * atol, err_msg=job.name)
+            if expected.dtype.kind == "f":
+                zero = expected == 0
+                signs = np.signbit(np.asarray(got)[zero]), np.signbit(expected[zero])
+                np.testing.assert_array_equal(*signs, err_msg=f"{job.name}: signs of zeros")
             count += 1
     return count
 

@@ -15,7 +15,7 @@ import numpy as np
 import funcgrad.ops  # noqa: F401  (declares the ops)
 from funcgrad.core.avals import aval_of, is_inexact
 from funcgrad.core.primitive import REGISTRY, Primitive
-from funcgrad.core.program import Eqn, Literal, Program, Var, as_function, evaluate
+from funcgrad.core.program import Eqn, Literal, Program, Var, as_function, evaluate, subprograms
 from funcgrad.core.tracing import bind, retrace
 from funcgrad.ops import samples
 from funcgrad.ops.custom import Rule
@@ -129,7 +129,7 @@ def integer_cases(prim: Primitive) -> list[Case]:
     out = []
     for i, s in enumerate(samples_of(prim)):
         kinds = {np.asarray(a).dtype for a in s.args}
-        if np.dtype(np.int64) not in kinds or any(isinstance(v, Program) for v in s.params.values()):
+        if np.dtype(np.int64) not in kinds or subprograms(s.params):
             continue
         for name in ("int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64"):
             args = [_cast(a, {np.dtype(np.int64): np.dtype(name)}) for a in s.args]

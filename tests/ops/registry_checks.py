@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from registry_cases import Case, assert_close, call, cases, random_like, values_of
 
+from funcgrad.core import lowering
+from funcgrad.core import scalar as sc
 from funcgrad.core.avals import aval_of, is_inexact
 from funcgrad.core.check import check
 from funcgrad.core.primitive import Primitive
@@ -39,6 +41,27 @@ def check_declaration(prim: Primitive) -> None:
         assert prim.linearize is not None or prim.transpose is not None, f"{prim.name} has no derivative rule"
     assert cases(prim), f"{prim.name} has no samples"
     assert prim.batch is not None or not cases(prim)[0].args, f"{prim.name} has no batching rule"
+    if isinstance(prim.lower, lowering.IndexMap):
+        assert prim.lower.view == all(map(_is_view, cases(prim))), f"{prim.name}: whether it is a view is wrong"
+
+
+class _Read:
+    """An operand of an index map that remembers what was read of it."""
+
+    def __init__(self, aval: Any) -> None:
+        self.shape, self.dtype, self.values = aval.shape, aval.dtype, []
+
+    def __call__(self, index: tuple) -> sc.Expr:
+        self.values.append(sc.sym(f"element {len(self.values)}", self.dtype))
+        return self.values[-1]
+
+
+def _is_view(case: Case) -> bool:
+    """Whether each element of the result is one element of the only operand."""
+    reads = [_Read(a) for a in case.program.in_avals]
+    index = tuple(sc.sym(f"i{k}", np.int64) for k in range(case.program.out_avals[0].ndim))
+    out = case.prim.lower.fn(index, *reads, **case.params)
+    return len(reads) == 1 and len(reads[0].values) == 1 and out is reads[0].values[0]
 
 
 def check_types(case: Case) -> None:
