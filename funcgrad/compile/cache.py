@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from .. import config
@@ -48,21 +49,24 @@ def _is_private(path: Path) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
-def compile_cached(llvm_text: str) -> native.Library:
-    """`native.compile_text`, from disk when the same text was compiled before on this kind of machine."""
+def compile_cached(llvm_text: str, symbols: Mapping[str, int]) -> native.Library:
+    """`native.compile_text`, from disk when the same text was compiled before on this kind of machine.
+
+    `symbols` are addresses for this text only; they are no part of the entry.
+    """
     folder = directory()
     if folder is None:
-        return native.compile_text(llvm_text)
+        return native.compile_text(llvm_text, symbols=symbols)
     _preload_launcher(folder)
     path = folder / (_key(llvm_text) + ".o")
     data = _read(path)
     if data is not None:
         _counts["hits"] += 1
-        return native.load_object(data)
+        return native.load_object(data, symbols=symbols)
     _counts["misses"] += 1
     data = native.compile_object(llvm_text)
     _write(path, data)
-    return native.load_object(data)
+    return native.load_object(data, symbols=symbols)
 
 
 def _key(text: str) -> str:

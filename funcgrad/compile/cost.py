@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 from ..core import lowering
-from ..core.program import Eqn, Program
+from ..core.program import Eqn, Program, subprograms
 
 
 def program_cost(program: Program) -> dict[str, float]:
     """Flops (one for each elementwise result, two for each multiply-add of a contraction) and bytes of inputs and
     outputs.
 
-    Loops count their body times their length.
+    Loops count their body times their length, loops whose length is data count one iteration, switches their longest
+    branch.
     """
     flops = sum(_flops(eqn) for eqn in program.eqns)
     bytes_ = sum(a.nbytes for a in program.in_avals) + sum(a.nbytes for a in program.out_avals)
@@ -26,6 +27,9 @@ def _flops(eqn: Eqn) -> float:
         return 2.0 * out.size * depth
     if isinstance(form, lowering.Loop):
         return eqn.params["length"] * program_cost(eqn.params["body"])["flops"]
+    if isinstance(form, (lowering.Branch, lowering.While, lowering.WhileBackward)):
+        inner = [program_cost(p)["flops"] for p in subprograms(eqn.params)]
+        return max(inner) if isinstance(form, lowering.Branch) else sum(inner)
     if isinstance(form, (lowering.Reduce, lowering.ArgReduce, lowering.Scan)):
         return float(eqn.inputs[0].aval.size)
     return float(out.size) if isinstance(form, lowering.Scalar) else 0.0

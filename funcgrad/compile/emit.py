@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from ..core.scalar import Expr
-from . import blas_threads, native
+from . import blas_threads
+from .control_emit import EMIT
 from .kernel import Kernel, expressions, statements, walk
 from .library import blas_prelude
 from .llvm import KernelEmitter, memory_type
 from .outline import Outliner
-from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan, PythonCall, root_buffers
+from .plan import Plan
 from .step_table import WORTHWHILE, StepTable, blas_arguments, fits
+from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers
 
 GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
@@ -61,7 +63,7 @@ def _is_table(steps: list[Any]) -> bool:
 
 def _attributes(steps: list[Any]) -> str:
     """Code that only calls kernels and BLAS is not worth optimizing, and takes a third of the time unoptimized."""
-    return "noinline " if any(isinstance(s, Loop) for s in steps) else "noinline optnone "
+    return "noinline " if any(isinstance(s, CONTROL) for s in steps) else "noinline optnone "
 
 
 class EntryEmitter:
@@ -76,6 +78,7 @@ class EntryEmitter:
         self.pointers: dict[Buffer, str] = {}
         self.positions: dict[Buffer, int] = {}  # table entries that are read where they are used
         self.counters: dict[Loop, str] = {}
+        self.records: dict[TapeLoop, str] = {}  # the record that the present iteration reads
         self.swapped: dict[Buffer, str] = {}  # carry buffer -> stack slot of its present pointer
         self.count = 0
         self.slots = {b: k for k, b in enumerate([*plan.inputs, *plan.outputs, *plan.constants])}
@@ -135,7 +138,7 @@ class EntryEmitter:
         used = {
             b for step in steps for root in root_buffers(step) for b in ((root, root.swaps) if root.swaps else (root,))
         }
-        in_loops = {b for step in steps if isinstance(step, Loop) for b in root_buffers(step)}
+        in_loops = {b for step in steps if isinstance(step, CONTROL) for b in root_buffers(step)}
         for b, k in self.slots.items():
             if b in in_loops:
                 self.pointers[b] = self.table_entry(k)
@@ -166,6 +169,10 @@ class EntryEmitter:
             self.lines += [f"{offset} = mul nsw i64 {self.counters[b.loop]}, {b.nbytes}",  # type: ignore[index]
                            f"{result} = getelementptr inbounds i8, ptr {base}, i64 {offset}"]  # fmt: skip
             return result
+        if b.kind == "taped":
+            result = self.fresh("r")
+            self.lines.append(f"{result} = getelementptr inbounds i8, ptr {self.records[b.loop]}, i64 {b.offset}")
+            return result
         if b in self.swapped:
             result = self.fresh("c")
             self.lines.append(f"{result} = load ptr, ptr {self.swapped[b]}")
@@ -187,12 +194,12 @@ class EntryEmitter:
         elif isinstance(step, PythonCall):
             self.python_call(step)
         else:
-            self.loop(step)
+            EMIT[type(step)](self, step)
 
     def python_call(self, step: PythonCall) -> None:
         """Call back into Python with an array of pointers."""
         buffers = [*step.inputs, *step.outputs]
-        native.define_symbols({step.callback.symbol: step.callback.address})
+        # The function behind the symbol is named when the code is linked (`pipeline.compile_program`).
         self.declarations[step.callback.symbol] = f"declare void @{step.callback.symbol}(ptr)"
         table = self.fresh("table")
         self.allocas.append(f"{table} = alloca [{len(buffers)} x ptr]")
@@ -273,33 +280,6 @@ class EntryEmitter:
         step, again = self.fresh(), self.fresh()
         self.lines += [f"{step} = add nuw nsw i64 {t}, 1", f"store i64 {step}, ptr {slot}", f"{again} = icmp ult i64 {step}, {length}",  # noqa: E501
                        f"br i1 {again}, label %{head}, label %{done}", f"{done}:"]  # fmt: skip
-
-    def loop(self, s: Loop) -> None:
-        """A scan: body steps, then carries move. Small carries are copied, large ones trade pointers."""
-        for state, following in s.moves:
-            if not state.stack:
-                for b in (state, following):
-                    slot = self.fresh("p")
-                    self.allocas.append(f"{slot} = alloca ptr")
-                    self.lines.append(f"store ptr {self.pointer(b)}, ptr {slot}")
-                    self.swapped[b] = slot
-        opened = self.begin_loop(s.length, s.reverse)
-        self.counters[s] = opened[1]
-        for step in s.body:
-            self.step(step)
-        for state, following in s.moves:
-            self.move(state, following)
-        self.end_loop(opened, s.length)
-
-    def move(self, state: Buffer, following: Buffer) -> None:
-        if state.stack:
-            self.declarations["@llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-            self.lines.append(
-                f"call void @llvm.memcpy.p0.p0.i64(ptr {self.pointers[state]}, ptr {self.pointers[following]}, i64 {state.nbytes}, i1 false)"  # noqa: E501
-            )
-            return
-        a, b = self.pointer(state), self.pointer(following)
-        self.lines += [f"store ptr {b}, ptr {self.swapped[state]}", f"store ptr {a}, ptr {self.swapped[following]}"]
 
 
 def _nodes(kernels: list[Kernel]) -> Iterator[Expr]:

@@ -16,8 +16,10 @@ from . import pipeline
 from .callback import raise_pending
 from .launcher import InputSpec, OutputSpec, make_launcher
 from .memory import keep_freed_blocks
+from .steps import TapeLoop, While
 
 GIL_THRESHOLD = 20_000  # floating operations and bytes below which releasing the GIL costs more than the program
+UNBOUNDED = (While, TapeLoop)  # nobody knows how long these run
 
 
 class Executable:
@@ -49,7 +51,8 @@ class Executable:
             np.array(c, b.dtype, order="C", copy=True).reshape(b.shape) for c, b in zip(constants, plan.constants)
         ]
         literals = [b.value for b in plan.constants[len(hidden) :]]
-        heavy = self.compiled.cost["flops"] + self.compiled.cost["bytes"] > GIL_THRESHOLD
+        cost = self.compiled.cost
+        heavy = cost["flops"] + cost["bytes"] > GIL_THRESHOLD or any(isinstance(s, UNBOUNDED) for s in plan.steps)
         self.call: Callable[..., Any] = make_launcher(
             self.compiled.library.address("entry"),
             specs,
@@ -59,7 +62,7 @@ class Executable:
             heavy,
             (self.compiled.library, plan.callbacks),
         )
-        if plan.callbacks:
+        if plan.callbacks or plan.tapes:
             self.call = _raising(self.call)
 
 

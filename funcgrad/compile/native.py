@@ -42,6 +42,7 @@ Pipeline = Literal["full", "light"]
 # llvmlite locks single calls only; parse-optimize-emit is a sequence that shares pass managers and the linker.
 _lock = threading.RLock()
 _symbols: dict[str, int] = {}
+_NONE: Mapping[str, int] = {}
 
 
 class Library:
@@ -85,12 +86,13 @@ class Library:
             return tracker[name]
 
 
-def compile_text(llvm_text: str, pipeline: Pipeline = "full") -> Library:
+def compile_text(llvm_text: str, pipeline: Pipeline = "full", symbols: Mapping[str, int] = _NONE) -> Library:
     """Compile a module of LLVM IR and link it into the process.
 
     Args:
         llvm_text: a module in LLVM's textual form. Functions to be called from outside have external linkage.
         pipeline: "full" (-O3 with vectorization) or "light" (for text that is vectorized already).
+        symbols: addresses of functions for this library only, beside those of `define_symbols`.
 
     Returns:
         The library; ask it for addresses.
@@ -107,7 +109,7 @@ def compile_text(llvm_text: str, pipeline: Pipeline = "full") -> Library:
     """
     with _lock:
         module = _optimize(llvm_text, pipeline)
-        return _link(_generator().emit_object(module), _external_functions(module))
+        return _link(_generator().emit_object(module), _external_functions(module), symbols)
 
 
 def compile_object(llvm_text: str, pipeline: Pipeline = "full") -> bytes:
@@ -132,12 +134,13 @@ def compile_object(llvm_text: str, pipeline: Pipeline = "full") -> bytes:
         return _generator().emit_object(_optimize(llvm_text, pipeline))
 
 
-def load_object(data: bytes, names: Sequence[str] = ("entry",)) -> Library:
+def load_object(data: bytes, names: Sequence[str] = ("entry",), symbols: Mapping[str, int] = _NONE) -> Library:
     """Link object code from `compile_object` into the process.
 
     Args:
         data: the object file; must come from a process with an equal `target_key()`.
         names: the functions to resolve at once. Others are found on demand.
+        symbols: as for `compile_text`.
 
     Returns:
         The library.
@@ -150,7 +153,7 @@ def load_object(data: bytes, names: Sequence[str] = ("entry",)) -> Library:
         True
     """
     with _lock:
-        return _link(data, names)
+        return _link(data, names, symbols)
 
 
 def assembly(llvm_text: str, pipeline: Pipeline = "full") -> str:
@@ -311,9 +314,9 @@ def _external_functions(module: llvm.ModuleRef) -> list[str]:
     return [f.name for f in module.functions if not f.is_declaration and f.linkage == llvm.Linkage.external]
 
 
-def _link(data: bytes, names: Sequence[str]) -> Library:
+def _link(data: bytes, names: Sequence[str], symbols: Mapping[str, int]) -> Library:
     builder = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
-    for name, address in _symbols.items():
+    for name, address in {**_symbols, **symbols}.items():
         builder.import_symbol(name, address)
     for name in names:
         builder.export_symbol(name)

@@ -33,8 +33,9 @@ from .cache import compile_cached
 from .cost import program_cost
 from .emit import emit_module
 from .kernel import Accumulate, For, If, Store, expressions, statements, walk
-from .plan import Buffer, Call, Plan, make_plan, root_buffers
+from .plan import Plan, make_plan
 from .prepare import prepare
+from .steps import Buffer, Call, root_buffers
 
 _dump_number = threading.local()
 
@@ -70,7 +71,7 @@ def compile_program(program: Program, captured: int = 0) -> Compiled:
     """
     compiled = lower_program(program, captured)
     start = time.perf_counter()
-    compiled.library = compile_cached(compiled.llvm)
+    compiled.library = compile_cached(compiled.llvm, {c.symbol: c.address for c in compiled.plan.callbacks})
     compiled.seconds += time.perf_counter() - start
     if "compile" in config.LOG.value:
         print(f"funcgrad: compiled {len(program.eqns)} equations into {len(compiled.plan.kernels)} kernels "

@@ -1,8 +1,6 @@
 """Planning: from a program to a list of steps over buffers.
 
-step ::= call kernel (buffer*) | multiply buffers by BLAS | loop n: step* ; move carries
-buffer ::= input | output | constant | temporary (a range of the workspace, or the stack inside loops) | slice of a
-  buffer
+The words are those of `steps`; programs inside equations are planned by `control_plan`.
 
 { lambda w:float64[8,8] x:float64[8,8] .       step 0: multiply t0 = w @ x
     y = dot_general w x; z = tanh y     -->    step 1: call kernel_0(t0, out0)
@@ -21,109 +19,18 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import shaped
 from ..core.program import Eqn, Literal, Program, Var
-from ..ops import elementwise
+from ..ops import elementwise, layout
 from .callback import Callback
+from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .schedule import Group, Schedule, schedule
+from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, root_buffers
 
 STACK_BYTES = (
     1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
 )
 BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
-
-
-@dataclass(eq=False)
-class Buffer:
-    """A contiguous array the program reads or writes.
-
-    kind: input, output, constant, temporary or slice; number: its position among those of its kind; base, loop: for a
-    slice, the array
-    it is cut from and the loop whose counter selects it.
-    """
-
-    kind: str
-    number: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    value: Any = None
-    base: Buffer | None = None
-    loop: Loop | None = None
-    stack: bool = False
-    offset: int = -1
-    swaps: Buffer | None = None  # the other half of a pair of carry buffers that trade places every iteration
-
-    @property
-    def name(self) -> str:
-        """`in0`, `out1`, `const0`, `tmp3`, or `in0[t]` for a slice."""
-        if self.kind == "slice":
-            return f"{self.base.name}[t{self.loop.number}]"  # type: ignore[union-attr]
-        return {"input": "in", "output": "out", "constant": "const", "temporary": "tmp"}[self.kind] + str(self.number)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes, booleans being one byte."""
-        return self.size * self.dtype.itemsize
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-@dataclass
-class Call:
-    """Run a kernel on buffers."""
-
-    kernel: int
-    args: list[Buffer]
-
-
-@dataclass
-class Multiply:
-    """out[b] = op(x[b]) @ op(y[b]) for b in range(batch), by BLAS: op transposes where the flag is set."""
-
-    x: Buffer
-    y: Buffer
-    out: Buffer
-    batch: int
-    m: int
-    n: int
-    k: int
-    transpose_x: bool
-    transpose_y: bool
-
-
-@dataclass
-class LibraryCall:
-    """Run a routine through its declared emitter."""
-
-    eqn: Eqn
-    inputs: list[Buffer]
-    outputs: list[Buffer]
-
-
-@dataclass
-class PythonCall:
-    """Evaluate an equation by its NumPy implementation."""
-
-    callback: Callback
-    inputs: list[Buffer]
-    outputs: list[Buffer]
-
-
-@dataclass(eq=False)
-class Loop:
-    """Run steps `length` times; then carries move: state <- next."""
-
-    number: int
-    length: int
-    reverse: bool
-    body: list[Any] = field(default_factory=list)
-    moves: list[tuple[Buffer, Buffer]] = field(default_factory=list)  # (state, next)
 
 
 @dataclass
@@ -139,6 +46,7 @@ class Plan:
     schedules: list[Schedule]
     workspace: int = 0
     callbacks: list[Callback] = field(default_factory=list)
+    tapes: bool = False  # whether memory is allocated while it runs, which can fail
 
 
 class Planner:
@@ -217,8 +125,8 @@ class Planner:
 
     def opaque(self, plan: Schedule, eqn: Eqn, env: dict) -> list[Any]:
         form = eqn.prim.lower
-        if isinstance(form, lowering.Loop):
-            return self.loop(eqn, env)
+        if type(form) in CONTROL:
+            return CONTROL[type(form)](self, eqn, env)
         if isinstance(form, lowering.Contract):
             product = self.multiply(eqn, env)
             if product is not None:
@@ -232,9 +140,9 @@ class Planner:
                 LibraryCall(eqn, [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])
             ]
         if isinstance(form, lowering.Callback):
-            step = PythonCall(
-                Callback(eqn), [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs]
-            )
+            callback = Callback(eqn, len(self.plan.callbacks))
+            inputs, outputs = [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs]
+            step = PythonCall(callback, inputs, outputs)
             self.plan.callbacks.append(step.callback)
             return [step]
         raise TypeError(f"jit cannot compile {eqn.prim.name}: it declares no lowering")
@@ -256,40 +164,12 @@ class Planner:
         buffers = [self.buffer(a, env) for a in (x, y, out)]
         return Multiply(*buffers, b, m, n, k, trans_x, trans_y)
 
-    def loop(self, eqn: Eqn, env: dict) -> list[Any]:
-        """A scan as a native loop: xs and ys are slices of the whole arrays, carries live in their own buffers."""
-        p = eqn.params
-        body, consts, carries = p["body"], p["consts"], p["carries"]
-        loop = Loop(self.loops, p["length"], p["reverse"])
+    def next_loop(self) -> int:
+        """A number for a loop."""
         self.loops += 1
-        operands = [self.buffer(a, env) if a.aval.ndim or type(a) is Var else a for a in eqn.inputs]
-        results = [self.buffer(v, env) for v in eqn.outs]
-        self.depth += 1
-        inner: dict[Any, Buffer] = {}
-        before: list[Any] = []
-        for v, b in zip(body.inputs[:consts], operands[:consts]):
-            inner[v] = self._in_memory(b, before)
-        states = []
-        for v, b in zip(body.inputs[consts : consts + carries], operands[consts : consts + carries]):
-            states.append(self.temporary(v.aval.shape, v.aval.dtype))
-            inner[v] = states[-1]
-            before += self.copy(b, states[-1])
-        for v, b in zip(body.inputs[consts + carries :], operands[consts + carries :]):
-            inner[v] = Buffer("slice", 0, v.aval.shape, v.aval.dtype, base=b, loop=loop)
-        for k, v in enumerate(body.outputs):
-            if k < carries:
-                inner[v] = self.temporary(v.aval.shape, v.aval.dtype)
-                loop.moves.append((states[k], inner[v]))
-                if not states[k].stack:
-                    states[k].swaps, inner[v].swaps = inner[v], states[k]
-            else:
-                inner[v] = Buffer("slice", 0, v.aval.shape, v.aval.dtype, base=results[k], loop=loop)
-        loop.body = self.sequence(body, inner)
-        self.depth -= 1
-        after = [step for state, result in zip(states, results) for step in self.copy(state, result)]
-        return [*before, *([loop] if loop.length else []), *after]
+        return self.loops - 1
 
-    def _in_memory(self, operand: Any, before: list[Any]) -> Buffer:
+    def in_memory(self, operand: Any) -> Buffer:
         """A scalar literal used as an operand of a loop becomes a constant in memory."""
         if isinstance(operand, Buffer):
             return operand
@@ -302,6 +182,13 @@ class Planner:
         program = Program([v], [Eqn(elementwise.copy, (atom,), {}, (w,), None)], [w])
         env: dict[Any, Buffer] = {v: source, w: target} if isinstance(source, Buffer) else {w: target}
         return self.sequence_without_record(program, env)
+
+    def clear(self, target: Buffer) -> list[Any]:
+        """A kernel that fills an array with zeros."""
+        w, zero = Var(_aval(target)), Literal(np.zeros((), target.dtype)[()])
+        params = dict(shape=target.shape, dims=())
+        eqn = Eqn(layout.broadcast, (zero,), params, (w,), None)
+        return self.sequence_without_record(Program([], [eqn], [w]), {w: target})
 
     def sequence_without_record(self, program: Program, env: dict) -> list[Any]:
         """As `sequence`, for steps that belong to no equation of the user's program."""
@@ -365,28 +252,6 @@ def _lowest_gap(taken: list[tuple[int, int, int]], size: int) -> int:
     return position
 
 
-def buffers_of(step: Any) -> list[Buffer]:
-    """All buffers a step touches."""
-    if isinstance(step, Call):
-        return step.args
-    if isinstance(step, Multiply):
-        return [step.x, step.y, step.out]
-    if isinstance(step, (LibraryCall, PythonCall)):
-        return [*step.inputs, *step.outputs]
-    inner = [b for s in step.body for b in buffers_of(s)]
-    return [*inner, *(b for pair in step.moves for b in pair)]
-
-
-def root_buffers(step: Any) -> list[Buffer]:
-    """The whole arrays a step touches, where it may touch slices of them."""
-    roots = []
-    for b in buffers_of(step):
-        while b.base is not None:
-            b = b.base
-        roots.append(b)
-    return roots
-
-
 def make_plan(program: Program) -> Plan:
     """Plan a prepared program (distinct outputs, canonical contractions, no calls)."""
     plan = Planner(program).plan
@@ -394,4 +259,4 @@ def make_plan(program: Program) -> Plan:
     return plan
 
 
-__all__ = ["Buffer", "Call", "LibraryCall", "Loop", "Multiply", "Plan", "PythonCall", "make_plan", "root_buffers"]
+__all__ = ["Plan", "Planner", "assign_workspace", "make_plan"]

@@ -39,14 +39,22 @@ def check_dtypes(program: Program) -> None:
 
 
 def _inside(program: Program) -> Program:
-    """Prepare the bodies of loops, too."""
+    """Prepare the programs inside equations, too."""
     if not any(subprograms(eqn.params) for eqn in program.eqns):
         return program
     eqns = []
     for eqn in program.eqns:
-        params = {k: prepare(v) if isinstance(v, Program) else v for k, v in eqn.params.items()}
-        eqns.append(eqn.replace(params=params) if subprograms(eqn.params) else eqn)
+        # What pulls one iteration of a loop back is derived from its body as it is; planning prepares both.
+        if subprograms(eqn.params) and not isinstance(eqn.prim.lower, lowering.WhileBackward):
+            eqn = eqn.replace(params={k: _prepared(v) for k, v in eqn.params.items()})
+        eqns.append(eqn)
     return Program(program.inputs, eqns, program.outputs)
+
+
+def _prepared(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(prepare(v) if isinstance(v, Program) else v for v in value)
+    return prepare(value) if isinstance(value, Program) else value
 
 
 def inline_calls(program: Program) -> Program:

@@ -33,8 +33,9 @@ from typing import Any
 import numpy as np
 
 from .kernel import Kernel
-from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan, PythonCall, buffers_of
+from .plan import Plan
 from .python_text import PythonPrinter
+from .steps import Branch, Buffer, Call, LibraryCall, Loop, Moves, Multiply, PythonCall, TapeLoop, While, buffers_of
 
 INLINE = 64  # constants of more elements are written as base64
 # Ops that compiled code leaves to NumPy, by the call that means the same.
@@ -86,7 +87,8 @@ def _imports(body: str) -> list[str]:
     lines = [f"import {name}" for name in ("base64", "math") if re.search(rf"\b{name}\.", body)]
     lines += ["import numpy as np"]
     lines += ["from scipy import special"] if "special." in body else []
-    return lines + (["from funcgrad.core.primitive import REGISTRY"] if "REGISTRY[" in body else [])
+    lines += ["from funcgrad.core.primitive import REGISTRY"] if "REGISTRY[" in body else []
+    return lines + (["from funcgrad.ops.callback import CALLEES"] if "CALLEES[" in body else [])
 
 
 class ProgramWriter:
@@ -137,6 +139,12 @@ class ProgramWriter:
             self.multiply(s)
         elif isinstance(s, Loop):
             self.loop(s)
+        elif isinstance(s, Branch):
+            self.branch(s)
+        elif isinstance(s, While):
+            self.while_loop(s)
+        elif isinstance(s, TapeLoop):
+            self.tape_loop(s)
         elif isinstance(s, (LibraryCall, PythonCall)):
             self.library(s)
         else:
@@ -160,21 +168,58 @@ class ProgramWriter:
         pattern = NUMPY_CALLS.get(eqn.prim.name, f'REGISTRY["{eqn.prim.name}"].impl({{inputs}}, {{params}})')
         targets = ", ".join(f"{place(b)}[...]" for b in s.outputs)
         comma = "," if eqn.prim.multiple_results and len(s.outputs) == 1 else ""
-        self.line(f"{targets}{comma} = {pattern.format(inputs=inputs, params=params)}")
+        self.line(f"{targets}{comma} = ".removeprefix(" = ") + f"{pattern.format(inputs=inputs, params=params)}")
 
     def loop(self, s: Loop) -> None:
-        """A scan; carries that trade places do so by name."""
+        """A scan."""
         count = f"range({s.length})"
         self.line(f"for t{s.number} in {f'reversed({count})' if s.reverse else count}:")
+        self.block(s.body, s.moves)
+
+    def block(self, steps: list[Any], moves: Moves = ()) -> None:  # type: ignore[assignment]
+        """Steps one level deeper; carries that trade places do so by name."""
         self.depth += 1
-        for step in s.body:
+        for step in steps:
             self.step(step)
-        for state, following in s.moves:
+        for state, following in moves:
             if state.swaps is following:
                 self.line(f"{state.name}, {following.name} = {following.name}, {state.name}")
             else:
                 self.line(f"{state.name}[...] = {following.name}")
+        if not steps and not moves:
+            self.line("pass")
         self.depth -= 1
+
+    def branch(self, s: Branch) -> None:
+        """A switch; the first and the last branch take what is out of range."""
+        last = len(s.bodies) - 1
+        for k, body in enumerate(s.bodies):
+            test = "else:" if k == last else f"{'elif' if k else 'if'} {place(s.index)} <= {k}:"
+            self.line(test if last else "if True:")
+            self.block(body)
+
+    def while_loop(self, s: While, record: str = "") -> None:
+        """The condition is computed at the head of every iteration."""
+        self.line("while True:")
+        self.block(s.test)
+        self.depth += 1
+        self.line(f"if not {s.going.name}:")
+        self.line("    break")
+        if record:
+            self.line(record)
+        self.depth -= 1
+        self.block(s.body, s.moves)
+
+    def tape_loop(self, s: TapeLoop) -> None:
+        """A list of copies of the carries, read backwards."""
+        tape = f"tape{s.number}"
+        copies = "".join(f"{state.name}.copy(), " for state in s.kept)
+        self.line(f"{tape} = []")
+        self.while_loop(s.forward, f"{tape}.append(({copies}))")
+        for step in s.between:
+            self.step(step)
+        self.line(f"for t{s.number} in reversed(range(len({tape}))):")
+        self.block(s.pull, s.moves)
 
 
 def view(b: Buffer, shape: tuple[int, ...]) -> str:
@@ -187,6 +232,8 @@ def view(b: Buffer, shape: tuple[int, ...]) -> str:
 
 def place(b: Buffer) -> str:
     """The name of a buffer, or the part of another one that it is."""
+    if b.kind == "taped":
+        return f"tape{b.loop.number}[t{b.loop.number}][{b.number}]"
     return b.name if b.kind != "slice" else f"{place(b.base)}[t{b.loop.number}]"  # type: ignore[arg-type, union-attr]
 
 

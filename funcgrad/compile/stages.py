@@ -22,10 +22,11 @@ from ..core.scalar import Expr
 from . import native
 from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Store, Update
 from .pipeline import Compiled
-from .plan import Buffer, Call, LibraryCall, Loop, Multiply, Plan
+from .plan import Plan
 from .schedule import Group, Schedule
 from .source import comments, plan_source
 from .statement_text import INFIX, UNARY, Printer, Text, call, infix, subscript
+from .steps import CONTROL, Branch, Buffer, Call, LibraryCall, Loop, Moves, Multiply, While
 
 
 def stage_text(compiled: Compiled, stage: str) -> str:
@@ -170,14 +171,33 @@ def plan_text(plan: Plan) -> str:
 
 
 def _step_lines(step: Any, depth: int) -> list[str]:
-    if not isinstance(step, Loop):
+    if not isinstance(step, CONTROL):
         return ["  " * depth + _step_line(step)]
-    head = f"for t{step.number} in {'reversed ' if step.reverse else ''}{step.length}:"
-    moves = [
-        f"{'swap' if state.swaps is following else 'move'} {state} <- {following}" for state, following in step.moves
-    ]
-    body = [line for s in step.body for line in _step_lines(s, depth + 1)]
-    return ["  " * depth + head, *body, *("  " * (depth + 1) + m for m in moves)]
+    return ["  " * depth + line for line in _control_lines(step)]
+
+
+def _control_lines(step: Any) -> list[str]:
+    """A step with steps inside, from the margin."""
+    if isinstance(step, Loop):
+        head = f"for t{step.number} in {'reversed ' if step.reverse else ''}{step.length}:"
+        return [head, *_block(step.body), *_moves(step.moves)]
+    if isinstance(step, Branch):
+        parts = [[f"branch {k} of {step.index}:", *_block(body)] for k, body in enumerate(step.bodies)]
+        return [line for part in parts for line in part]
+    if isinstance(step, While):
+        return [f"while {step.going}, from:", *_block(step.test), "do:", *_block(step.body), *_moves(step.moves)]
+    keep = f"  keep {_names(step.kept)} on tape{step.number} before each iteration"
+    back = f"for t{step.number} in reversed tape{step.number}:"
+    return [*_control_lines(step.forward), keep, *(line for s in step.between for line in _step_lines(s, 0)),
+            back, *_block(step.pull), *_moves(step.moves)]  # fmt: skip
+
+
+def _block(steps: list[Any]) -> list[str]:
+    return [line for s in steps for line in _step_lines(s, 1)]
+
+
+def _moves(moves: Moves) -> list[str]:
+    return [f"  {'swap' if state.swaps is following else 'move'} {state} <- {following}" for state, following in moves]
 
 
 def _step_line(step: Any) -> str:

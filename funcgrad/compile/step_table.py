@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .llvm import memory_type
-from .plan import Buffer, Call, Multiply
+from .steps import Buffer, Call, Multiply
 
 WORTHWHILE = 16  # steps from which on a run becomes a table
 

@@ -11,6 +11,9 @@ names.
 | Contract   | a sum of products (dot_general): BLAS when it is large, a loop nest when it is small                    |
 | Library    | whatever a routine called by pointer leaves in the output buffer                                        |
 | Loop       | a body program run a fixed number of times with carried state (scan)                                    |
+| Branch     | the outputs of one of several programs, chosen by operand 0 (switch)                                    |
+| While      | a body program run while a condition program holds                                                      |
+| WhileBackward | the cotangents of a While: its states kept on a growing tape, its steps pulled back in reverse       |
 | Call       | the outputs of a program held by the equation: inlined                                                  |
 | Callback   | what the op's NumPy implementation returns: compiled code calls back into Python, or refuses            |
 """
@@ -85,6 +88,23 @@ class Loop:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """switch: the parameter `branches` holds the programs."""
+
+
+@dataclass(frozen=True)
+class While:
+    """while_loop: the parameters hold the programs of the condition and of the body."""
+
+
+@dataclass(frozen=True)
+class WhileBackward:
+    """while_backward: as While, and `step(params)` is the program that pulls one iteration back."""
+
+    step: Callable[[dict], Any]
+
+
+@dataclass(frozen=True)
 class Call:
     """An equation that means its program: `program(params)` gives it; it is inlined before scheduling."""
 
@@ -96,4 +116,7 @@ class Callback:
     """Evaluated by the op's NumPy implementation: there is no compiled form (yet)."""
 
 
-Form = Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Contract | Library | Loop | Call | Callback
+Form = (
+    Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Contract | Library
+    | Loop | Branch | While | WhileBackward | Call | Callback
+)  # fmt: skip

@@ -1,6 +1,7 @@
 """The operations: one declaration each, in flat tables by family."""
 
 from . import (
+    branching,
     calls,
     contraction,
     control,
@@ -10,12 +11,15 @@ from . import (
     indexing,
     layout,
     linalg,
+    linear_call,
     random_bits,
     reduction,
     sorting,
+    while_loop,
 )
 
 __all__ = [
-    "calls", "contraction", "control", "cumulative", "custom", "elementwise", "indexing", "layout", "linalg", "random_bits",
-    "reduction", "sorting",
+    "branching", "calls", "contraction", "control", "cumulative", "custom", "elementwise", "indexing", "layout", "linalg", "linear_call",
+    "random_bits",
+    "reduction", "sorting", "while_loop",
 ]  # fmt: skip

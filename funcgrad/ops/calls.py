@@ -19,7 +19,7 @@ from ..core.tracing import retrace
 from ..transforms.linearize import linearize as linearize_program
 from ..transforms.transpose import transpose as transpose_program
 from . import elementwise, layout
-from .custom import batched_front
+from .programs import batched_front
 from .rules import is_linear, library
 from .samples import Sample, array
 

@@ -17,7 +17,7 @@ from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Primitive, Zero
 from ..core.program import Literal, Program, as_function, memoized
-from ..core.tracing import replay, retrace
+from ..core.tracing import retrace
 from ..transforms.batch import batch as batch_program
 from ..transforms.batch import batched_shape
 from ..transforms.linearize import instantiate
@@ -25,6 +25,7 @@ from ..transforms.linearize import linearize as linearize_program
 from ..transforms.simplify import dead_code_elimination
 from ..transforms.transpose import transpose as transpose_program
 from . import contraction, elementwise, layout, reduction
+from .programs import call, split
 from .rules import is_linear, library
 from .samples import Sample, array
 
@@ -32,24 +33,11 @@ from .samples import Sample, array
 CHEAP = (lowering.Scalar, lowering.IndexMap)
 
 
-def call(program: Program, args: Sequence[Any]) -> list[Any]:
-    """Record the equations of a program here."""
-    return replay(program, args)
-
-
-def _split(values: Sequence[Any], *counts: int) -> list[list[Any]]:
-    parts, start = [], 0
-    for n in counts:
-        parts.append(list(values[start : start + n]))
-        start += n
-    return [*parts, list(values[start:])]
-
-
 # --- scan ---------------------------------------------------------------------------------------------------------------
 
 
 def _scan_impl(*args: Any, body: Program, consts: int, carries: int, length: int, reverse: bool) -> list[Any]:
-    fixed, carry, xs = _split(args, consts, carries)
+    fixed, carry, xs = split(args, consts, carries)
     step = as_function(body)
     ys = [np.empty((length, *a.shape), a.dtype) for a in body.out_avals[carries:]]
     for t in reversed(range(length)) if reverse else range(length):
@@ -61,7 +49,7 @@ def _scan_impl(*args: Any, body: Program, consts: int, carries: int, length: int
 
 
 def _scan_aval(*args: ShapedArray, body: Program, consts: int, carries: int, length: int, reverse: bool) -> list[ShapedArray]:
-    fixed, carry, xs = _split(args, consts, carries)
+    fixed, carry, xs = split(args, consts, carries)
     if any(x.ndim == 0 or x.shape[0] != length for x in xs):
         raise TypeError(f"scan: every xs must have a leading axis of length {length}, got {xs}")
     expected = [*fixed, *carry, *(x.update(shape=x.shape[1:]) for x in xs)]
@@ -71,7 +59,7 @@ def _scan_aval(*args: ShapedArray, body: Program, consts: int, carries: int, len
 
 
 @memoized
-def _active(body: Program, active: tuple[bool, ...], consts: int, carries: int) -> tuple[bool, ...]:
+def active_inputs(body: Program, active: tuple[bool, ...], consts: int, carries: int) -> tuple[bool, ...]:
     """Which inputs of the body have tangents: a carry that gets one in some iteration has one in all."""
     mask = tuple(on and is_inexact(a) for on, a in zip(active, body.in_avals))
     while True:
@@ -106,7 +94,7 @@ def _scan_linearize(
     *args: Any, active: tuple[bool, ...], body: Program, consts: int, carries: int, length: int, reverse: bool
 ) -> tuple[Any, Any]:
     params = dict(body=body, consts=consts, carries=carries, length=length, reverse=reverse)
-    mask = _active(body, active, consts, carries)
+    mask = active_inputs(body, active, consts, carries)
     return (_linearize_recomputing if _is_cheap(body) else _linearize_storing)(args, mask, params)
 
 
@@ -124,7 +112,7 @@ def _linearize_storing(args: Sequence[Any], mask: tuple[bool, ...], params: dict
 
     def linear(*values: Any) -> list[Any]:
         """(fixed residuals, stacked ones, slices of xs, tangents): the residuals go back into their order."""
-        f, s, x, tangents = (iter(v) for v in _split(values, len(fixed), len(stacked), len(slices)))
+        f, s, x, tangents = (iter(v) for v in split(values, len(fixed), len(stacked), len(slices)))
         residuals = [next(s if place is None else f if _is_fixed(place, consts) else x) for place in places]
         return call(linear_body, [*residuals, *tangents])
 
@@ -153,7 +141,7 @@ def _linearize_recomputing(args: Sequence[Any], mask: tuple[bool, ...], params: 
 
     outs = scan(*args, **{**params, "body": retrace(with_states, body.in_avals)})
     outs, states = outs[: len(body.outputs)], outs[len(body.outputs) :]
-    fixed, _, xs = _split(args, consts, carries)
+    fixed, _, xs = split(args, consts, carries)
     forward, linear_body, given = _tangent_body(body, mask, consts, carries)
 
     def linear(*values: Any) -> list[Any]:
@@ -172,10 +160,10 @@ def _run_tangent_scan(
     consts, carries, length = params["consts"], params["carries"], params["length"]
     t_in = [instantiate(t) for t, on in zip(tangents, mask) if on]
     n_const, n_carry = sum(mask[:consts]), sum(mask[consts : consts + carries])
-    t_const, t_carry, t_xs = _split(t_in, n_const, n_carry)
+    t_const, t_carry, t_xs = split(t_in, n_const, n_carry)
 
     def step(*values: Any) -> list[Any]:
-        f, tc, tk, s, tx = _split(values, len(fixed), n_const, n_carry, len(stacked))
+        f, tc, tk, s, tx = split(values, len(fixed), n_const, n_carry, len(stacked))
         return linear(*f, *s, *tc, *tk, *tx)
 
     elements = [shaped(tuple(v.shape[1:]), v.dtype) for v in (*stacked, *t_xs)]
@@ -189,16 +177,16 @@ def _run_tangent_scan(
 
 def _scan_transpose(cts: Any, *args: Any, body: Program, consts: int, carries: int, length: int, reverse: bool) -> list[Any]:
     """The same loop the other way: cotangents are carried back, those of constants are summed up on the way."""
-    fixed, _, xs = _split(args, consts, carries)
+    fixed, _, xs = split(args, consts, carries)
     kinds = [is_linear(a) for a in fixed], [is_linear(x) for x in xs]
     backward = _transposed_body(body, tuple(kinds[0]), carries, tuple(kinds[1]))
     res_const = [a for a in fixed if not is_linear(a)]
     res_xs = [x for x in xs if not is_linear(x)]
-    ct_carry, ct_ys = _split([instantiate(ct) for ct in cts], carries)
+    ct_carry, ct_ys = split([instantiate(ct) for ct in cts], carries)
     sums = [layout.fill(0, a.shape, a.dtype) for a in fixed if is_linear(a)]
     outs = scan(*res_const, *sums, *ct_carry, *res_xs, *ct_ys, body=backward, consts=len(res_const),
                 carries=len(sums) + carries, length=length, reverse=not reverse)  # fmt: skip
-    ct_const, ct_init, ct_xs = _split(outs, len(sums), carries)
+    ct_const, ct_init, ct_xs = split(outs, len(sums), carries)
     ct_const, ct_xs = iter(ct_const), iter(ct_xs)
     return [*[next(ct_const) if on else None for on in kinds[0]], *ct_init, *[next(ct_xs) if on else None for on in kinds[1]]]
 
@@ -206,7 +194,7 @@ def _scan_transpose(cts: Any, *args: Any, body: Program, consts: int, carries: i
 @memoized
 def _transposed_body(body: Program, linear_consts: tuple[bool, ...], carries: int, linear_xs: tuple[bool, ...]) -> Program:
     """(residual consts, sums, ct carry, residual xs, ct ys) -> (sums + ct consts, ct carry, ct xs)."""
-    fixed, carry, xs = _split(body.inputs, len(linear_consts), carries)
+    fixed, carry, xs = split(body.inputs, len(linear_consts), carries)
     keep = [v for v, on in zip(fixed, linear_consts) if not on], [v for v, on in zip(xs, linear_xs) if not on]
     moved = [v for v, on in zip(fixed, linear_consts) if on] + carry + [v for v, on in zip(xs, linear_xs) if on]
     reordered = Program([*keep[0], *keep[1], *moved], body.eqns, body.outputs)
@@ -214,7 +202,7 @@ def _transposed_body(body: Program, linear_consts: tuple[bool, ...], carries: in
     n_sum = sum(linear_consts)
 
     def backward(*values: Any) -> list[Any]:
-        c, sums, ct_carry, r, ct_ys = _split(values, len(keep[0]), n_sum, carries, len(keep[1]))
+        c, sums, ct_carry, r, ct_ys = split(values, len(keep[0]), n_sum, carries, len(keep[1]))
         cts = call(transposed, [*c, *r, *ct_carry, *ct_ys])
         return [*[elementwise.add(s, ct) for s, ct in zip(sums, cts)], *cts[n_sum:]]
 
@@ -223,24 +211,28 @@ def _transposed_body(body: Program, linear_consts: tuple[bool, ...], carries: in
     return dead_code_elimination(retrace(backward, avals))
 
 
-def _scan_batch(size: int, args: list, axes: list, *, body: Program, consts: int, carries: int, length: int, reverse: bool) -> tuple[list, list]:
-    on = [a is not None for a in axes]
+def batched_inputs(body: Program, size: int, on: list[bool], consts: int, carries: int) -> list[bool]:
+    """Which inputs of the body are batched, once batched carries have come round."""
     while True:
         _, out_axes = batch_program(body, size, tuple(0 if b else None for b in on))
         grown = [b or (consts <= i < consts + carries and out_axes[i - consts] is not None) for i, b in enumerate(on)]
         if grown == on:
-            break
+            return on
         on = grown
+
+
+def _scan_batch(size: int, args: list, axes: list, *, body: Program, consts: int, carries: int, length: int, reverse: bool) -> tuple[list, list]:
+    on = batched_inputs(body, size, [a is not None for a in axes], consts, carries)
     is_x = [i >= consts + carries for i in range(len(args))]
     moved = [layout.with_batch_axis(v, size, a, int(x)) if b else v for v, a, b, x in zip(args, axes, on, is_x)]
-    batched = _batched_body(body, size, tuple(on), consts, carries)
+    batched = batched_body(body, size, tuple(on), consts, carries)
     outs = scan(*moved, body=batched, consts=consts, carries=carries, length=length, reverse=reverse)
     carry_axes = [0 if b else None for b in on[consts : consts + carries]]
     return outs, [*carry_axes, *[1] * (len(outs) - carries)]
 
 
 @memoized
-def _batched_body(body: Program, size: int, on: tuple[bool, ...], consts: int, carries: int) -> Program:
+def batched_body(body: Program, size: int, on: tuple[bool, ...], consts: int, carries: int) -> Program:
     """The batched body with every batch axis in front, and carries batched exactly where `on` says."""
     program, out_axes = batch_program(body, size, tuple(0 if b else None for b in on))
 

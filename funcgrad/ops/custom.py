@@ -16,14 +16,13 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Zero
-from ..core.program import Program, Var, as_function, memoized
+from ..core.program import Program, Var, as_function
 from ..core.tracing import retrace
-from ..transforms.batch import batch as batch_program
 from ..transforms.linearize import instantiate
 from ..transforms.linearize import jvp as jvp_program
 from ..transforms.transpose import transpose as transpose_program
 from . import elementwise, layout
-from .control import call
+from .programs import batched_front, call
 from .rules import library
 from .samples import Sample, array
 
@@ -67,23 +66,6 @@ class Rule:
 
     def __lt__(self, other: Any) -> bool:
         return repr(self) < repr(other)
-
-
-def batched_front(program: Program, size: int, axes: Sequence[int | None]) -> Program:
-    """Batch a program over operands whose batch axes are in front (or absent); every output gets its batch axis in
-    front.
-    """
-    return _batched_front(program, size, tuple(axes))
-
-
-@memoized
-def _batched_front(program: Program, size: int, axes: tuple[int | None, ...]) -> Program:
-    batched, out_axes = batch_program(program, size, axes)
-
-    def front(*args: Any) -> list[Any]:
-        return [layout.with_batch_axis(o, size, a, 0) for o, a in zip(call(batched, args), out_axes)]
-
-    return retrace(front, batched.in_avals)
 
 
 def tangent_part(rule: Program, primals: int, args: Sequence[Any]) -> Any:

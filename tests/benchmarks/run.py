@@ -62,7 +62,8 @@ class Runner:
         caches = {"FUNCGRAD_CACHE_DIR": f"{cache}/funcgrad", "NUMBA_CACHE_DIR": f"{cache}/numba"}
         path = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]))
         ours = {"XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
-        bytecode = {"PYTHONPYCACHEPREFIX": f"{tempfile.gettempdir()}/funcgrad-benchmarks", "PYTHONDONTWRITEBYTECODE": ""}
+        folder = os.path.join(tempfile.gettempdir(), "funcgrad-benchmarks")
+        bytecode = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
         return {**os.environ, **threads, **caches, **ours, **bytecode}
 
     def command(self, case: Case) -> list[str]:

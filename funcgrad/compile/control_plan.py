@@ -1,0 +1,150 @@
+"""Planning of equations that hold programs: loops, branches, and loops whose length is data.
+
+What these functions have in common: operands are in memory, the inputs and outputs of a body are mapped to buffers, and
+carried state lives in pairs of buffers, the state and what follows it. Small pairs are copied, large ones trade places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core import lowering
+from ..core.program import Eqn, Program, Var
+from .prepare import prepare
+from .steps import Branch, Buffer, Loop, Moves, TapeLoop, While
+
+
+def _operands(planner: Any, eqn: Eqn, env: dict) -> list[Buffer]:
+    """The operands of an equation, in memory."""
+    return [planner.in_memory(planner.buffer(a, env) if a.aval.ndim or type(a) is Var else a) for a in eqn.inputs]
+
+
+def _state(planner: Any, v: Var, before: list[Any], initial: Buffer) -> Buffer:
+    """A buffer for carried state, with its first value put there before the loop."""
+    state = planner.temporary(v.aval.shape, v.aval.dtype)
+    before += planner.copy(initial, state)
+    return state
+
+
+def _following(planner: Any, state: Buffer, moves: Moves) -> Buffer:
+    """The buffer for the next value of carried state."""
+    following = planner.temporary(state.shape, state.dtype)
+    moves.append((state, following))
+    if not state.stack:
+        state.swaps, following.swaps = following, state
+    return following
+
+
+def _after(planner: Any, states: Sequence[Buffer], eqn: Eqn, env: dict) -> list[Any]:
+    """Copies of the last state to the results."""
+    return [step for state, v in zip(states, eqn.outs) for step in planner.copy(state, planner.buffer(v, env))]
+
+
+def plan_scan(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
+    """A scan as a native loop: xs and ys are slices of the whole arrays."""
+    p = eqn.params
+    body, consts, carries = p["body"], p["consts"], p["carries"]
+    loop = Loop(planner.next_loop(), p["length"], p["reverse"])
+    operands, results = _operands(planner, eqn, env), [planner.buffer(v, env) for v in eqn.outs]
+    planner.depth += 1
+    before: list[Any] = []
+    inner: dict[Any, Buffer] = dict(zip(body.inputs, operands[:consts]))
+    carry = body.inputs[consts : consts + carries]
+    states = [_state(planner, v, before, b) for v, b in zip(carry, operands[consts:])]
+    inner.update(zip(carry, states))
+    for v, b in zip(body.inputs[consts + carries :], operands[consts + carries :]):
+        inner[v] = Buffer("slice", 0, v.aval.shape, v.aval.dtype, base=b, loop=loop)
+    for k, v in enumerate(body.outputs):
+        if k < carries:
+            inner[v] = _following(planner, states[k], loop.moves)
+        else:
+            inner[v] = Buffer("slice", 0, v.aval.shape, v.aval.dtype, base=results[k], loop=loop)
+    loop.body = planner.sequence(body, inner)
+    planner.depth -= 1
+    return [*before, *([loop] if loop.length else []), *_after(planner, states, eqn, env)]
+
+
+def plan_branch(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
+    """A switch: all branches write to the buffers of the results."""
+    index, *operands = _operands(planner, eqn, env)
+    results = [planner.buffer(v, env) for v in eqn.outs]
+    bodies = [
+        planner.sequence(branch, {**dict(zip(branch.inputs, operands)), **dict(zip(branch.outputs, results))})
+        for branch in eqn.params["branches"]
+    ]
+    return [Branch(index, bodies)]
+
+
+def plan_while(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
+    """A loop whose condition is evaluated before every iteration."""
+    p = eqn.params
+    before: list[Any] = []
+    planner.depth += 1
+    loop, states = _while(planner, p["cond"], p["body"], _operands(planner, eqn, env), p, before)
+    planner.depth -= 1
+    return [*before, loop, *_after(planner, states, eqn, env)]
+
+
+def _while(
+    planner: Any, cond: Program, body: Program, operands: list[Buffer], p: dict, before: list[Any]
+) -> tuple[While, list[Buffer]]:
+    n_cond, n_body = p["cond_consts"], p["body_consts"]
+    fixed, consts, carry = operands[:n_cond], operands[n_cond : n_cond + n_body], operands[n_cond + n_body :]
+    number = planner.next_loop()
+    states = [_state(planner, v, before, b) for v, b in zip(body.inputs[n_body:], carry)]
+    going = planner.temporary((), bool)
+    test = planner.sequence(cond, {**dict(zip(cond.inputs, [*fixed, *states])), cond.outputs[0]: going})
+    moves: Moves = []
+    following = [_following(planner, state, moves) for state in states]
+    inner = {**dict(zip(body.inputs, [*consts, *states])), **dict(zip(body.outputs, following))}
+    return While(number, test, going, planner.sequence(body, inner), moves), states
+
+
+def plan_while_backward(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
+    """The loop with a tape of its carries, then the loop over the tape."""
+    p = eqn.params
+    cond, body, pull = (prepare(x) for x in (p["cond"], p["body"], eqn.prim.lower.step(p)))
+    operands = _operands(planner, eqn, env)
+    count = p["cond_consts"] + len(p["body"].inputs)
+    consts, cts = operands[p["cond_consts"] : p["cond_consts"] + p["body_consts"]], operands[count:]
+    before: list[Any] = []
+    planner.depth += 1
+    forward, states = _while(planner, cond, body, operands[:count], p, before)
+    loop = TapeLoop(planner.next_loop(), forward, states, [], [], [], [])
+    loop.taped = _record(loop, states)
+    n_flow = len(pull.outputs)
+    flow = pull.inputs[len(consts) + len(states) :]
+    n_sums = n_flow - len(cts)
+    flowing = [_cleared(planner, v, loop.between) for v in flow[:n_sums]]
+    flowing += [_state(planner, v, loop.between, b) for v, b in zip(flow[n_sums:], cts)]
+    inner = dict(zip(pull.inputs, [*consts, *loop.taped, *flowing]))
+    inner.update(zip(pull.outputs, [_following(planner, state, loop.moves) for state in flowing]))
+    loop.pull = planner.sequence(pull, inner)
+    planner.depth -= 1
+    planner.plan.tapes = True
+    return [*before, loop, *_after(planner, flowing, eqn, env)]
+
+
+def _record(loop: TapeLoop, states: list[Buffer]) -> list[Buffer]:
+    """The places of carries in the record of one iteration, 16 bytes aligned."""
+    taped, offset = [], 0
+    for k, state in enumerate(states):
+        taped.append(Buffer("taped", k, state.shape, state.dtype, loop=loop, offset=offset))
+        offset += -(-state.nbytes // 16) * 16
+    return taped
+
+
+def _cleared(planner: Any, v: Var, before: list[Any]) -> Buffer:
+    """A buffer for a running sum, zero at first."""
+    state = planner.temporary(v.aval.shape, v.aval.dtype)
+    before += planner.clear(state)
+    return state
+
+
+CONTROL: dict[type, Callable[[Any, Eqn, dict], list[Any]]] = {
+    lowering.Loop: plan_scan,
+    lowering.Branch: plan_branch,
+    lowering.While: plan_while,
+    lowering.WhileBackward: plan_while_backward,
+}

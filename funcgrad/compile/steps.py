@@ -1,0 +1,200 @@
+"""Steps and buffers: the vocabulary of plans.
+
+step   ::= call kernel (buffer*) | multiply buffers by BLAS | library or python call
+         | loop n: step* ; move carries  |  branch index: (step*)*  |  while (step*, buffer): step* ; move carries
+         | tape loop: as while, keeping states, then step* ; move carries for each state kept, last first
+buffer ::= input | output | constant | temporary (a range of the workspace, or the stack inside loops)
+         | slice of a buffer | place in the record of a tape
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core.program import Eqn
+from .callback import Callback
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A contiguous array the program reads or writes.
+
+    kind: input, output, constant, temporary, slice or taped; number: its position among those of its kind; base, loop:
+    for a slice, the array it is cut from and the loop whose counter selects it; loop, offset: for a taped one, the loop
+    that keeps it and its place in the record of one iteration.
+    """
+
+    kind: str
+    number: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    value: Any = None
+    base: Buffer | None = None
+    loop: Any = None
+    stack: bool = False
+    offset: int = -1
+    swaps: Buffer | None = None  # the other half of a pair of carry buffers that trade places every iteration
+
+    @property
+    def name(self) -> str:
+        """`in0`, `out1`, `const0`, `tmp3`; `in0[t1]` for a slice, `tape1[t1][0]` for a taped one."""
+        if self.kind == "slice":
+            return f"{self.base.name}[t{self.loop.number}]"  # type: ignore[union-attr]
+        if self.kind == "taped":
+            return f"tape{self.loop.number}[t{self.loop.number}][{self.number}]"  # type: ignore[union-attr]
+        return {"input": "in", "output": "out", "constant": "const", "temporary": "tmp"}[self.kind] + str(self.number)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes, booleans being one byte."""
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass
+class Call:
+    """Run a kernel on buffers."""
+
+    kernel: int
+    args: list[Buffer]
+
+
+@dataclass
+class Multiply:
+    """out[b] = op(x[b]) @ op(y[b]) for b in range(batch), by BLAS: op transposes where the flag is set."""
+
+    x: Buffer
+    y: Buffer
+    out: Buffer
+    batch: int
+    m: int
+    n: int
+    k: int
+    transpose_x: bool
+    transpose_y: bool
+
+
+@dataclass
+class LibraryCall:
+    """Run a routine through its declared emitter."""
+
+    eqn: Eqn
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+
+
+@dataclass
+class PythonCall:
+    """Evaluate an equation by its NumPy implementation."""
+
+    callback: Callback
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+
+
+Moves = list[tuple[Buffer, Buffer]]  # (state, next)
+
+
+@dataclass(eq=False)
+class Loop:
+    """Run steps `length` times; then carries move: state <- next."""
+
+    number: int
+    length: int
+    reverse: bool
+    body: list[Any] = field(default_factory=list)
+    moves: Moves = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Branch:
+    """Run one of several lists of steps, the one whose number is the integer in `index`, clamped."""
+
+    index: Buffer
+    bodies: list[list[Any]]
+
+
+@dataclass(eq=False)
+class While:
+    """Run `test` steps; while they leave True in `going`, run `body` steps and let carries move."""
+
+    number: int
+    test: list[Any]
+    going: Buffer
+    body: list[Any]
+    moves: Moves
+
+
+@dataclass(eq=False)
+class TapeLoop:
+    """A While that writes `kept` buffers to a tape before every iteration; then `between`, once; then `pull` steps and
+    moves for every record of the tape, the last first.
+    """
+
+    number: int
+    forward: While
+    kept: list[Buffer]
+    taped: list[Buffer]
+    between: list[Any]
+    pull: list[Any]
+    moves: Moves
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of one record."""
+        return max([b.offset + -(-b.nbytes // 16) * 16 for b in self.taped], default=16)
+
+
+CONTROL = (Loop, Branch, While, TapeLoop)
+
+
+def inner_steps(step: Any) -> list[Any]:
+    """All steps inside a step of control flow."""
+    if isinstance(step, Branch):
+        return [s for body in step.bodies for s in body]
+    if isinstance(step, While):
+        return [*step.test, *step.body]
+    if isinstance(step, TapeLoop):
+        return [step.forward, *step.between, *step.pull]
+    return step.body
+
+
+def _own_buffers(step: Any) -> list[Buffer]:
+    if isinstance(step, Branch):
+        return [step.index]
+    moved = [b for pair in step.moves for b in pair]
+    if isinstance(step, While):
+        return [step.going, *moved]
+    return [*step.kept, *moved] if isinstance(step, TapeLoop) else moved
+
+
+def buffers_of(step: Any) -> list[Buffer]:
+    """All buffers a step touches."""
+    if isinstance(step, Call):
+        return step.args
+    if isinstance(step, Multiply):
+        return [step.x, step.y, step.out]
+    if isinstance(step, (LibraryCall, PythonCall)):
+        return [*step.inputs, *step.outputs]
+    return [*(b for s in inner_steps(step) for b in buffers_of(s)), *_own_buffers(step)]
+
+
+def root_buffers(step: Any) -> list[Buffer]:
+    """The whole arrays a step touches, where it may touch slices of them."""
+    roots = []
+    for b in buffers_of(step):
+        while b.base is not None:
+            b = b.base
+        roots.append(b)
+    return roots
