@@ -4,6 +4,7 @@ import importlib as _importlib
 from typing import Any as _Any
 
 from . import numpy
+from .api.callbacks import io_callback, pure_callback
 from .api.compilation import ShapeDtypeStruct, eval_shape, jit, make_program
 from .api.custom import custom_jvp, custom_vjp, stop_gradient
 from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
@@ -15,9 +16,8 @@ __version__ = "0.1.0"
 _MODULES = ("debug", "errors", "lax", "losses", "nn", "optim", "random", "scipy", "test_util", "tree")
 
 __all__ = [
-    "ShapeDtypeStruct", "clear_caches", "custom_jvp", "custom_vjp", "eval_shape", "grad", "jit", "jvp", "linearize",
-    "make_program",
-    "numpy", "stop_gradient", "value_and_grad", "vjp", "vmap", *_MODULES,
+    "ShapeDtypeStruct", "clear_caches", "custom_jvp", "custom_vjp", "eval_shape", "grad", "io_callback", "jit", "jvp",
+    "linearize", "make_program", "numpy", "pure_callback", "stop_gradient", "value_and_grad", "vjp", "vmap", *_MODULES,
 ]  # fmt: skip
 
 

@@ -1,19 +1,24 @@
 """Looking inside: with this module one can print what funcgrad makes of a function.
 
-show(f)(x)      the program, what the compiler prepared, its schedule, kernels and Python source
+show(f)(x)              the program, what the compiler prepared, its schedule, kernels and Python source
+print("x = {}", x)      a line with the value x has when the program runs, from inside any transformed function
+callback(g, x)          a call of g with that value
 """
 
 from __future__ import annotations
 
+import builtins
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .api.callbacks import debug_callback as callback
+from .api.callbacks import debug_print as print
 from .api.compilation import Jitted, jit
 
 STAGES = ("program", "prepared", "schedule", "kernels", "source")
 
-__all__ = ["STAGES", "show"]
+__all__ = ["STAGES", "callback", "print", "show"]
 
 
 def show(fun: Callable, stages: Sequence[str] = STAGES, **options: Any) -> Callable[..., None]:
@@ -49,7 +54,7 @@ def show(fun: Callable, stages: Sequence[str] = STAGES, **options: Any) -> Calla
     def shown(*args: Any, **kwargs: Any) -> None:
         lowered = jitted.lower(*args, **kwargs)
         for stage in stages:
-            print(f"--- {stage} ---")
-            print(lowered.as_text(stage))
+            builtins.print(f"--- {stage} ---")
+            builtins.print(lowered.as_text(stage))
 
     return shown

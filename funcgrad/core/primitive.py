@@ -9,6 +9,8 @@
 | batch     | (size, args, axes, **params) -> (out, out_axis)        | the op with one more axis |
 | lower     | a form of `lowering`                                   | what the compiler needs to know |
 | activity | bool | linearize also takes `active=`, which operands have tangents |
+| effect    | bool | does something besides computing results: kept, in order, never merged      |
+| perform   | (args, params) -> results                              | how an eager Trace lets an effect happen |
 | samples   | () -> iterable of (args, params)                       | feeds every registry test |
 """
 
@@ -30,11 +32,13 @@ class Primitive:
         "aval",
         "batch",
         "differentiation",
+        "effect",
         "impl",
         "linearize",
         "lower",
         "multiple_results",
         "name",
+        "perform",
         "samples",
         "transpose",
     )
@@ -43,7 +47,18 @@ class Primitive:
         self.name = name
         self.multiple_results: bool = rules.pop("multiple_results", False)
         self.activity: bool = rules.pop("activity", False)
-        for field in ("impl", "aval", "linearize", "transpose", "batch", "lower", "samples", "differentiation"):
+        self.effect: bool = rules.pop("effect", False)
+        for field in (
+            "impl",
+            "aval",
+            "linearize",
+            "transpose",
+            "batch",
+            "lower",
+            "samples",
+            "differentiation",
+            "perform",
+        ):
             setattr(self, field, rules.pop(field, None))
         if rules:
             raise TypeError(f"primitive {name}: unknown rules {sorted(rules)}")
@@ -106,6 +121,10 @@ class LinearArg:
 
 def nondiff(*_: Any) -> None:
     """The declaration that an op is piecewise constant: its derivative is zero wherever it exists."""
+
+
+def refused(*_: Any) -> None:
+    """The declaration that an op cannot be differentiated: its `linearize` raises, and says what to do instead."""
 
 
 # `tracing` puts the dispatch point here when it is imported; primitives cannot import it, since it needs them.

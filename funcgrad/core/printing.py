@@ -36,7 +36,7 @@ def format_program(program: Program, sources: bool = False) -> str:
         outs = ", ".join(f"{names[v]}:{v.aval}" for v in eqn.outs)
         atoms = " ".join(format_atom(a, names) for a in eqn.inputs)
         note = f"  # {eqn.source[0].rsplit('/', 1)[-1]}:{eqn.source[1]}" if sources and eqn.source else ""
-        text = f"{outs} = {eqn.prim.name}{format_params(eqn.params)} {atoms}".rstrip()
+        text = f"{outs} = ".removeprefix(" = ") + f"{eqn.prim.name}{format_params(eqn.params)} {atoms}".rstrip()
         lines += ["    " + line for line in (text + note).split("\n")]
     outputs = ", ".join(format_atom(a, names) for a in program.outputs)
     return "\n".join([*lines, f"  in ({outputs}{',' if len(program.outputs) == 1 else ''}) }}"])

@@ -186,8 +186,8 @@ def as_function(program: Program) -> Callable[..., list[Any]]:
         for v in eqn.outs:
             names[v] = f"v{len(names)}"
         scope[f"f{i}"] = functools.partial(eqn.prim.impl, **eqn.params) if eqn.params else eqn.prim.impl
-        targets = ", ".join(names[v] for v in eqn.outs) + ("," if eqn.prim.multiple_results else "")
-        lines.append(f"    {targets} = f{i}({', '.join(operand(a) for a in eqn.inputs)})")
+        targets = ", ".join(names[v] for v in eqn.outs) + (", = " if eqn.prim.multiple_results else " = ")
+        lines.append(f"    {targets if eqn.outs else ''}f{i}({', '.join(operand(a) for a in eqn.inputs)})")
         if last_use.get(i):
             lines.append("    del " + ", ".join(names[v] for v in last_use[i]))
     lines.append(f"    return [{', '.join(operand(a) for a in program.outputs)}]")
@@ -217,3 +217,51 @@ def subprograms(params: dict) -> list[Program]:
     for value in params.values():
         found.extend(p for p in (value if isinstance(value, tuple) else (value,)) if isinstance(p, Program))
     return found
+
+
+def is_effectful(eqn: Eqn) -> bool:
+    """Whether an equation does something besides computing its results, itself or in a program it holds."""
+    return eqn.prim.effect or holds_effects(eqn.params)
+
+
+def holds_effects(params: dict) -> bool:
+    """Whether the programs among the parameters of an equation have effects."""
+    return any(has_effects(p) for p in subprograms(params))
+
+
+@memoized
+def has_effects(program: Program) -> bool:
+    """Whether evaluating a program does something besides computing its outputs."""
+    return any(is_effectful(eqn) for eqn in program.eqns)
+
+
+@memoized
+def reads_effects(program: Program) -> bool:
+    """Whether a program has effects with results, on which its outputs may depend."""
+    return any(
+        eqn.prim.effect and bool(eqn.outs) or any(reads_effects(p) for p in subprograms(eqn.params))
+        for eqn in program.eqns
+    )
+
+
+@memoized
+def without_effects(program: Program) -> Program:
+    """The program without the effects that have no results, for a second evaluation: an effect happens once.
+
+    { lambda a . debug_callback a; b = sin a in (b,) }  -->  { lambda a . b = sin a in (b,) }
+    """
+    if not has_effects(program):
+        return program
+    eqns = [eqn.replace(params=silent(eqn.params)) for eqn in program.eqns if eqn.outs or not eqn.prim.effect]
+    return Program(program.inputs, eqns, program.outputs)
+
+
+def silent(params: dict) -> dict:
+    """Parameters of an equation with all programs among them `without_effects`."""
+    return {key: _silent(value) for key, value in params.items()}
+
+
+def _silent(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple([_silent(v) for v in value])
+    return without_effects(value) if isinstance(value, Program) else value

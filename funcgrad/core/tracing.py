@@ -10,10 +10,11 @@ work on them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,7 +23,7 @@ from .. import errors
 from . import primitive
 from .avals import PYTHON_SCALARS, ShapedArray, aval_of, is_supported, is_weak, shaped
 from .primitive import Primitive
-from .program import Atom, Eqn, Literal, Program, Var, as_function, evaluate
+from .program import Atom, Eqn, Literal, Program, Var, as_function, evaluate, holds_effects, silent
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -180,6 +181,22 @@ class Trace:
                 break
         else:
             return prim.impl(*args, **params)
+        if prim.multiple_results and (prim.effect or holds_effects(params)):
+            return self._perform(prim, args, params)
+        return self._compute(prim, args, params, params)
+
+    def _perform(self, prim: Primitive, args: Sequence[Any], params: dict) -> Any:
+        """Let effects happen, here and only here: the program that derivatives evaluate again is without them."""
+        if prim.perform is not None:
+            return prim.perform(args, params)
+        return self.perform_whole(prim, args, params)
+
+    def perform_whole(self, prim: Primitive, args: Sequence[Any], params: dict) -> Any:
+        """Compute with the effects in the programs of an equation, and record it without them."""
+        return self._compute(prim, args, params, silent(params))
+
+    def _compute(self, prim: Primitive, args: Sequence[Any], params: dict, recorded: dict) -> Any:
+        """Compute, and append the equation with the parameters `recorded`."""
         atoms: list[Any] = []
         operands: list[Any] = []
         for a in args:
@@ -191,8 +208,8 @@ class Trace:
                 operands.append(concrete_value(a))
         result = prim.impl(*operands, **params)
         if prim.multiple_results:
-            return self._append(prim, tuple(atoms), params, [shaped(v.shape, v.dtype) for v in result], result)
-        return self._computed(prim, tuple(atoms), params, result)
+            return self._append(prim, tuple(atoms), recorded, [shaped(v.shape, v.dtype) for v in result], result)
+        return self._computed(prim, tuple(atoms), recorded, result)
 
     def _computed(self, prim: Primitive, atoms: tuple, params: dict, result: Any) -> Tracer:
         """Append an equation whose single result is known; the hottest lines of eager differentiation."""
@@ -254,6 +271,16 @@ def concrete_value(value: Any) -> Any:
     while type(value) is Tracer:
         value = value.value
     return value
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """What runs here runs as if no Trace were open: the user's code that is called back with values."""
+    trace, _state.trace = _state.trace, None
+    try:
+        yield
+    finally:
+        _state.trace = trace
 
 
 def bind(prim: Primitive, args: Sequence[Any], params: dict) -> Any:
@@ -357,4 +384,5 @@ __all__ = [
     "retrace",
     "run",
     "trace",
+    "untraced",
 ]

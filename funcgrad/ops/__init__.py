@@ -2,6 +2,7 @@
 
 from . import (
     branching,
+    callback,
     calls,
     contraction,
     control,
@@ -19,7 +20,7 @@ from . import (
 )
 
 __all__ = [
-    "branching", "calls", "contraction", "control", "cumulative", "custom", "elementwise", "indexing", "layout", "linalg", "linear_call",
+    "branching", "callback", "calls", "contraction", "control", "cumulative", "custom", "elementwise", "indexing", "layout", "linalg", "linear_call",
     "random_bits",
     "reduction", "sorting", "while_loop",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.avals import ShapedArray, shaped
-from ..core.program import Program, memoized
+from ..core.program import Program, memoized, reads_effects, without_effects
 from ..core.tracing import replay, retrace
 from ..transforms.batch import batch as batch_program
 from . import layout
@@ -39,6 +39,16 @@ def type_of(value: Any) -> ShapedArray:
 def zeros(aval: ShapedArray) -> Any:
     """Zeros of a type."""
     return layout.fill(0, aval.shape, aval.dtype)
+
+
+def once_more(name: str, program: Program) -> Program:
+    """The program for a derivative that evaluates it again: its effects have happened, and must not be read twice."""
+    if reads_effects(program):
+        raise ValueError(
+            f"the derivative of {name} runs it again, but it holds an io_callback, whose results may differ then.\n"
+            "Fix: hand these results in as arguments, use pure_callback, or loop with lax.scan."
+        )
+    return without_effects(program)
 
 
 def batched_front(program: Program, size: int, axes: Sequence[int | None]) -> Program:

@@ -33,7 +33,7 @@ from ..transforms.simplify import dead_code_elimination
 from ..transforms.transpose import transpose as transpose_program
 from . import control, elementwise, layout
 from .linear_call import linear_call
-from .programs import call, in_front, lanes, split, type_of, zeros
+from .programs import call, in_front, lanes, once_more, split, type_of, zeros
 from .rules import library
 from .samples import Sample, array
 
@@ -66,6 +66,7 @@ def _aval(*args: ShapedArray, cond: Program, body: Program, cond_consts: int, bo
 
 def _linearize(*args: Any, active: Mask, cond: Program, body: Program, cond_consts: int, body_consts: int) -> tuple[list[Any], Any]:
     outs = while_loop(*args, cond=cond, body=body, cond_consts=cond_consts, body_consts=body_consts)
+    cond, body = once_more("while_loop", cond), once_more("while_loop", body)
     mask = control.active_inputs(body, active[cond_consts:], body_consts, len(outs))
     forward = _tangent_program(body, cond, mask, cond_consts, body_consts)
     backward = _cotangent_program(body, cond, mask, cond_consts, body_consts)

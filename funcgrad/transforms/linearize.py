@@ -134,7 +134,8 @@ def _drop_unused_residuals(
 def _stop_at(known: list[Any], full: Program, outputs: list[Any]) -> Program:
     """The part of a program that computes `outputs` when the variables `known` are given."""
     given = dict.fromkeys(a for a in known if type(a) is Var)
-    inner = [eqn for eqn in full.eqns if not all(v in given for v in eqn.outs)]
+    # An effect without results is one of a user's rule: those of the function itself have happened by now.
+    inner = [eqn for eqn in full.eqns if not all(v in given for v in eqn.outs) or not eqn.outs]
     return dead_code_elimination(Program(list(given), inner, outputs))
 
 

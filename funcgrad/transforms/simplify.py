@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.program import Eqn, Program, Var, memoized
+from ..core.program import Eqn, Program, Var, is_effectful, memoized
 
 
 @memoized
 def dead_code_elimination(program: Program) -> Program:
-    """Drop equations whose results nothing reads.
+    """Drop equations whose results nothing reads and that have no effect.
 
     { lambda a . b = sin a; c = cos a in (c,) }  -->  { lambda a . c = cos a in (c,) }
     """
     live = {a for a in program.outputs if type(a) is Var}
     kept: list[Eqn] = []
     for eqn in reversed(program.eqns):
-        if any(v in live for v in eqn.outs) or getattr(eqn.prim, "effect", False):
+        if any(v in live for v in eqn.outs) or is_effectful(eqn):
             kept.append(eqn)
             live.update(a for a in eqn.inputs if type(a) is Var)
     return program if len(kept) == len(program.eqns) else Program(program.inputs, kept[::-1], program.outputs)
@@ -27,7 +27,7 @@ def dead_code_elimination(program: Program) -> Program:
 
 @memoized
 def common_subexpressions(program: Program) -> Program:
-    """Compute equal expressions once.
+    """Compute equal expressions once; equations with effects are all kept.
 
     { lambda a . b = sin a; c = sin a; d = mul b c in (d,) }  -->  { lambda a . b = sin a; d = mul b b in (d,) }
     """
@@ -36,6 +36,9 @@ def common_subexpressions(program: Program) -> Program:
     kept: list[Eqn] = []
     for eqn in program.eqns:
         inputs = tuple([rename.get(a, a) if type(a) is Var else a for a in eqn.inputs])
+        if is_effectful(eqn):
+            kept.append(eqn if inputs == eqn.inputs else eqn.replace(inputs=inputs))
+            continue
         key = (eqn.prim, tuple([a if type(a) is Var else a.key for a in inputs]), tuple(sorted(eqn.params.items())))
         if key in seen:
             rename.update(zip(eqn.outs, seen[key]))

@@ -14,11 +14,16 @@ import numpy as np
 
 import funcgrad.ops  # noqa: F401  (declares the ops)
 from funcgrad.core.avals import aval_of, is_inexact
-from funcgrad.core.primitive import REGISTRY, Primitive
+from funcgrad.core.primitive import REGISTRY, Primitive, refused
 from funcgrad.core.program import Eqn, Literal, Program, Var, as_function, evaluate, subprograms
 from funcgrad.core.tracing import bind, retrace
 from funcgrad.ops import samples
 from funcgrad.ops.custom import Rule
+
+
+def is_differentiable(prim: Primitive) -> bool:
+    """Whether an op has a derivative rule that gives a derivative, rather than a reason for having none."""
+    return prim.linearize is not None and prim.differentiation is not refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,7 @@ class Case:
     def differentiable(self) -> bool:
         """Whether the op has a derivative here."""
         inexact_out = any(is_inexact(a) for a in self.program.out_avals)
-        return self.prim.linearize is not None and any(self.active) and inexact_out
+        return is_differentiable(self.prim) and any(self.active) and inexact_out
 
     @property
     def single(self) -> bool:
@@ -180,6 +185,7 @@ __all__ = [
     "call",
     "cases",
     "integer_cases",
+    "is_differentiable",
     "random_like",
     "single_cases",
     "values_of",
