@@ -70,8 +70,9 @@ def _cumprod_linearize(x: Any, *, axis: int, reverse: bool) -> tuple[Any, Callab
             return t
         total, factor, step = elementwise.mul(t, _shifted(out, axis, 1, 1, reverse)), x, 1
         while step < n:
+            if step > 1:
+                factor = elementwise.mul(factor, _shifted(factor, axis, step // 2, 1, reverse))
             total = elementwise.add(total, elementwise.mul(_shifted(total, axis, step, 0, reverse), factor))
-            factor = elementwise.mul(factor, _shifted(factor, axis, step, 1, reverse)) if 2 * step < n else factor
             step *= 2
         return total
 
@@ -85,7 +86,7 @@ def _extreme_linearize(prim: Callable[[], Any]) -> Callable:
         out = prim()(x, axis=axis, reverse=reverse)
         shape = tuple(x.shape)
         place = layout.iota(shape=shape, axis=axis, dtype=layout.INDEX)
-        none = layout.fill(shape[axis] - 1 if reverse else 0, shape, layout.INDEX)
+        none = layout.fill(shape[axis] if reverse else 0, shape, layout.INDEX)  # no later than any that did
         attained = elementwise.select(elementwise.eq(x, out), place, none)
         latest = (cummin if reverse else cummax)(attained, axis=axis, reverse=reverse)
         return out, lambda t: sorting.rearranged(t, latest, axis)

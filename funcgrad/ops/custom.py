@@ -40,20 +40,27 @@ def _aval(*args: ShapedArray, program: Program, **_: Any) -> list[ShapedArray]:
 
 
 class Rule:
-    """A rule that is traced when it is needed: `get()` gives its Program or Programs. Rules with equal keys are
-    equal.
+    """A rule that is traced when it is needed: `get()` gives its Program or Programs. Rules with equal keys are equal.
+
+    A `masked` rule depends on which values are not zero: `get(mask)`, and `make` takes the mask.
     """
 
-    __slots__ = ("_value", "key", "make")
+    __slots__ = ("_values", "key", "make", "masked")
 
-    def __init__(self, key: Any, make: Callable[[], Any]) -> None:
-        self.key, self.make, self._value = key, make, None
+    def __init__(self, key: Any, make: Callable[..., Any], masked: bool = False) -> None:
+        self.key, self.make, self.masked = key, make, masked
+        self._values: dict[Any, Any] = {}
 
-    def get(self) -> Any:
+    def get(self, mask: Any = None) -> Any:
         """The traced rule."""
-        if self._value is None:
-            self._value = self.make()
-        return self._value
+        which = (mask,) if self.masked else ()
+        if which not in self._values:
+            self._values[which] = self.make(*which)
+        return self._values[which]
+
+    def map(self, name: Any, f: Callable[[Any], Any]) -> Rule:
+        """The rule whose programs `f` makes of those of this one; `name` identifies `f`."""
+        return Rule((name, self), lambda *mask: f(self.get(*mask)), self.masked)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rule) and self.key == other.key
@@ -66,6 +73,15 @@ class Rule:
 
     def __lt__(self, other: Any) -> bool:
         return repr(self) < repr(other)
+
+
+def _all_batched(value: Any, size: int) -> Any:
+    """A program, or a rule, or several, over operands that all have their batch axis in front."""
+    if isinstance(value, tuple):
+        return tuple([_all_batched(v, size) for v in value])
+    if isinstance(value, Rule):
+        return value.map(("batched", size), lambda v: _all_batched(v, size))
+    return batched_front(value, size, [0] * len(value.inputs))
 
 
 def tangent_part(rule: Program, primals: int, args: Sequence[Any]) -> Any:
@@ -92,11 +108,14 @@ def tangent_part(rule: Program, primals: int, args: Sequence[Any]) -> Any:
 # --- custom_jvp: rule is (primals, tangents) -> (outs, tangents of outs); `fixed` leading operands are closed over by the function ----
 
 
-def _custom_jvp_linearize(*args: Any, program: Program, rule: Rule, fixed: int) -> tuple[list[Any], Any]:
-    outs, linear = tangent_part(rule.get(), len(args) - fixed, args[fixed:])
+def _custom_jvp_linearize(
+    *args: Any, active: tuple[bool, ...], program: Program, rule: Rule, fixed: int
+) -> tuple[list[Any], Any]:
+    given = active[fixed:] if rule.masked else [is_inexact(a) for a in program.in_avals[fixed:]]
+    outs, linear = tangent_part(rule.get(active[fixed:]), len(args) - fixed, args[fixed:])
 
     def tangent_map(*tangents: Any) -> list[Any]:
-        t_outs = linear([instantiate(t) for t in tangents[fixed:] if is_inexact(t.aval)])
+        t_outs = linear([instantiate(t) for t, on in zip(tangents[fixed:], given) if on])
         return [t if is_inexact(a) else Zero(a) for t, a in zip(t_outs, program.out_avals)]
 
     return outs, tangent_map
@@ -104,8 +123,7 @@ def _custom_jvp_linearize(*args: Any, program: Program, rule: Rule, fixed: int) 
 
 def _custom_jvp_batch(size: int, args: list, axes: list, *, program: Program, rule: Rule, fixed: int) -> tuple[list, list]:
     args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
-    batched_rule = Rule(("batched", size, rule), lambda: batched_front(rule.get(), size, [0] * len(rule.get().inputs)))
-    outs = custom_jvp_call(*args, fixed=fixed, program=batched_front(program, size, [0] * len(args)), rule=batched_rule)
+    outs = custom_jvp_call(*args, fixed=fixed, program=_all_batched(program, size), rule=_all_batched(rule, size))
     return outs, [0] * len(outs)
 
 
@@ -120,13 +138,19 @@ def _custom_jvp_samples() -> list[Sample]:
     return [
         Sample([array(2)], dict(program=program, rule=Rule("sample jvp", lambda: rule), fixed=0)),
         Sample([array(2), array(2)], dict(program=_product(), rule=Rule("sample jvp of two", lambda: both), fixed=0)),
-        Sample([np.int64(3), array(2)], dict(program=_with_fixed(), rule=Rule("sample jvp, fixed", lambda: rule), fixed=1)),
+        Sample([np.int64(3), array(2), np.int64(2)], dict(program=_with_fixed(), rule=Rule("sample jvp, fixed", _fixed_jvp), fixed=1)),
     ]
 
 
 def _with_fixed() -> Program:
-    """A function that closes over a number of which its rule knows nothing."""
-    return retrace(lambda k, x: [elementwise.sin(x)], [shaped((), np.int64), _PAIR])
+    """A function that closes over a number of which its rule knows nothing, and has an argument without a tangent."""
+    number = shaped((), np.int64)
+    return retrace(lambda k, x, n: [n * n, elementwise.sin(x)], [number, _PAIR, number])
+
+
+def _fixed_jvp() -> Program:
+    number = shaped((), np.int64)
+    return retrace(lambda x, n, t: [n * n, elementwise.sin(x), n, elementwise.cos(x) * t], [_PAIR, number, _PAIR])
 
 
 def _product() -> Program:
@@ -134,21 +158,24 @@ def _product() -> Program:
 
 
 custom_jvp_call = library("custom_jvp_call", _evaluate, aval=_aval, batch=_custom_jvp_batch, linearize=_custom_jvp_linearize,
-                          lower=lowering.Call(lambda params: params["program"]), samples=_custom_jvp_samples, multiple_results=True)  # fmt: skip
+                          lower=lowering.Call(lambda params: params["program"]), samples=_custom_jvp_samples, multiple_results=True, activity=True)  # fmt: skip
 
 
 # --- custom_vjp: forward is args -> (outs, residuals), backward is (residuals, cotangents of outs) -> cotangents of args --------
 
 
-def _custom_vjp_linearize(*args: Any, program: Program, rule: Rule, fixed: int) -> tuple[list[Any], Any]:
-    forward, backward = rule.get()
+def _custom_vjp_linearize(
+    *args: Any, active: tuple[bool, ...], program: Program, rule: Rule, fixed: int
+) -> tuple[list[Any], Any]:
+    forward, backward, *zeros = rule.get(active[fixed:])
     results = call(forward, args[fixed:])
     count = len(program.outputs)
     outs, residuals = results[:count], results[count:]
+    params = dict(backward=backward, residuals=len(residuals), **{"zeros": z for z in zeros})
 
     def tangent_map(*tangents: Any) -> list[Any]:
         t_in = [instantiate(t) for t in tangents[fixed:] if is_inexact(t.aval)]
-        t_out = iter(custom_linear(*residuals, *t_in, backward=backward, residuals=len(residuals)))
+        t_out = iter(custom_linear(*residuals, *t_in, **params))
         return [next(t_out) if is_inexact(a) else Zero(a) for a in program.out_avals]
 
     return outs, tangent_map
@@ -156,9 +183,7 @@ def _custom_vjp_linearize(*args: Any, program: Program, rule: Rule, fixed: int) 
 
 def _custom_vjp_batch(size: int, args: list, axes: list, *, program: Program, rule: Rule, fixed: int) -> tuple[list, list]:
     args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
-    widen = lambda: tuple(batched_front(p, size, [0] * len(p.inputs)) for p in rule.get())
-    batched = batched_front(program, size, [0] * len(args))
-    outs = custom_vjp_call(*args, fixed=fixed, program=batched, rule=Rule(("batched", size, rule), widen))
+    outs = custom_vjp_call(*args, fixed=fixed, program=_all_batched(program, size), rule=_all_batched(rule, size))
     return outs, [0] * len(outs)
 
 
@@ -173,8 +198,13 @@ def _custom_vjp_samples() -> list[Sample]:
     return [
         Sample([array(2)], dict(program=program, rule=rule, fixed=0)),
         Sample([array(2), array(2)], dict(program=_product(), rule=Rule("sample vjp of two", _two_rules), fixed=0)),
-        Sample([np.int64(3), array(2)], dict(program=_with_fixed(), rule=rule, fixed=1)),
+        Sample([np.int64(3), array(2), np.int64(2)], dict(program=_with_fixed(), rule=Rule("sample vjp, fixed", _fixed_vjp), fixed=1)),
     ]
+
+
+def _fixed_vjp() -> tuple[Program, Program]:
+    forward = retrace(lambda x, n: [n * n, elementwise.sin(x), elementwise.cos(x)], [_PAIR, shaped((), np.int64)])
+    return forward, _backward_sample()
 
 
 def _two_rules() -> tuple[Program, Program]:
@@ -187,10 +217,11 @@ def _backward_of_two() -> Program:
 
 
 custom_vjp_call = library("custom_vjp_call", _evaluate, aval=_aval, batch=_custom_vjp_batch, linearize=_custom_vjp_linearize,
-                          lower=lowering.Call(lambda params: params["program"]), samples=_custom_vjp_samples, multiple_results=True)  # fmt: skip
+                          lower=lowering.Call(lambda params: params["program"]), samples=_custom_vjp_samples, multiple_results=True, activity=True)  # fmt: skip
 
 
 # --- the linear map whose transpose the user gave ---------------------------------------------------------------------------------
+# `zeros`, where it is given, is the backward program for every mask of cotangents that are not zero: (residuals, these) -> cotangents.
 
 
 def forward_of(backward: Program, residuals: int) -> Program:
@@ -198,22 +229,22 @@ def forward_of(backward: Program, residuals: int) -> Program:
     return transpose_program(backward, len(backward.inputs) - residuals)
 
 
-def _linear_impl(*args: Any, backward: Program, residuals: int) -> list[Any]:
+def _linear_impl(*args: Any, backward: Program, residuals: int, zeros: Any = None) -> list[Any]:
     return as_function(forward_of(backward, residuals))(*args)
 
 
-def _linear_aval(*args: ShapedArray, backward: Program, residuals: int) -> list[ShapedArray]:
+def _linear_aval(*args: ShapedArray, backward: Program, residuals: int, zeros: Any = None) -> list[ShapedArray]:
     return backward.in_avals[residuals:]
 
 
-def _linear_linearize(*args: Any, backward: Program, residuals: int) -> tuple[list[Any], Any]:
+def _linear_linearize(*args: Any, backward: Program, residuals: int, **params: Any) -> tuple[list[Any], Any]:
     program = forward_of(backward, residuals)
-    outs = custom_linear(*args, backward=backward, residuals=residuals)
+    outs = custom_linear(*args, backward=backward, residuals=residuals, **params)
 
     def tangent_map(*tangents: Any) -> list[Any]:
         if all(type(t) is Zero for t in tangents[:residuals]):
             t_in = [instantiate(t) for t in tangents[residuals:]]
-            return custom_linear(*args[:residuals], *t_in, backward=backward, residuals=residuals)
+            return custom_linear(*args[:residuals], *t_in, backward=backward, residuals=residuals, **params)
         active = tuple(type(t) is not Zero for t in tangents)
         both, active_outputs = jvp_program(program, active)
         t_out = iter(call(both, [*args, *(t for t in tangents if type(t) is not Zero)])[len(outs) :])
@@ -222,19 +253,25 @@ def _linear_linearize(*args: Any, backward: Program, residuals: int) -> tuple[li
     return outs, tangent_map
 
 
-def _linear_transpose(cts: Any, *args: Any, backward: Program, residuals: int) -> list[Any]:
-    results = call(backward, [*args[:residuals], *(instantiate(ct) for ct in cts)])
+def _linear_transpose(cts: Any, *args: Any, backward: Program, residuals: int, zeros: Any = None) -> list[Any]:
+    given = tuple([type(ct) is not Zero for ct in cts])
+    if zeros is None:
+        results = call(backward, [*args[:residuals], *map(instantiate, cts)])
+    else:
+        results = call(zeros.get(given), [*args[:residuals], *(ct for ct, on in zip(cts, given) if on)])
     return [*[None] * residuals, *results]
 
 
-def _linear_batch(size: int, args: list, axes: list, *, backward: Program, residuals: int) -> tuple[list, list]:
+def _linear_batch(size: int, args: list, axes: list, *, residuals: int, **programs: Any) -> tuple[list, list]:
     args = [layout.with_batch_axis(x, size, a, 0) for x, a in zip(args, axes)]
-    outs = custom_linear(*args, backward=batched_front(backward, size, [0] * len(backward.inputs)), residuals=residuals)
+    outs = custom_linear(*args, residuals=residuals, **{k: _all_batched(p, size) for k, p in programs.items()})
     return outs, [0] * len(outs)
 
 
 def _linear_samples() -> list[Sample]:
+    masked = Rule("sample zeros", lambda mask: _backward_sample() if any(mask) else retrace(lambda c: [0.0 * c], [_PAIR]), True)
     return [Sample([array(2), array(2)], dict(backward=_backward_sample(), residuals=1)),
+            Sample([array(2), array(2)], dict(backward=_backward_sample(), residuals=1, zeros=masked)),
             Sample([array(2) for _ in range(4)], dict(backward=_backward_of_two(), residuals=2)),
             Sample([array(2)] * 2, dict(backward=retrace(lambda c, a, b: [c * a + b], [_PAIR] * 3), residuals=1))]
 

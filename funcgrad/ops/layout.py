@@ -64,7 +64,7 @@ broadcast = linear(
     samples=lambda: [
         Sample([array(3)], dict(shape=(2, 3), dims=(1,))), Sample([array(2)], dict(shape=(2, 3), dims=(0,))),
         Sample([array()], dict(shape=(2, 2), dims=())), Sample([array(2, 3)], dict(shape=(2, 4, 3), dims=(0, 2))),
-        Sample([array(0)], dict(shape=(2, 0), dims=(1,))),
+        Sample([array(0)], dict(shape=(2, 0), dims=(1,))), Sample([array(3, 2).T], dict(shape=(2, 4, 3), dims=(0, 2))),
     ],
 )  # fmt: skip
 
@@ -104,10 +104,9 @@ def _reshape_lower(index: tuple, read: Any, *, shape: tuple) -> sc.Expr:
         flat = _index(0)
         for axis in right:
             flat = flat * shape[axis] + index[axis]
-        for k, axis in enumerate(reversed(left)):
-            last = k == len(left) - 1
-            position[axis] = flat if last else sc.rem(flat, old[axis])
-            flat = flat if last else sc.quo(flat, old[axis])
+        for axis in reversed(left[1:]):
+            position[axis], flat = sc.rem(flat, old[axis]), sc.quo(flat, old[axis])
+        position[left[0]] = flat
     return read(tuple(position))
 
 
@@ -175,15 +174,14 @@ def _concatenate_lower(index: tuple, *reads: Any, axis: int) -> sc.Expr:
         size = read.shape[axis]
         if size == 0:
             continue
-        position = _clamp(index[axis] - offset, size) if len(reads) > 1 else index[axis]
-        value = read((*index[:axis], position, *index[axis + 1 :]))
+        value = read((*index[:axis], _clamp(index[axis] - offset, size), *index[axis + 1 :]))
         out = value if out is None else sc.select(index[axis] < offset, out, value)
         offset += size
     return out if out is not None else sc.const(0, reads[0].dtype)
 
 
 def _clamp(position: sc.Expr, size: int) -> sc.Expr:
-    return sc.minimum(sc.maximum(position, _index(0)), _index(max(size - 1, 0)))
+    return sc.minimum(sc.maximum(position, _index(0)), _index(size - 1))
 
 
 def _concatenate_transpose(ct: Any, *xs: Any, axis: int) -> list[Any]:
@@ -280,6 +278,7 @@ pad = linear(
         Sample([array(2, 3), array()], dict(low=(0, 1), high=(1, 0), interior=(2, 1))),
         Sample([array(2, 2), array()], dict(low=(0, 0), high=(0, 0), interior=(0, 0))),
         Sample([array(2, 0), array()], dict(low=(0, 2), high=(1, 1), interior=(1, 1))),
+        Sample([array(1), array()], dict(low=(1,), high=(0,), interior=(0,))),
     ],
 )  # fmt: skip
 
@@ -298,7 +297,7 @@ def _slice_transpose(ct: Any, x: Any, *, start: tuple, stop: tuple, step: tuple)
     interior = tuple(s - 1 for s in step)
     covered = _pad_shape(ct.shape, start, (0,) * len(start), interior)
     high = tuple(n - c for n, c in zip(x.shape, covered))
-    if min(high, default=0) < 0:  # an empty slice that starts at the end
+    if any(n < 0 for n in high):  # an empty slice that starts at the end
         return (linear_ops.zeros(x.aval),)
     return (pad(ct, elementwise.zeros_like_scalar(ct), low=start, high=high, interior=interior),)
 
@@ -462,6 +461,7 @@ dynamic_update_slice = linear(
     lower=lowering.IndexMap(_update_lower), transpose=_update_transpose, linear_args=(0, 1),
     samples=lambda: [
         Sample([array(5), array(2), np.int64(1)], {}), Sample([array(3, 4), array(2, 2), np.int64(5), np.int64(0)], {}),
+        Sample([array(3), array(0), np.int64(1)], {}), Sample([array(3), array(1), np.int64(1)], {}),
     ],
 )  # fmt: skip
 
@@ -471,7 +471,7 @@ dynamic_update_slice = linear(
 
 def _iota_impl(*, shape: tuple, axis: int, dtype: np.dtype) -> Any:
     line = np.arange(shape[axis], dtype=dtype)
-    return np.broadcast_to(line.reshape([-1 if d == axis else 1 for d in range(len(shape))]), shape)
+    return np.broadcast_to(line.reshape([n if d == axis else 1 for d, n in enumerate(shape)]), shape)
 
 
 iota = library(
@@ -497,8 +497,7 @@ def with_batch_axis(x: Any, size: int, axis: int | None, destination: int) -> An
     """`x` with its batch axis at `destination`; broadcast there when it has none."""
     if axis is not None:
         return move_axis(x, axis, destination)
-    shape = tuple(np.shape(x)) if not hasattr(x, "shape") else tuple(x.shape)
-    full = (*shape[:destination], size, *shape[destination:])
+    full = (*x.shape[:destination], size, *x.shape[destination:])
     dims = tuple(d for d in range(len(full)) if d != destination)
     return broadcast(x, shape=full, dims=dims)
 

@@ -58,8 +58,8 @@ def _prod_linearize(x: Any, *, axes: tuple[int, ...]) -> tuple[Any, Callable]:
 
 def others(x: Any, axes: tuple[int, ...]) -> Any:
     """For each element, the product of all other elements of its group."""
-    if not axes or 0 in x.shape:
-        return elementwise.like(x, 1)
+    if 0 in x.shape:
+        return x
     kept = tuple(d for d in range(len(x.shape)) if d not in axes)
     moved = layout.transpose(x, axes=(*kept, *axes))
     rows = layout.reshape(moved, shape=(*(x.shape[d] for d in kept), int(np.prod([x.shape[d] for d in axes]))))

@@ -97,14 +97,16 @@ def _partials_rule(prim: Primitive, partials: Sequence[Rule | None], strong: boo
     return linearize
 
 
-def _set_linear(prim: Primitive, transpose: Rule, linear_args: tuple[int, ...]) -> None:
-    """Rules of an op that is jointly linear in `linear_args`: its tangent map is the op itself."""
+def _set_linear(prim: Primitive, transpose: Rule, linear_args: tuple[int, ...] | None) -> None:
+    """Rules of an op that is jointly linear in `linear_args` (None: in all): its tangent map is the op itself.
+
+    No other operand has a tangent.
+    """
 
     def linearize(*primals: Any, **params: Any) -> tuple[Any, Rule]:
         def tangent_map(*tangents: Any) -> Any:
-            args = [instantiate(t) if i in linear_args else p for i, (p, t) in enumerate(zip(primals, tangents))]
-            if all(type(tangents[i]) is Zero for i in linear_args if i < len(tangents)):
-                return Zero(prim.aval(*[a.aval if hasattr(a, "aval") else shaped(a.shape, a.dtype) for a in args], **params))
+            pairs = enumerate(zip(primals, tangents))
+            args = [instantiate(t) if linear_args is None or i in linear_args else p for i, (p, t) in pairs]
             return prim(*args, **params)
 
         return prim(*primals, **params), tangent_map
@@ -124,9 +126,8 @@ def linear(
     linear_args: tuple[int, ...] | None = (0,),
 ) -> Primitive:
     """Declare an op linear in the operands `linear_args` together (None: in all of them, however many)."""
-    positions = tuple(range(1000)) if linear_args is None else linear_args
     prim = Primitive(name, impl=impl, aval=aval, batch=batch, lower=lower, samples=samples, differentiation=transpose)
-    _set_linear(prim, transpose, positions)
+    _set_linear(prim, transpose, linear_args)
     return prim
 
 

@@ -28,10 +28,14 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
         ("elementwise", part, "if type(t) is np.float64", "operands are of one shape and dtype")
         for part in ("type(t) is np.float64 and type(p) is np.float64",)
     ),
-    ("elementwise", "apply(self, other)", "apply(self, other)", "funcgrad.numpy replaces these operators"),
     ("elementwise", "40", "np.minimum(np.abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
     ("elementwise", "40", "sc.minimum(abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
     ("elementwise", "1", "sc.copysign(sc.const(1, x.dtype), x) < 0", "only the sign of the number is looked at"),
+    ("contraction", "(contract, batch)", "sizes = [[", "both are compared, in whichever order"),
+    ("control", "(lowering.Scalar, lowering.IndexMap)", "CHEAP =", "the order of classes means nothing to isinstance"),
+    ("indexing", "0", "slots = layout.fill(0", "every place that is read has been written to before"),
+    ("linalg", "1", "divisors = elementwise.select", "any number but 0: the quotient is not taken"),
+    ("layout", "0", "return np.int64(0)", "the window covers the whole axis, so that any start is clamped to 0"),
     ("layout", "0", "return read(tuple(_index(0)", "a result without elements reads none"),
 ]
 

@@ -45,4 +45,4 @@ def _mutant(module: str, before: str, after: str) -> Mutant:
     line = source[: source.index(before)].count("\n") + 1
     statements = ast.parse(source).body
     number = next(i for i, s in enumerate(statements) if s.lineno <= line <= (s.end_lineno or s.lineno))
-    return Mutant(path, line, "planted", before, after, number, source.replace(before, after, 1))
+    return Mutant(path, line, "planted", before, after, number, lambda: source.replace(before, after, 1))

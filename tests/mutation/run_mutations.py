@@ -243,7 +243,7 @@ def preload() -> None:
 def unchanged() -> Mutant:
     """A mutant that is no mutant, to see that the checks pass at all."""
     path = OPS / "rules.py"
-    return Mutant(path, 0, "none", "", "", 0, path.read_text())
+    return Mutant(path, 0, "none", "", "", 0, path.read_text)
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, float]:

@@ -42,26 +42,36 @@ def check_declaration(prim: Primitive) -> None:
     assert cases(prim), f"{prim.name} has no samples"
     assert prim.batch is not None or not cases(prim)[0].args, f"{prim.name} has no batching rule"
     if isinstance(prim.lower, lowering.IndexMap):
-        assert prim.lower.view == all(map(_is_view, cases(prim))), f"{prim.name}: whether it is a view is wrong"
+        views = [check_index_map(case) for case in cases(prim)]
+        assert prim.lower.view == all(v for v in views if v is not None), f"{prim.name}: whether it is a view is wrong"
 
 
 class _Read:
-    """An operand of an index map that remembers what was read of it."""
+    """An operand of an index map, which is read at known places only, none of them outside."""
 
-    def __init__(self, aval: Any) -> None:
-        self.shape, self.dtype, self.values = aval.shape, aval.dtype, []
+    def __init__(self, value: Any) -> None:
+        self.value = np.asarray(value)
+        self.shape, self.dtype, self.elements = self.value.shape, self.value.dtype, []
 
     def __call__(self, index: tuple) -> sc.Expr:
-        self.values.append(sc.sym(f"element {len(self.values)}", self.dtype))
-        return self.values[-1]
+        place = tuple(int(sc.evaluate(i, {})) for i in index)
+        inside = len(place) == len(self.shape) and all(0 <= i < n for i, n in zip(place, self.shape))
+        assert inside, f"an element {place} of shape {self.shape} is read"
+        self.elements.append(sc.const(self.value[place], self.dtype))
+        return self.elements[-1]
 
 
-def _is_view(case: Case) -> bool:
-    """Whether each element of the result is one element of the only operand."""
-    reads = [_Read(a) for a in case.program.in_avals]
-    index = tuple(sc.sym(f"i{k}", np.int64) for k in range(case.program.out_avals[0].ndim))
-    out = case.prim.lower.fn(index, *reads, **case.params)
-    return len(reads) == 1 and len(reads[0].values) == 1 and out is reads[0].values[0]
+def check_index_map(case: Case) -> bool | None:
+    """Each element of the result is what the map says, and no read is outside, even if its value is not taken; returns
+    whether each is nothing but an element of the only operand (None: there are none).
+    """
+    expected, views = np.asarray(values_of(case.program, case.args)[0]), []
+    for index in np.ndindex(expected.shape):
+        reads = [_Read(a) for a in case.args]
+        out = case.prim.lower.fn(tuple(sc.const(i, np.int64) for i in index), *reads, **case.params)
+        assert sc.evaluate(out, {}) == expected[index], f"{case.name}: the index map differs at {index}"
+        views.append(len(reads) == 1 and len(reads[0].elements) == 1 and out is reads[0].elements[0])
+    return all(views) if views else None
 
 
 def check_types(case: Case) -> None:
@@ -195,8 +205,9 @@ def check_jacobian(case: Case) -> None:
     """Columns by forward mode and rows by reverse mode give one matrix; each operand alone gives its part of it."""
     if not case.differentiable:
         return
+    check_activity(case)
     by_columns = forward_jacobian(case, case.active)
-    by_rows = reverse_jacobian(case)
+    by_rows = reverse_jacobian(case, case.active)
     tolerance = 1e-5 if case.single else 1e-13
     n = sum(a.size for a, on in zip(case.program.in_avals, case.active) if on)
     if n <= MAX_FULL:
@@ -205,10 +216,27 @@ def check_jacobian(case: Case) -> None:
     for i, (a, on) in enumerate(zip(case.program.in_avals, case.active)):
         if on:
             alone = forward_jacobian(case, tuple(k == i for k in range(len(case.args))))
-            assert_close(
-                alone, by_columns[:, start : start + a.size], tolerance, f"{case.name}: only operand {i} active"
-            )
+            part = by_columns[:, start : start + a.size]
+            assert_close(alone, part, tolerance, f"{case.name}: only operand {i} active")
+            if n <= MAX_FULL and sum(case.active) > 1:
+                rows = reverse_jacobian(case, tuple(k == i for k in range(len(case.args))))
+                assert_close(rows, part, tolerance, f"{case.name}: only operand {i} active, by rows")
             start += a.size
+
+
+def check_activity(case: Case) -> None:
+    """An op that is told which operands have tangents gives none to results that do not depend on these: NaN shows it.
+
+    Only where all of a program is run: a branch that is not taken hides what depends on what.
+    """
+    if not (case.prim.activity and isinstance(case.prim.lower, lowering.Loop | lowering.Call)):
+        return
+    for i, on in enumerate(case.active):
+        if on and np.size(case.args[i]):
+            spoiled = [np.full_like(a, np.nan) if k == i else a for k, a in enumerate(case.args)]
+            _, active_outputs = jvp(case.program, tuple(k == i for k in range(len(case.args))))
+            for k, (out, active) in enumerate(zip(values_of(case.program, spoiled), active_outputs, strict=True)):
+                assert not active or np.any(np.isnan(out)), f"{case.name}: result {k} does not depend on operand {i}"
 
 
 def _flat(values: list[Any]) -> np.ndarray:
@@ -258,16 +286,16 @@ def forward_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
     return np.stack(columns, axis=1) if columns else np.zeros((rows, 0))
 
 
-def reverse_jacobian(case: Case) -> np.ndarray:
+def reverse_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
     """Rows: the pullback at unit cotangents, with residuals recomputed and with known values."""
-    backward, parts = pullback(case.program, case.active, False)
-    joined, _ = pullback(case.program, case.active, True)
+    backward, parts = pullback(case.program, active, False)
+    joined, _ = pullback(case.program, active, True)
     residuals = values_of(parts.forward, case.args)[len(case.program.outputs) :]
     env = dict(zip(case.program.inputs, case.args))
     for eqn in case.program.eqns:
         outs = values_of(case.program, case.args)
         env.update(zip(eqn.outs, outs))
-    columns = sum(a.size for a, on in zip(case.program.in_avals, case.active) if on)
+    columns = sum(a.size for a, on in zip(case.program.in_avals, active) if on)
     rows = []
     differentiable = [a for a in case.program.out_avals if is_inexact(a)]
     for ct in _directions(differentiable):

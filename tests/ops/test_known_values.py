@@ -4,10 +4,17 @@ shares that text, a comparison of the two says nothing.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from funcgrad.ops import linalg, random_bits
+from funcgrad.core.avals import shaped
+from funcgrad.core.primitive import REGISTRY
+from funcgrad.core.program import as_function
+from funcgrad.core.tracing import retrace
+from funcgrad.ops import elementwise, layout, linalg, random_bits
+from funcgrad.transforms.linearize import linearize
 
 # (counter, key, result) from the known-answer file of Random123, the authors' own implementation: "threefry2x32 20".
 THREEFRY = [
@@ -27,3 +34,33 @@ def test_triangular_solve_passes_nan_through() -> None:
     a, b = np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([[np.nan], [1.0]])
     assert np.all(np.isnan(linalg.triangular_solve(a, b, lower=True, trans=False)))
     assert np.all(np.isnan(linalg.triangular_solve(a, b, lower=False, trans=False)) == [[True], [False]])
+
+
+def test_a_broadcast_array_cannot_be_written_to() -> None:
+    for x in (np.ones(3), np.ones((3, 2))[:, 0]):
+        assert not layout.broadcast.impl(x, shape=(2, 3), dims=(1,)).flags.writeable
+
+
+def test_operators_of_tracers_before_the_numpy_floor_replaces_them() -> None:
+    x, y = np.array([1.0, 2.0]), np.array([5.0, 3.0])
+    for swap, sign in ((False, 1), (True, -1)):
+        minus = elementwise._operator(elementwise.sub, swap)
+        program = retrace(lambda a, b, f=minus: [f(a, b), f(a, 4.0)], [shaped((2,), np.float64)] * 2)
+        np.testing.assert_array_equal(as_function(program)(x, y), [sign * (x - y), sign * (x - 4.0)])
+
+
+def test_a_loop_of_cheap_steps_stores_nothing_but_its_state() -> None:
+    """Cosines and exponentials are computed again in the backward pass; where a step is expensive they are stored."""
+    number, scan = shaped((), np.float64), REGISTRY["scan"]
+
+    def cheap(c: Any) -> Any:
+        return elementwise.sin(elementwise.exp(elementwise.sin(c)))
+
+    def dear(c: Any) -> Any:
+        return linalg._total(linalg.inv(layout.reshape(cheap(c), shape=(1, 1))))
+
+    for step, count in ((cheap, 1), (dear, 3)):
+        body = retrace(lambda c, f=step: [f(c)], [number])
+        params = dict(body=body, consts=0, carries=1, length=5, reverse=False)
+        program = retrace(lambda c, p=params: scan(c, **p), [number])
+        assert len(linearize(program, (True,)).forward.outputs) == 1 + count

@@ -107,6 +107,11 @@ def test_operands_of_a_program_are_of_its_types(name: str) -> None:
         make_case(prim, 0, [np.float32(a) for a in sample.args], sample.params, False)
 
 
+def test_a_slice_states_every_axis() -> None:
+    with pytest.raises((TypeError, ValueError)):
+        make_case(layout.slice_, 0, [ROW], dict(start=(0, 0), stop=(1, 1), step=(1, 1)), False)
+
+
 @pytest.mark.parametrize("op", [reduction.reduce_max, reduction.reduce_min])
 def test_nothing_has_no_extreme(op: Any) -> None:
     with pytest.raises(ValueError, match="zero-size axis"):
