@@ -5,10 +5,13 @@ from typing import Any as _Any
 
 from . import numpy
 from .api.callbacks import io_callback, pure_callback
+from .api.closures import closure_convert
 from .api.compilation import ShapeDtypeStruct, eval_shape, jit, make_program
 from .api.custom import custom_jvp, custom_vjp, stop_gradient
 from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
+from .api.jacobians import elementwise_grad, gauss_newton_vp, hessian, hvp, jacfwd, jacobian, jacrev
 from .api.recording import clear_caches
+from .api.transposition import linear_transpose
 from .api.vectorization import vmap
 
 __version__ = "0.1.0"
@@ -16,8 +19,10 @@ __version__ = "0.1.0"
 _MODULES = ("debug", "errors", "lax", "losses", "nn", "optim", "random", "scipy", "test_util", "tree")
 
 __all__ = [
-    "ShapeDtypeStruct", "clear_caches", "custom_jvp", "custom_vjp", "eval_shape", "grad", "io_callback", "jit", "jvp",
-    "linearize", "make_program", "numpy", "pure_callback", "stop_gradient", "value_and_grad", "vjp", "vmap", *_MODULES,
+    "ShapeDtypeStruct", "clear_caches", "closure_convert", "custom_jvp", "custom_vjp", "elementwise_grad",
+    "eval_shape", "gauss_newton_vp", "grad", "hessian", "hvp", "io_callback", "jacfwd", "jacobian", "jacrev", "jit",
+    "jvp", "linear_transpose", "linearize", "make_program", "numpy", "pure_callback", "stop_gradient",
+    "value_and_grad", "vjp", "vmap", *_MODULES,
 ]  # fmt: skip
 
 

@@ -14,11 +14,14 @@ import numpy as np
 
 from .. import errors, tree
 from ..core.avals import is_inexact
-from ..core.tracing import Tracer, run
-from ..transforms.linearize import jvp as jvp_program
+from ..core.program import Eqn, Program, Var, memoized
+from ..core.tracing import Trace, Tracer, replay, run
+from ..ops import elementwise
 from ..transforms.linearize import linearize as linearize_program
+from ..transforms.simplify import dead_code_elimination
 from ..transforms.transpose import pullback
 from . import recording as rec
+from .arguments import Choice, refuse_holomorphic
 
 
 def value_and_grad(
@@ -27,6 +30,8 @@ def value_and_grad(
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
 ) -> Callable:
     """A function that returns the value of `fun` and its gradient.
 
@@ -36,24 +41,28 @@ def value_and_grad(
         fun: a function of arrays and pytrees of arrays to one real number.
         argnums: which positional argument, or arguments, to differentiate with respect to.
         has_aux: `fun` returns `(value, auxiliary data)`.
+        allow_int: accept integers and booleans; their gradient is an array of the empty dtype `float0`.
+        argnames: in place of argnums, the name or names of the arguments, whether they are passed by position, by
+            keyword, or left to their default.
 
     Returns:
         A function with the arguments of `fun` that returns `(value, gradient)`, or `((value, aux), gradient)`; the
-        gradient has
-        the structure, shapes and dtypes of the argument, or is a tuple of such for several `argnums`.
+        gradient has the structure, shapes and dtypes of the argument, or is a tuple of such for several `argnums` or
+        `argnames`.
 
     Raises:
-        TypeError: if the result is no real scalar, or an argument has an integer dtype.
+        TypeError: if the result is no real scalar, an argument has an integer dtype, or there is no such argument.
 
     Example:
         >>> import funcgrad as fg
         >>> fg.value_and_grad(lambda x: x * x)(3.0)
         (np.float64(9.0), np.float64(6.0))
+        >>> fg.value_and_grad(lambda x, scale=2.0: scale * x, argnames=("scale", "x"))(3.0)
+        (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
 
     Reference: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    _refuse_flags("value_and_grad", holomorphic, allow_int)
-    return _value_and_grad("value_and_grad", fun, argnums, has_aux)
+    return _value_and_grad("value_and_grad", fun, argnums, has_aux, holomorphic, allow_int, argnames)
 
 
 def grad(
@@ -62,6 +71,8 @@ def grad(
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
 ) -> Callable:
     """A function that returns the gradient of `fun`.
 
@@ -69,12 +80,15 @@ def grad(
         fun: a function of arrays and pytrees of arrays to one real number.
         argnums: which positional argument, or arguments, to differentiate with respect to.
         has_aux: `fun` returns `(value, auxiliary data)`.
+        allow_int: accept integers and booleans; their gradient is an array of the empty dtype `float0`.
+        argnames: in place of argnums, the name or names of the arguments, whether they are passed by position, by
+            keyword, or left to their default.
 
     Returns:
         A function with the arguments of `fun` that returns the gradient, or `(gradient, aux)`.
 
     Raises:
-        TypeError: if the result is no real scalar, or an argument has an integer dtype.
+        TypeError: if the result is no real scalar, an argument has an integer dtype, or there is no such argument.
 
     Example:
         >>> import numpy as np, funcgrad as fg
@@ -82,11 +96,16 @@ def grad(
         array([ 2., -4.])
         >>> fg.grad(fg.grad(lambda x: x**3))(2.0)
         np.float64(12.0)
+        >>> fg.grad(lambda x, y: x * y**2, argnames="y")(2.0, y=3.0)
+        np.float64(12.0)
 
     Reference: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    _refuse_flags("grad", holomorphic, allow_int)
-    both = _value_and_grad("grad", fun, argnums, has_aux)
+    return gradient_of("grad", fun, argnums, has_aux, holomorphic, allow_int, argnames)
+
+
+def gradient_of(purpose: str, fun: Callable, argnums: Any, has_aux: bool, *options: Any) -> Callable:
+    both = _value_and_grad(purpose, fun, argnums, has_aux, *options)
 
     @functools.wraps(fun, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -96,48 +115,49 @@ def grad(
     return gradient
 
 
-def _refuse_flags(name: str, holomorphic: bool, allow_int: bool) -> None:
-    if holomorphic or allow_int:
-        raise TypeError(f"{name}: holomorphic and allow_int are not supported; differentiate real inputs.")
-
-
-def _value_and_grad(purpose: str, fun: Callable, argnums: int | Sequence[int], has_aux: bool) -> Callable:
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+def _value_and_grad(
+    purpose: str,
+    fun: Callable,
+    argnums: Any,
+    has_aux: bool,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    argnames: Any = None,
+) -> Callable:
+    choice = Choice(purpose, fun, argnums, argnames)
+    refuse_holomorphic(purpose, fun, holomorphic)
 
     @functools.wraps(fun, updated=())
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        chosen = _normalize(purpose, fun, numbers, len(args))
-        leaves, treedef = rec.check_leaves(purpose, fun, tuple(args[i] for i in chosen))
-        rec.check_differentiable(purpose, fun, leaves, treedef, chosen)
-
-        def call(*inputs: Any) -> Any:
-            replaced = list(args)
-            for i, value in zip(chosen, tree.tree_unflatten(treedef, inputs)):
-                replaced[i] = value
-            return _split_aux(purpose, fun, fun(*replaced, **kwargs), has_aux)
-
-        r = rec.record(call, leaves, f"{purpose} of {rec.name_of(fun)}")
+        r, treedef = record_at(choice, args, kwargs, has_aux, allow_int)
         _check_scalar(purpose, fun, r)
-        outputs, backward = _pull(r)
-        count = len(outputs)
-        results = rec.owned([*outputs, *backward([_one(r.program.outputs[0].aval)])], r.operands)
+        derivative = Derivative(r, 1)
+        gradient = derivative.pull([_one(r.program.outputs[0].aval)])
+        results = rec.owned([*derivative.outputs, *gradient], r.operands)
+        count = len(derivative.outputs)
         gradients = tree.tree_unflatten(treedef, results[count:])
         value = tree.tree_unflatten(r.out_tree, results[:count])
         value = value if has_aux else value[0]
-        return value, gradients[0] if isinstance(argnums, int) else gradients
+        return value, gradients[0] if choice.single else gradients
 
     return wrapper
 
 
-def _normalize(purpose: str, fun: Callable, numbers: tuple[int, ...], count: int) -> tuple[int, ...]:
-    chosen = tuple(i + count if i < 0 else i for i in numbers)
-    for i, given in zip(chosen, numbers):
-        if not 0 <= i < count:
-            raise TypeError(
-                f"{purpose} of {rec.name_of(fun)}: argnums={given}, but it was called with {count} positional arguments.\n"  # noqa: E501
-                "Fix: pass the argument by position, or choose argnums within range."
-            )
-    return chosen
+def record_at(
+    choice: Choice, args: tuple, kwargs: dict, has_aux: bool, allow_int: bool = False
+) -> tuple[rec.Recording, Any]:
+    """Record a function of its chosen arguments: the recording, whose result is a tuple (value,) or (value, aux), and
+    the structure of the tuple of arguments.
+    """
+    values, replace = choice(args, kwargs)
+    leaves, treedef = choice.flatten(values, allow_int)
+    purpose, fun = choice.purpose, choice.fun
+
+    def call(*inputs: Any) -> Any:
+        new_args, new_kwargs = replace(tree.tree_unflatten(treedef, inputs))
+        return _split_aux(purpose, fun, fun(*new_args, **new_kwargs), has_aux)
+
+    return rec.record(call, leaves, f"{purpose} of {rec.name_of(fun)}"), treedef
 
 
 def _split_aux(purpose: str, fun: Callable, result: Any, has_aux: bool) -> tuple:
@@ -150,12 +170,16 @@ def _split_aux(purpose: str, fun: Callable, result: Any, has_aux: bool) -> tuple
     return tuple(result)
 
 
+def value_tree(r: rec.Recording) -> Any:
+    """The structure of the differentiated part of a recorded (value,) or (value, aux)."""
+    result = tree.tree_unflatten(r.out_tree, range(r.out_tree.num_leaves))
+    return tree.tree_structure(result[0])
+
+
 def _check_scalar(purpose: str, fun: Callable, r: rec.Recording) -> None:
-    value_tree = tree.tree_structure(
-        tree.tree_unflatten(r.out_tree, r.program.outputs)[0], is_leaf=lambda x: hasattr(x, "aval")
-    )
-    if value_tree.num_leaves != 1 or repr(value_tree) != "PyTreeDef(*)":
-        raise TypeError(errors.not_scalar(purpose, rec.name_of(fun), f"a pytree {value_tree}"))
+    structure = value_tree(r)
+    if structure.num_leaves != 1 or repr(structure) != "PyTreeDef(*)":
+        raise TypeError(errors.not_scalar(purpose, rec.name_of(fun), f"a pytree {structure}"))
     aval = r.program.outputs[0].aval
     if aval.shape != () or aval.dtype.kind != "f":
         raise TypeError(errors.not_scalar(purpose, rec.name_of(fun), aval))
@@ -166,40 +190,120 @@ def _one(aval: Any) -> Any:
     return np.ones((), aval.dtype)[()]
 
 
-def _pull(r: rec.Recording, lasting: bool = False) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
-    """The outputs and a function from cotangents (one for each output, in order) to cotangents of the arguments.
+class Derivative:
+    """The derivative of a recorded function at the point where it was recorded.
 
-    Fewer cotangents than outputs mean that the remaining outputs are auxiliary. `lasting`: the function outlives the
-    call, so what it remembers must not share memory with the caller's arrays.
+    Args:
+        r: the recording; its intermediate values are let go here, except those that the derivative reads.
+        count: how many leading outputs have a derivative; the others are auxiliary data.
+        lasting: the derivative outlives the call or is applied more than once, so that what it remembers is computed
+            now and shares no memory with the caller's arrays.
+
+    `outputs` holds the values of all outputs. `pushforward` is a program of `given` and the tangents of the active
+    arguments to the tangents of the active outputs, `pullback` its transpose; `active_outputs` says which outputs
+    depend on the arguments at all, `active` which arguments have a derivative.
     """
-    active = rec.active_mask(r)
-    inexact = [is_inexact(v.aval) for v in r.program.inputs[r.captured :]]
 
-    def complete(cts: list[Any], parts: Any, evaluate: Callable) -> list[Any]:
-        needed = [_ct(cts, k, a) for k, (a, on) in enumerate(zip(r.program.outputs, parts.active_outputs)) if on]
-        results = iter(evaluate(needed))
-        return [next(results) if on else _float0(v) for v, on in zip(r.program.inputs[r.captured :], inexact)]
+    def __init__(self, r: rec.Recording, count: int | None = None, lasting: bool = False) -> None:
+        self.arguments = r.program.inputs[r.captured :]
+        self._mask = rec.active_mask(r)
+        self.active = self._mask[r.captured :]
+        self._program = _without_derivative(r.program, len(r.program.outputs) if count is None else count)
+        parts = linearize_program(self._program, self._mask)
+        self.active_outputs = parts.active_outputs
+        self._known = r.values is not None
+        if self._known:
+            self.outputs, self.given = r.forward(), rec.known_values(r, parts.known)
+            r.values = None  # a long chain of large arrays would otherwise stay in memory during the backward pass
+            if lasting:
+                self.given, self._known = run(_residuals(self._program, self._mask), self.given), False
+        else:
+            atoms = r.program.outputs
+            stopped = tuple([i for i, (a, b) in enumerate(zip(atoms, self._program.outputs)) if a is not b])
+            results = run(_with_derivative(parts.forward, stopped) if stopped else parts.forward, r.operands)
+            self.outputs, self.given = results[: len(atoms)], results[len(atoms) :]
+        if lasting:
+            self.given = rec.snapshot(self.given, r.operands)
 
-    if r.values is not None:
-        joined, parts = pullback(r.program, active, True)
-        known = rec.known_values(r, parts.known)
-        known = rec.snapshot(known, r.operands) if lasting else known
-        return r.forward(), lambda cts: complete(cts, parts, lambda needed: run(joined, [*known, *needed]))
-    backward, parts = pullback(r.program, active, False)
-    count = len(r.program.outputs)
-    results = run(parts.forward, r.operands)
-    outputs, residuals = results[:count], results[count:]
-    residuals = rec.snapshot(residuals, r.operands) if lasting else residuals
-    return outputs, lambda cts: complete(cts, parts, lambda needed: run(backward, [*residuals, *needed]))
+    @property
+    def pushforward(self) -> Program:
+        """(given, tangents of the active arguments) -> tangents of the active outputs."""
+        return _pushforward(self._program, self._mask, self._known)
+
+    @property
+    def pullback(self) -> Program:
+        """(given, cotangents of the active outputs) -> cotangents of the active arguments."""
+        program, _ = pullback(self._program, self._mask, self._known)
+        return rec.late(program, sum(self.active_outputs))
+
+    def push(self, tangents: Sequence[Any]) -> list[Any]:
+        """Tangents of all arguments to tangents of all outputs."""
+        given = [t for t, on in zip(tangents, self.active) if on]
+        results = iter(run(self.pushforward, [*self.given, *given]))
+        atoms = self._program.outputs
+        return [next(results) if on else _zero_tangent(a) for on, a in zip(self.active_outputs, atoms)]
+
+    def pull(self, cts: Sequence[Any]) -> list[Any]:
+        """Cotangents of the outputs to cotangents of all arguments; auxiliary outputs have none."""
+        needed = [ct for ct, on in zip(cts, self.active_outputs) if on]
+        results = iter(run(self.pullback, [*self.given, *needed]))
+        return [next(results) if on else float0(v.aval.shape) for v, on in zip(self.arguments, self.active)]
 
 
-def _ct(cts: list[Any], k: int, atom: Any) -> Any:
-    return cts[k] if k < len(cts) else np.zeros(atom.aval.shape, atom.aval.dtype)[()]
+@memoized
+def _without_derivative(program: Program, count: int) -> Program:
+    """The same program whose outputs after the first `count` are constant for derivatives: auxiliary data."""
+    outputs, stops = list(program.outputs[:count]), []
+    for atom in program.outputs[count:]:
+        if type(atom) is Var and is_inexact(atom.aval):
+            stops.append(Eqn(elementwise.stop, (atom,), {}, (Var(atom.aval),), None))
+            atom = stops[-1].outs[0]
+        outputs.append(atom)
+    return Program(program.inputs, [*program.eqns, *stops], outputs) if stops else program
 
 
-def _float0(v: Any) -> Any:
-    """The derivative with respect to an integer: an array of the empty type, as in JAX."""
-    return np.zeros(v.aval.shape, np.dtype([("float0", np.void, 0)]))
+@memoized
+def _with_derivative(forward: Program, stopped: tuple[int, ...]) -> Program:
+    """Undo `_without_derivative` for some outputs of a forward program: an outer derivative wants theirs as well."""
+    producer = {e.outs[0]: e for e in forward.eqns if e.prim is elementwise.stop}
+    outputs = [producer[a].inputs[0] if i in stopped else a for i, a in enumerate(forward.outputs)]
+    return dead_code_elimination(Program(forward.inputs, forward.eqns, outputs))
+
+
+@memoized
+def _residuals(program: Program, active: tuple[bool, ...]) -> Program:
+    """Values of `Linearized.known` -> residuals, recorded anew so that no equation defines a variable that is given."""
+    parts = linearize_program(program, active)
+    with Trace(purpose="residuals") as t:
+        known = [t.input(v.aval) for v in parts.residuals_of.inputs]
+        result, _ = t.program(known, replay(parts.residuals_of, known))
+    return dead_code_elimination(result)
+
+
+@memoized
+def _pushforward(program: Program, active: tuple[bool, ...], given: bool) -> Program:
+    """Forward mode, as `transforms.transpose.pullback` is reverse mode: (known values or residuals, tangents) ->
+    tangents.
+    """
+    parts = linearize_program(program, active)
+    if not given:
+        return parts.linear
+    count = len(parts.forward.outputs) - len(program.outputs)
+    with Trace(purpose="pushforward") as t:
+        known = [t.input(v.aval) for v in parts.residuals_of.inputs]
+        tangents = [t.input(v.aval) for v in parts.linear.inputs[count:]]
+        residuals = replay(parts.residuals_of, known)
+        joined, _ = t.program([*known, *tangents], replay(parts.linear, [*residuals, *tangents]))
+    return rec.late(dead_code_elimination(joined), len(tangents))
+
+
+def float0(shape: tuple[int, ...]) -> Any:
+    """The derivative with respect to integers: an array of the empty type, as in JAX."""
+    return np.zeros(shape, np.dtype([("float0", np.void, 0)]))
+
+
+def _zero_tangent(atom: Any) -> Any:
+    return np.zeros(atom.aval.shape, atom.aval.dtype)[()] if is_inexact(atom.aval) else float0(atom.aval.shape)
 
 
 def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
@@ -231,19 +335,20 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
         leaves,
         f"vjp of {rec.name_of(fun)}",
     )
-    outputs, backward = _pull(r, lasting=True)
-    result = tree.tree_unflatten(r.out_tree, rec.owned(outputs, r.operands))
+    count = value_tree(r).num_leaves
+    derivative = Derivative(r, count, lasting=True)
+    result = tree.tree_unflatten(r.out_tree, rec.owned(derivative.outputs, r.operands))
     out_leaves, out_tree = tree.tree_flatten(result[0])
 
     def pullback_function(cotangents: Any) -> Any:
         """Pull cotangents of the outputs back to cotangents of the arguments."""
-        cts = _matching("vjp", "cotangent", "output", cotangents, out_leaves, out_tree)
-        return tree.tree_unflatten(treedef, rec.owned(backward(cts), [*r.operands, *cts]))
+        cts = matching("vjp", "cotangent", "output", cotangents, out_leaves, out_tree)
+        return tree.tree_unflatten(treedef, rec.owned(derivative.pull(cts), [*r.operands, *cts]))
 
     return (result[0], pullback_function, result[1]) if has_aux else (result[0], pullback_function)
 
 
-def _matching(purpose: str, what: str, of: str, given: Any, expected: Sequence[Any], treedef: Any) -> list[Any]:
+def matching(purpose: str, what: str, of: str, given: Any, expected: Sequence[Any], treedef: Any) -> list[Any]:
     """Flatten tangents or cotangents and check them against the values they belong to."""
     leaves, given_tree = tree.tree_flatten(given)
     if given_tree != treedef:
@@ -288,34 +393,34 @@ def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
 
     Reference: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        raise TypeError(
-            f"jvp: primals and tangents must be tuples, one entry for each argument, got {type(primals).__name__} and {type(tangents).__name__}."  # noqa: E501
-        )
-    leaves, treedef = rec.check_leaves("jvp", fun, tuple(primals))
-    t_leaves = _matching("jvp", "tangent", "primal", tuple(tangents), leaves, treedef)
+    return jvp_of("jvp", fun, primals, tangents, has_aux)
+
+
+def jvp_of(purpose: str, fun: Callable, primals: Any, tangents: Any, has_aux: bool) -> Any:
+    leaves, treedef, t_leaves = directions(purpose, fun, primals, tangents)
     r = rec.record(
-        lambda *inputs: _split_aux("jvp", fun, fun(*tree.tree_unflatten(treedef, inputs)), has_aux),
+        lambda *inputs: _split_aux(purpose, fun, fun(*tree.tree_unflatten(treedef, inputs)), has_aux),
         leaves,
-        f"jvp of {rec.name_of(fun)}",
+        f"{purpose} of {rec.name_of(fun)}",
     )
-    active = rec.active_mask(r)
-    program, active_outputs = jvp_program(r.program, active)
-    t_in = [t for t, on in zip(t_leaves, active[r.captured :]) if on]
-    results = rec.owned(run(program, [*r.operands, *t_in]), [*r.operands, *t_in])
+    derivative = Derivative(r, value_tree(r).num_leaves)
+    results = [*derivative.outputs, *derivative.push(t_leaves)]
+    results = rec.owned(results, [*r.operands, *t_leaves])
     count = len(r.program.outputs)
-    outs = tree.tree_unflatten(r.out_tree, results[:count])
-    t_outs = tree.tree_unflatten(r.out_tree, _with_zeros(results[count:], active_outputs, r.program.outputs))
+    outs, t_outs = (tree.tree_unflatten(r.out_tree, part) for part in (results[:count], results[count:]))
     return (outs[0], t_outs[0], outs[1]) if has_aux else (outs[0], t_outs[0])
 
 
-def _with_zeros(tangents: Sequence[Any], active: Sequence[bool], atoms: Sequence[Any]) -> list[Any]:
-    given = iter(tangents)
-    return [next(given) if on else _zero_tangent(a) for on, a in zip(active, atoms)]
-
-
-def _zero_tangent(atom: Any) -> Any:
-    return np.zeros(atom.aval.shape, atom.aval.dtype)[()] if is_inexact(atom.aval) else _float0(atom)
+def directions(purpose: str, fun: Callable, primals: Any, tangents: Any) -> tuple[list[Any], Any, list[Any]]:
+    """The leaves of a point, their structure, and the leaves of a tangent vector at it, checked against each other."""
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise TypeError(
+            f"{purpose} of {rec.name_of(fun)}: primals and tangents must be tuples, one entry for each argument, got "
+            f"{type(primals).__name__} and {type(tangents).__name__}.\n"
+            f"Fix: for a function of one argument write {purpose}(f, (x,), (v,))."
+        )
+    leaves, treedef = rec.check_leaves(purpose, fun, tuple(primals))
+    return leaves, treedef, matching(purpose, "tangent", "primal", tuple(tangents), leaves, treedef)
 
 
 def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
@@ -342,19 +447,14 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
         leaves,
         f"linearize of {rec.name_of(fun)}",
     )
-    active = rec.active_mask(r)
-    parts = linearize_program(r.program, active)
-    count = len(r.program.outputs)
-    results = run(parts.forward, r.operands)
-    results = [*rec.owned(results[:count], r.operands), *rec.snapshot(results[count:], r.operands)]
-    outs = tree.tree_unflatten(r.out_tree, results[:count])
+    derivative = Derivative(r, value_tree(r).num_leaves, lasting=True)
+    outs = tree.tree_unflatten(r.out_tree, rec.owned(derivative.outputs, r.operands))
 
     def f_jvp(*tangents: Any) -> Any:
         """Apply the derivative at the point of linearization."""
-        t_leaves = _matching("linearize", "tangent", "primal", tangents, leaves, treedef)
-        t_in = [t for t, on in zip(t_leaves, active[r.captured :]) if on]
-        t_outs = rec.owned(run(parts.linear, [*results[count:], *t_in]), [*results[count:], *t_in])
-        return tree.tree_unflatten(r.out_tree, _with_zeros(t_outs, parts.active_outputs, r.program.outputs))[0]
+        t_leaves = matching("linearize", "tangent", "primal", tangents, leaves, treedef)
+        t_outs = rec.owned(derivative.push(t_leaves), [*derivative.given, *t_leaves])
+        return tree.tree_unflatten(r.out_tree, t_outs)[0]
 
     return (outs[0], f_jvp, outs[1]) if has_aux else (outs[0], f_jvp)
 

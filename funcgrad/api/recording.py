@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors, tree
+from .. import tree
 from ..core.avals import aval_of, is_inexact, is_weak
 from ..core.check import maybe_check
-from ..core.program import Program
+from ..core.program import Eqn, Program, Var, memoized
 from ..core.tracing import Trace, Tracer, check_array, concrete_value, current_trace, run
 
 # Programs by structure: eager gradients of the same computation find the derivative that was built the first time.
@@ -130,22 +130,6 @@ def argument_path(treedef: Any, position: int, first: int = 0) -> str:
     return f"argument {path[0].idx + first}" + (f", at {rest}" if rest else "")
 
 
-def check_differentiable(
-    purpose: str, fun: Callable, leaves: Sequence[Any], treedef: Any, first: Sequence[int]
-) -> None:
-    """Refuse integer and boolean leaves: they have no derivative."""
-    for i, leaf in enumerate(leaves):
-        aval = abstract(leaf)
-        if aval.dtype.kind != "f":
-            raise TypeError(errors.not_differentiable(purpose, name_of(fun), _position_path(treedef, i, first), aval))
-
-
-def _position_path(treedef: Any, position: int, argnums: Sequence[int]) -> str:
-    path = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(treedef.num_leaves)))[position][0]
-    rest = tree.keystr(path[1:])
-    return f"argument {argnums[path[0].idx]}" + (f", at {rest}" if rest else "")
-
-
 def active_mask(recording: Recording) -> tuple[bool, ...]:
     """Captures have no tangent; arguments of floating type do."""
     n = recording.captured
@@ -160,6 +144,43 @@ def known_values(recording: Recording, known: Sequence[Any]) -> list[Any]:
         number = recording.program.memo["numbering"] = {v: i for i, v in enumerate(variables)}
     values = recording.values
     return [values[number[v]] for v in known]  # type: ignore[index]
+
+
+@memoized
+def late(program: Program, count: int) -> Program:
+    """The same program, with what does not depend on the last `count` inputs computed just before its first use.
+
+    A derivative program reads tangents or cotangents one layer after the other. In this order it also computes the
+    partial derivatives one layer after the other, and holds one of them at a time instead of all.
+
+    { lambda a b ct . p = cos a; q = cos b; d = mul ct q; e = mul d p in (e,) }, 1
+      -->  { lambda a b ct . q = cos b; d = mul ct q; p = cos a; e = mul d p in (e,) }
+    """
+    moving = set(program.inputs[len(program.inputs) - count :])
+    waiting: dict[Any, Eqn] = {}
+    order: dict[Eqn, None] = {}
+    for eqn in program.eqns:
+        if eqn.prim.effect or any(type(a) is Var and a in moving for a in eqn.inputs):
+            moving.update(eqn.outs)  # effects keep their order
+            _place(eqn, waiting, order)
+        else:
+            waiting.update(dict.fromkeys(eqn.outs, eqn))
+    order.update(dict.fromkeys(program.eqns))  # what only the outputs read
+    return Program(program.inputs, list(order), program.outputs)
+
+
+def _place(eqn: Eqn, waiting: dict[Any, Eqn], order: dict[Eqn, None]) -> None:
+    """Append an equation to the order, after those it waits for; without recursion, since programs are deep."""
+    stack = [eqn]
+    while stack:
+        needed = [waiting[a] for a in stack[-1].inputs if type(a) is Var and a in waiting]
+        if needed:
+            stack.extend(reversed(needed))
+            continue
+        done = stack.pop()
+        order[done] = None
+        for v in done.outs:
+            waiting.pop(v, None)
 
 
 def owned(results: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
@@ -181,4 +202,12 @@ def owned(results: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
 def snapshot(values: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
     """Values that stay what they are when the caller later writes to its arguments: for what outlives the call."""
     theirs = {id(x) for x in operands if isinstance(x, np.ndarray)}
-    return [v.copy() if isinstance(v, np.ndarray) and (v.base is not None or id(v) in theirs) else v for v in values]
+    return [_copied(v) if isinstance(v, np.ndarray) and (v.base is not None or id(v) in theirs) else v for v in values]
+
+
+def _copied(view: np.ndarray) -> np.ndarray:
+    """A copy that takes no more memory than the view: what is repeated (stride 0) is copied once."""
+    if 0 not in view.strides:
+        return view.copy()
+    once = view[tuple([slice(0, 1) if step == 0 else slice(None) for step in view.strides])]
+    return np.broadcast_to(once.copy(), view.shape)

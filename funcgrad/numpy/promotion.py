@@ -21,7 +21,7 @@ from ..ops import elementwise, layout
 Shape = tuple[int, ...]
 Loop = tuple[tuple[np.dtype, ...], np.dtype]
 
-_WEAK_KIND = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
+WEAK_KIND = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
 _loops: dict[tuple, Loop] = {}
 
 
@@ -78,7 +78,7 @@ def dtype_key(value: Any) -> Any:
     """What decides promotion: the dtype, or a Python type for numbers and weak Tracers."""
     if type(value) is Tracer:
         dtype = value._var.aval.dtype
-        return _WEAK_KIND[dtype.kind] if value.weak else dtype
+        return WEAK_KIND[dtype.kind] if value.weak else dtype
     return type(value) if is_weak(value) else (value.dtype if hasattr(value, "dtype") else np.dtype(np.bool_))
 
 
@@ -172,7 +172,9 @@ def broadcast(value: Any, shape: Shape) -> Any:
 def expanded(value: Any, shape: Shape) -> Any:
     """A constant broadcast without a copy; a number by a view with strides 0, which is faster than np.broadcast_to."""
     if value.ndim == 0:
-        return np.ndarray(shape, value.dtype, np.asarray(value), 0, (0,) * len(shape))
+        view = np.ndarray(shape, value.dtype, np.asarray(value), 0, (0,) * len(shape))
+        view.flags.writeable = False  # recording copies what may be written to, which would be the whole shape
+        return view
     return np.broadcast_to(value, shape)
 
 

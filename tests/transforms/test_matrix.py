@@ -175,6 +175,20 @@ def nested_modes_plain(x: Any) -> Any:
     return np.sum(np.cos(x * w) - np.sin(x * w) * w * x) + 3 * x**4
 
 
+def jacobians(x: Any) -> Any:
+    """Batched derivatives of functions that close over the traced value."""
+    j = fg.jacfwd(lambda v: fnp.sin(v * x) * v[::-1])(W)
+    h = fg.hessian(lambda v: fnp.prod(v) * x**2)(W)
+    return fnp.sum((j + fg.jacrev(lambda v: v * x)(W)) * A) + fnp.sum(h * A)
+
+
+def jacobians_plain(x: Any) -> Any:
+    w = W.astype(np.longdouble)
+    j = np.diag(np.cos(w * x) * x * w[::-1] + x) + np.diag(np.sin(w * x))[:, ::-1]
+    h = np.array([[0 if i == k else w[3 - i - k] for k in range(3)] for i in range(3)]) * x**2
+    return np.sum((j + h) * A)
+
+
 def stopped(x: Any) -> Any:
     """stop_gradient hides a value from the derivative, not from the function; here it multiplies zero."""
     return fnp.sin(x) + (x - x) * fg.stop_gradient(x)
@@ -194,6 +208,7 @@ FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
     "order": (ordered, ordered_plain),
     "numpy calls": (plain_numpy_calls, plain_numpy_calls_plain),
     "nested modes": (nested_modes, nested_modes_plain),
+    "jacobians": (jacobians, jacobians_plain),
     "stop_gradient": (stopped, np.sin),
 }
 
