@@ -335,8 +335,7 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
         leaves,
         f"vjp of {rec.name_of(fun)}",
     )
-    count = value_tree(r).num_leaves
-    derivative = Derivative(r, count, lasting=True)
+    derivative = Derivative(r, value_tree(r).num_leaves if has_aux else None, lasting=True)
     result = tree.tree_unflatten(r.out_tree, rec.owned(derivative.outputs, r.operands))
     out_leaves, out_tree = tree.tree_flatten(result[0])
 
@@ -403,7 +402,7 @@ def jvp_of(purpose: str, fun: Callable, primals: Any, tangents: Any, has_aux: bo
         leaves,
         f"{purpose} of {rec.name_of(fun)}",
     )
-    derivative = Derivative(r, value_tree(r).num_leaves)
+    derivative = Derivative(r, value_tree(r).num_leaves if has_aux else None)
     results = [*derivative.outputs, *derivative.push(t_leaves)]
     results = rec.owned(results, [*r.operands, *t_leaves])
     count = len(r.program.outputs)
@@ -447,7 +446,7 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
         leaves,
         f"linearize of {rec.name_of(fun)}",
     )
-    derivative = Derivative(r, value_tree(r).num_leaves, lasting=True)
+    derivative = Derivative(r, value_tree(r).num_leaves if has_aux else None, lasting=True)
     outs = tree.tree_unflatten(r.out_tree, rec.owned(derivative.outputs, r.operands))
 
     def f_jvp(*tangents: Any) -> Any:
