@@ -11,6 +11,7 @@ from .api.custom import custom_jvp, custom_vjp, stop_gradient
 from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
 from .api.jacobians import elementwise_grad, gauss_newton_vp, hessian, hvp, jacfwd, jacobian, jacrev
 from .api.recording import clear_caches
+from .api.rematerialization import checkpoint, checkpoint_name, checkpoint_policies, print_saved_residuals, remat
 from .api.transposition import linear_transpose
 from .api.vectorization import vmap
 
@@ -19,9 +20,11 @@ __version__ = "0.1.0"
 _MODULES = ("debug", "errors", "lax", "losses", "nn", "optim", "random", "scipy", "test_util", "tree")
 
 __all__ = [
-    "ShapeDtypeStruct", "clear_caches", "closure_convert", "custom_jvp", "custom_vjp", "elementwise_grad",
+    "ShapeDtypeStruct", "checkpoint", "checkpoint_name", "checkpoint_policies", "clear_caches",
+    "closure_convert", "custom_jvp", "custom_vjp", "elementwise_grad",
     "eval_shape", "gauss_newton_vp", "grad", "hessian", "hvp", "io_callback", "jacfwd", "jacobian", "jacrev", "jit",
-    "jvp", "linear_transpose", "linearize", "make_program", "numpy", "pure_callback", "stop_gradient",
+    "jvp", "linear_transpose", "linearize", "make_program", "numpy",
+    "print_saved_residuals", "remat", "pure_callback", "stop_gradient",
     "value_and_grad", "vjp", "vmap", *_MODULES,
 ]  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Loops with carried state, and strict array functions by the names and signatures of `jax.lax`.
 
-With this module one can write a recurrence as `scan`, which is traced once, compiled to one native loop, and has
-derivatives of any order; read and write windows at positions that are data (`dynamic_slice`); and call operations that
-`numpy` has no name for (`rsqrt`, `erf`, `clamp`, `dot_general`).
+With this module one can write loops and branches (`scan`, `while_loop`, `fori_loop`, `map`, `cond`, `switch`) that are
+traced once, compiled to native control flow, and have derivatives of any order in both modes; read and write windows at
+positions that are data (`dynamic_slice`); and call operations that `numpy` has no name for (`rsqrt`, `erf`, `clamp`,
+`dot_general`).
 
 Functions of several arrays want equal dtypes; Python numbers adapt to the arrays they meet. They work on NumPy arrays,
 where they compute, and on traced values, where they record.
@@ -17,8 +18,10 @@ import numpy as np
 from numpy import broadcast_shapes
 
 from .api import recording as rec
+from .api.associative import associative_scan
+from .api.branches import cond, switch
 from .api.custom import stop_gradient
-from .api.loops import scan
+from .api.loops import fori_loop, map, scan, while_loop
 from .core.tracing import Tracer
 from .numpy import promotion
 from .ops import contraction, cumulative, elementwise, layout
@@ -54,6 +57,43 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Any:
     """
     x, y = _same("select", on_true, on_false)
     return elementwise.select(promotion.broadcast(promotion.array_operand(pred, "select"), tuple(x.shape)), x, y)
+
+
+def select_n(which: Any, *cases: Any) -> Any:
+    """For every element, the case whose number `which` holds: `cases[which[i]][i]`.
+
+    Args:
+        which: booleans (for two cases: False chooses the first) or integers in 0 .. n-1, a scalar or of the cases'
+            shape.
+        cases: arrays of one shape and dtype.
+
+    Returns:
+        An array like the cases.
+
+    Raises:
+        TypeError: when there is no case, or the cases differ in type, or which holds no booleans or integers.
+
+    Example:
+        >>> import numpy as np
+        >>> select_n(np.array([2, 0]), np.zeros(2), np.ones(2), np.array([5.0, 6.0]))
+        array([5., 0.])
+
+    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.lax.select_n.html, whose interface this follows.
+    """
+    number = promotion.array_operand(which, "select_n")
+    if not cases or number.dtype.kind not in "biu" or (number.dtype.kind == "b" and len(cases) > 2):
+        raise TypeError(
+            f"select_n: `which` is {rec.abstract(number)} and there are {len(cases)} cases.\n"
+            "Fix: pass booleans for two cases, or integers."
+        )
+    values = _same("select_n", *cases)
+    shape = tuple(values[0].shape)
+    chosen = promotion.broadcast(promotion.convert(number, INDEX), shape)
+    result = values[-1]
+    for k in reversed(range(len(values) - 1)):
+        here = elementwise.le(chosen, promotion.broadcast(promotion.convert(k, INDEX), shape))
+        result = elementwise.select(here, values[k], result)
+    return result
 
 
 def clamp(min: Any, x: Any, max: Any) -> Any:
@@ -317,9 +357,11 @@ def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool
 
 
 __all__ = [
+    "associative_scan",
     "broadcast_shapes",
     "clamp",
     "concatenate",
+    "cond",
     "convert_element_type",
     "cumsum",
     "dot_general",
@@ -330,11 +372,16 @@ __all__ = [
     "dynamic_update_slice_in_dim",
     "erf",
     "expand_dims",
+    "fori_loop",
     "iota",
+    "map",
     "pad",
     "rsqrt",
     "scan",
     "select",
+    "select_n",
     "squeeze",
     "stop_gradient",
+    "switch",
+    "while_loop",
 ]

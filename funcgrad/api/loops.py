@@ -1,14 +1,23 @@
-"""Loops: `scan` runs a step function a fixed number of times with carried state, traced once, compiled to one loop."""
+"""Loops: `scan`, `while_loop`, `fori_loop`, `map`: traced once, compiled to native loops, differentiated to any order.
+
+Outside `jit` the body runs on plain NumPy, once for each step.
+"""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tree
-from ..core.tracing import check_array, trace
+from ..core.avals import shaped
+from ..core.tracing import Tracer
 from ..numpy import promotion
-from ..ops import control
+from ..ops import control, elementwise, layout
+from ..ops.while_loop import while_loop as while_primitive
+from . import carry as carried
 from . import recording as rec
 
 
@@ -18,7 +27,9 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
-    unroll: int = 1,
+    unroll: int | bool = 1,
+    *,
+    checkpoint: str | int | None = None,
 ) -> tuple[Any, Any]:
     """Run a step function along the leading axis of arrays, with state carried from one step to the next.
 
@@ -31,6 +42,8 @@ def scan(
         length: the number of steps; needed when xs has no leaves.
         reverse: go from the last step to the first; y[t] still belongs to x[t].
         unroll: accepted for compatibility with JAX; the compiler unrolls by itself.
+        checkpoint: how much reverse mode remembers. None: something of every step. A number n: the carry after every n
+            steps, from which the steps between are computed again. "sqrt": n = sqrt(length), which holds the least.
 
     Returns:
         The last carry, and the ys stacked along a new leading axis.
@@ -44,123 +57,248 @@ def scan(
         >>> scan(lambda total, x: (total + x, total), 0.0, np.array([1.0, 2.0, 3.0]))
         (np.float64(6.0), array([0., 1., 3.]))
 
-    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html, whose interface this follows.
+    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html, whose interface this follows; checkpoint:
+    Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 12.
     """
-    if not isinstance(unroll, int) or unroll < 1:
-        raise ValueError(f"scan of {rec.name_of(f)}: unroll must be a positive integer, got {unroll!r}.")
-    carry, carry_tree = _leaves(f, "init", init)
-    xs_leaves, xs_tree = _leaves(f, "xs", xs)
-    steps = _length(f, xs, xs_leaves, length)
+    where = f"scan of {rec.name_of(f)}"
+    if not isinstance(unroll, int) or (unroll < 1 and unroll is not False):
+        raise ValueError(f"{where}: unroll must be a positive integer, got {unroll!r}.")
+    first, carry_tree = carried.flatten(where, "init", init)
+    xs_leaves, xs_tree = carried.flatten(where, "xs", xs)
+    steps = _length(where, xs, xs_leaves, length)
+    if checkpoint is not None:
+        from .segments import scan_in_segments  # which is built on scan
+
+        return scan_in_segments(f, init, xs, steps, reverse, checkpoint)
     elements = [rec.abstract(x) for x in xs_leaves]
     elements = [a.update(shape=a.shape[1:]) for a in elements]
-    weak = [rec._weak(c) for c in carry]
-    for _ in range(
-        3
-    ):  # at most: as given, with the dtypes the body gives, and once more for numbers derived from those
-        traced = _trace_body(f, carry, weak, elements, carry_tree, xs_tree)
-        new, still_weak = _promoted(carry, weak, traced.avals, traced.weak)
-        if still_weak == weak:
-            break
-        carry, weak = new, still_weak
-    _check_carry(f, carry, traced.avals[: len(carry)], carry_tree)
-    params = {"consts": len(traced.captures), "carries": len(carry), "length": steps, "reverse": bool(reverse)}
-    outs = control.scan(*traced.captures, *carry, *xs_leaves, body=rec.canonical(traced.program), **params)
-    return tree.tree_unflatten(carry_tree, outs[: len(carry)]), tree.tree_unflatten(traced.y_tree, outs[len(carry) :])
+    count = len(first)
+
+    def step(*inputs: Any) -> tuple[list[Any], Any]:
+        out = f(tree.tree_unflatten(carry_tree, inputs[:count]), tree.tree_unflatten(xs_tree, inputs[count:]))
+        return _step_outputs(where, out, carry_tree)
+
+    def trace_body(carry: list[Any], weak: list[bool]) -> carried.Traced:
+        avals = [rec.abstract(c) for c in carry]
+        return carried.trace_flat(where, step, [*avals, *elements], [*weak, *[False] * len(elements)])
+
+    first, body = carried.settle(where, first, carry_tree, trace_body)
+    params = {"consts": len(body.captures), "carries": count, "length": steps, "reverse": bool(reverse)}
+    outs = control.scan(*body.captures, *first, *xs_leaves, body=rec.canonical(body.program), **params)
+    return tree.tree_unflatten(carry_tree, outs[:count]), tree.tree_unflatten(body.out_tree, outs[count:])
 
 
-class _Body:
-    """The step function traced at some types: its program with the captures in front, and what it returns."""
-
-    program: Any
-    captures: list[Any]
-    avals: list[Any]
-    weak: list[bool]
-    y_tree: Any
-
-
-def _leaves(f: Callable, name: str, value: Any) -> tuple[list[Any], Any]:
-    paths, treedef = tree.tree_flatten_with_path(value)
-    return [check_array(x, f"scan of {rec.name_of(f)}: {name}{tree.keystr(path)}") for path, x in paths], treedef
+def _step_outputs(where: str, out: Any, carry_tree: Any) -> tuple[list[Any], Any]:
+    """The leaves of the new carry and of y, and the structure of y."""
+    if not isinstance(out, (tuple, list)) or len(out) != 2:
+        raise TypeError(f"{where}: the function must return a pair (carry, y), but it returned {out!r}.")
+    new_carry, out_tree = carried.flatten(where, "the new carry", out[0])
+    ys, y_tree = carried.flatten(where, "y", out[1])
+    carried.check_structure(where, carry_tree, out_tree)
+    return [*new_carry, *ys], y_tree
 
 
-def _length(f: Callable, xs: Any, leaves: Sequence[Any], length: int | None) -> int:
+def _length(where: str, xs: Any, leaves: Sequence[Any], length: int | None) -> int:
     """The number of steps, on which all leading axes and `length` must agree."""
     sizes = {} if length is None else {"length": promotion.static_int(length, "scan")}
     for (path, _), x in zip(tree.tree_leaves_with_path(xs), leaves):
         aval = rec.abstract(x)
         if aval.ndim == 0:
-            raise ValueError(
-                f"scan of {rec.name_of(f)}: xs{tree.keystr(path)} has type {aval}, which has no leading axis."
-            )
+            raise ValueError(f"{where}: xs{tree.keystr(path)} has type {aval}, which has no leading axis.")
         sizes[f"xs{tree.keystr(path)}"] = aval.shape[0]
     if not sizes:
         raise ValueError(
-            f"scan of {rec.name_of(f)}: there are no xs, so the number of steps is unknown.\n"
-            "Fix: pass length=, the number of steps."
+            f"{where}: there are no xs, so the number of steps is unknown.\nFix: pass length=, the number of steps."
         )
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name}: {n}" for name, n in sizes.items())
-        raise ValueError(
-            f"scan of {rec.name_of(f)}: leading axes differ ({listed}).\nFix: give all xs the same number of steps."
-        )
+        raise ValueError(f"{where}: leading axes differ ({listed}).\nFix: give all xs the same number of steps.")
     steps = next(iter(sizes.values()))
     if steps < 0:
-        raise ValueError(f"scan of {rec.name_of(f)}: length must not be negative, got {steps}.")
+        raise ValueError(f"{where}: length must not be negative, got {steps}.")
     return steps
 
 
-def _trace_body(f: Callable, carry: list, weak: list[bool], elements: list, carry_tree: Any, xs_tree: Any) -> _Body:
-    body, count = _Body(), len(carry)
+def while_loop(
+    cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any, *, max_steps: int | None = None
+) -> Any:
+    """Run a step function while a condition on the carried state holds.
 
-    def flat(*inputs: Any) -> list[Any]:
-        out = f(tree.tree_unflatten(carry_tree, inputs[:count]), tree.tree_unflatten(xs_tree, inputs[count:]))
-        if not isinstance(out, (tuple, list)) or len(out) != 2:
-            raise TypeError(
-                f"scan of {rec.name_of(f)}: the function must return a pair (carry, y), but it returned {out!r}."
-            )
-        new_carry, out_tree = _leaves(f, "the new carry", out[0])
-        ys, body.y_tree = _leaves(f, "y", out[1])
-        if out_tree != carry_tree:
-            raise TypeError(
-                f"scan of {rec.name_of(f)}: the carry changes its structure from {carry_tree} to {out_tree}.\n"
-                "Fix: return a carry built like the one that came in; what changes shape belongs in y."
-            )
-        body.weak = [rec._weak(v) for v in new_carry]
-        return [promotion.array_operand(v) for v in (*new_carry, *ys)]
+        carry = init_val;  while cond_fun(carry):  carry = body_fun(carry)
 
-    avals = [rec.abstract(c) for c in carry]
-    body.program, body.captures = trace(
-        flat,
-        [*avals, *elements],
-        weak=[*weak, *[False] * len(elements)],
-        hoist=True,
-        purpose=f"scan of {rec.name_of(f)}",
-    )
-    body.avals = body.program.out_avals
-    return body
+    Reverse mode works, also when the number of steps is data: the backward pass runs the loop again and keeps the
+    states of its iterations on a tape that grows as needed.
+
+    Args:
+        cond_fun: carry -> a boolean scalar.
+        body_fun: carry -> carry, of the same structure, shapes and dtypes.
+        init_val: the first carry, a pytree of arrays and numbers.
+        max_steps: stop after so many steps even where the condition still holds, which bounds the tape.
+
+    Returns:
+        The last carry.
+
+    Raises:
+        TypeError: when the condition is no boolean scalar, or the carry changes its type, naming the place.
+
+    Example:
+        >>> import funcgrad as fg
+        >>> def newton_sqrt(a):
+        ...     return while_loop(lambda x: abs(x * x - a) > 1e-12, lambda x: (x + a / x) / 2, a)
+        >>> round(newton_sqrt(2.0), 6), round(fg.grad(newton_sqrt)(4.0), 6)
+        (np.float64(1.414214), np.float64(0.25))
+
+    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.lax.while_loop.html, whose interface this follows; there,
+    reverse mode is refused.
+    """
+    where = f"while_loop of {rec.name_of(body_fun)}"
+    if max_steps is not None:
+        return _limited(cond_fun, body_fun, init_val, promotion.static_int(max_steps, "while_loop"))
+    first, carry_tree = carried.flatten(where, "init_val", init_val)
+
+    def step(*inputs: Any) -> tuple[list[Any], Any]:
+        out, out_tree = carried.flatten(where, "the new carry", body_fun(tree.tree_unflatten(carry_tree, inputs)))
+        carried.check_structure(where, carry_tree, out_tree)
+        return out, None
+
+    def trace_body(carry: list[Any], weak: list[bool]) -> carried.Traced:
+        return carried.trace_flat(where, step, [rec.abstract(c) for c in carry], weak)
+
+    first, body = carried.settle(where, first, carry_tree, trace_body)
+    test = _condition(where, cond_fun, first, carry_tree)
+    outs = while_primitive(
+        *test.captures, *body.captures, *first, cond=rec.canonical(test.program), body=rec.canonical(body.program),
+        cond_consts=len(test.captures), body_consts=len(body.captures),
+    )  # fmt: skip
+    return tree.tree_unflatten(carry_tree, outs)
 
 
-def _promoted(carry: list, weak: list[bool], avals: list, out_weak: list[bool]) -> tuple[list[Any], list[bool]]:
-    """Numbers in the carry that the body turned into arrays, with the dtype it gave them."""
-    new = [
-        promotion.convert(c, a.dtype) if w and not o and a.ndim == 0 else c
-        for c, w, a, o in zip(carry, weak, avals, out_weak)
-    ]
-    return new, [w and o for w, o in zip(weak, out_weak)]
+def _condition(where: str, cond_fun: Callable, carry: list[Any], carry_tree: Any) -> carried.Traced:
+    def test(*inputs: Any) -> tuple[list[Any], Any]:
+        return [_scalar_condition(where, cond_fun(tree.tree_unflatten(carry_tree, inputs)))], None
+
+    return carried.trace_flat(where, test, [rec.abstract(c) for c in carry], [rec._weak(c) for c in carry])
 
 
-def _check_carry(f: Callable, carry: list, avals: list, carry_tree: Any) -> None:
-    paths = tree.tree_leaves_with_path(tree.tree_unflatten(carry_tree, range(len(carry))))
-    wrong = [
-        f"  carry{tree.keystr(path)}: {rec.abstract(c)} goes in, {a} comes out"
-        for (path, _), c, a in zip(paths, carry, avals)
-        if rec.abstract(c) is not a
-    ]
-    if wrong:
+def _scalar_condition(where: str, value: Any) -> Any:
+    if not isinstance(value, (Tracer, np.ndarray, np.generic, bool)) or rec.abstract(value) is not shaped((), np.bool_):
+        what = rec.abstract(value) if hasattr(value, "dtype") else f"{value!r}"
         raise TypeError(
-            f"scan of {rec.name_of(f)}: the carry changes its type, so the loop cannot repeat:\n"
-            + "\n".join(wrong)
-            + "\n"
-            "Fix: start with an init of the type that comes out (init.astype(dtype), np.zeros(shape, dtype)), or\n"
-            "convert the new carry inside the function."
+            f"{where}: cond_fun must return a boolean scalar, but it returned {what}.\n"
+            "Fix: compare (x > 0), and reduce an array with np.any or np.all."
         )
+    return value
+
+
+def _limited(cond_fun: Callable, body_fun: Callable, init_val: Any, max_steps: int) -> Any:
+    """A while loop that counts its steps."""
+
+    def going(state: Any) -> Any:
+        count, carry = state
+        return elementwise.and_(elementwise.lt(count, np.int64(max_steps)), _boolean(cond_fun(carry)))
+
+    def step(state: Any) -> Any:
+        count, carry = state
+        return elementwise.add(count, np.int64(1)), body_fun(carry)
+
+    where = f"while_loop of {rec.name_of(body_fun)}"
+
+    def _boolean(value: Any) -> Any:
+        return promotion.array_operand(_scalar_condition(where, value))
+
+    return while_loop(going, _named(step, body_fun), (np.int64(0), init_val))[1]
+
+
+def _named(f: Callable, like: Callable) -> Callable:
+    """A function that error messages call by another one's name."""
+    f.__name__ = rec.name_of(like)
+    return f
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, *, unroll: Any = None) -> Any:
+    """Run a step function for every integer of a range, with state carried along.
+
+        carry = init_val;  for i in lower .. upper-1:  carry = body_fun(i, carry)
+
+    With bounds that are Python integers this is a `scan`; with traced bounds a `while_loop`. Both have derivatives of
+    every order in both modes.
+
+    Args:
+        lower: the first index, an integer.
+        upper: the end of the range, an integer.
+        body_fun: `(i, carry) -> carry`.
+        init_val: the first carry.
+        unroll: accepted for compatibility with JAX; the compiler unrolls by itself.
+
+    Returns:
+        The last carry.
+
+    Raises:
+        TypeError: when a bound is no integer, or the carry changes its type, naming the place.
+
+    Example:
+        >>> fori_loop(0, 5, lambda i, total: total + i, 0)
+        np.int64(10)
+
+    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.lax.fori_loop.html, whose interface this follows.
+    """
+    del unroll
+    where = f"fori_loop of {rec.name_of(body_fun)}"
+    lower, upper = (_bound(where, name, b) for name, b in (("lower", lower), ("upper", upper)))
+    if not (type(lower) is Tracer or type(upper) is Tracer):
+        indices = np.arange(lower, max(lower, upper), dtype=np.int64)
+        return scan(_named(lambda carry, i: (body_fun(i, carry), None), body_fun), init_val, indices)[0]
+
+    def step(state: Any) -> Any:
+        i, carry = state
+        return elementwise.add(i, np.int64(1)), body_fun(i, carry)
+
+    return while_loop(lambda s: elementwise.lt(s[0], upper), _named(step, body_fun), (lower, init_val))[1]
+
+
+def _bound(where: str, name: str, value: Any) -> Any:
+    """An integer: an int64 Tracer, or a Python int."""
+    if type(value) is Tracer and value.dtype.kind in "iu" and value.ndim == 0:
+        return promotion.convert(value, layout.INDEX)
+    try:
+        if type(value) is not Tracer:
+            return operator.index(value)
+    except TypeError:
+        pass
+    found = value.aval if type(value) is Tracer else repr(value)
+    raise TypeError(f"{where}: {name} must be an integer, got {found}.\nFix: convert it with int(...) or astype(int).")
+
+
+def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
+    """Apply a function to one slice of the leading axis after the other, and stack the results.
+
+        y[i] = f(x[i])
+
+    What `vmap` does in one step this does in many, so it needs the memory of one.
+
+    Args:
+        f: a function of a pytree of arrays.
+        xs: a pytree of arrays with a common leading axis.
+        batch_size: how many slices to do at once, by `vmap`.
+
+    Returns:
+        The results, stacked along a new leading axis.
+
+    Raises:
+        ValueError: when leading axes differ or batch_size is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> map(lambda x: x.sum(), np.ones((3, 2)))
+        array([2., 2., 2.])
+
+    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.lax.map.html, whose interface this follows.
+    """
+    if batch_size is None:
+        return scan(_named(lambda _, x: (None, f(x)), f), None, xs)[1]
+    from .segments import map_in_batches  # which is built on map
+
+    return map_in_batches(f, xs, batch_size)
+
+
+__all__ = ["fori_loop", "map", "scan", "while_loop"]

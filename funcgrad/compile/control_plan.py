@@ -142,9 +142,21 @@ def _cleared(planner: Any, v: Var, before: list[Any]) -> Buffer:
     return state
 
 
+def plan_barrier(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
+    """No step at all: the results are the operands, except where a result has a buffer already."""
+    steps: list[Any] = []
+    for v, b in zip(eqn.outs, _operands(planner, eqn, env)):
+        if v in env:
+            steps += planner.copy(b, env[v])
+        else:
+            env[v] = b
+    return steps
+
+
 CONTROL: dict[type, Callable[[Any, Eqn, dict], list[Any]]] = {
     lowering.Loop: plan_scan,
     lowering.Branch: plan_branch,
     lowering.While: plan_while,
     lowering.WhileBackward: plan_while_backward,
+    lowering.Barrier: plan_barrier,
 }

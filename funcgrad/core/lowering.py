@@ -14,6 +14,7 @@ names.
 | Branch     | the outputs of one of several programs, chosen by operand 0 (switch)                                    |
 | While      | a body program run while a condition program holds                                                      |
 | WhileBackward | the cotangents of a While: its states kept on a growing tape, its steps pulled back in reverse       |
+| Barrier    | its first `count` operands themselves, once all operands are computed                                   |
 | Call       | the outputs of a program held by the equation: inlined                                                  |
 | Callback   | what the op's NumPy implementation returns: compiled code calls back into Python, or refuses            |
 """
@@ -105,6 +106,11 @@ class WhileBackward:
 
 
 @dataclass(frozen=True)
+class Barrier:
+    """barrier: nothing happens, but nothing that reads its results is done before all its operands are there."""
+
+
+@dataclass(frozen=True)
 class Call:
     """An equation that means its program: `program(params)` gives it; it is inlined before scheduling."""
 
@@ -118,5 +124,5 @@ class Callback:
 
 Form = (
     Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Contract | Library
-    | Loop | Branch | While | WhileBackward | Call | Callback
+    | Loop | Branch | While | WhileBackward | Barrier | Call | Callback
 )  # fmt: skip

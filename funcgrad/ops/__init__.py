@@ -15,6 +15,7 @@ from . import (
     linear_call,
     random_bits,
     reduction,
+    remat,
     sorting,
     while_loop,
 )
@@ -22,5 +23,5 @@ from . import (
 __all__ = [
     "branching", "callback", "calls", "contraction", "control", "cumulative", "custom", "elementwise", "indexing", "layout", "linalg", "linear_call",
     "random_bits",
-    "reduction", "sorting", "while_loop",
+    "reduction", "remat", "sorting", "while_loop",
 ]  # fmt: skip

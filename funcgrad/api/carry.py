@@ -1,0 +1,101 @@
+"""Carried state: what loops do with it before they run.
+
+With this module a loop can flatten its state with errors that name the place, find the types at which its body keeps
+them (a Python number in the state takes the dtype that the body gives it), and say which leaf changes its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import tree
+from ..core.tracing import check_array, trace
+from ..numpy import promotion
+from . import recording as rec
+
+ROUNDS = 3  # as given, with the dtypes the body gives, and once more for numbers derived from those
+
+
+@dataclass
+class Traced:
+    """A function traced at some types: its program with the captures in front, and what it returns."""
+
+    program: Any
+    captures: list[Any]
+    weak: list[bool]
+    out_tree: Any
+
+    @property
+    def avals(self) -> list[Any]:
+        """Types of the outputs."""
+        return self.program.out_avals
+
+
+def flatten(where: str, name: str, value: Any) -> tuple[list[Any], Any]:
+    """Leaves and structure; a leaf that is no array is refused by its path."""
+    paths, treedef = tree.tree_flatten_with_path(value)
+    return [check_array(x, f"{where}: {name}{tree.keystr(path)}") for path, x in paths], treedef
+
+
+def trace_flat(where: str, f: Callable, avals: Sequence[Any], weak: Sequence[bool]) -> Traced:
+    """Trace a function of leaves to (leaves, anything): outputs become arrays."""
+    extra: list[Any] = []
+
+    def flat(*inputs: Any) -> list[Any]:
+        outs, info = f(*inputs)
+        extra.append((info, [rec._weak(v) for v in outs]))
+        return [promotion.array_operand(v) for v in outs]
+
+    program, captures = trace(flat, avals, weak=weak, hoist=True, purpose=where)
+    info, out_weak = extra[0]
+    return Traced(program, captures, out_weak, info)
+
+
+def settle(
+    where: str, carry: list[Any], carry_tree: Any, trace_body: Callable[[list[Any], list[bool]], Traced]
+) -> tuple[list[Any], Traced]:
+    """The first state, and the body, at types that the body keeps."""
+    weak = [rec._weak(c) for c in carry]
+    for _ in range(ROUNDS):
+        traced = trace_body(carry, weak)
+        new, still_weak = _promoted(carry, weak, traced.avals, traced.weak)
+        if still_weak == weak:
+            break
+        carry, weak = new, still_weak
+    _check(where, carry, traced.avals[: len(carry)], carry_tree)
+    return carry, traced
+
+
+def _promoted(carry: list, weak: list[bool], avals: list, out_weak: list[bool]) -> tuple[list[Any], list[bool]]:
+    """Numbers in the state that the body turned into arrays, with the dtype it gave them."""
+    new = [
+        promotion.convert(c, a.dtype) if w and not o and a.ndim == 0 else c
+        for c, w, a, o in zip(carry, weak, avals, out_weak)
+    ]
+    return new, [w and o for w, o in zip(weak, out_weak)]
+
+
+def check_structure(where: str, before: Any, after: Any) -> None:
+    """Refuse a body that returns a state of another structure."""
+    if after != before:
+        raise TypeError(
+            f"{where}: the carry changes its structure from {before} to {after}.\n"
+            "Fix: return a carry built like the one that came in."
+        )
+
+
+def _check(where: str, carry: list, avals: list, carry_tree: Any) -> None:
+    paths = tree.tree_leaves_with_path(tree.tree_unflatten(carry_tree, range(len(carry))))
+    wrong = [
+        f"  carry{tree.keystr(path)}: {rec.abstract(c)} goes in, {a} comes out"
+        for (path, _), c, a in zip(paths, carry, avals)
+        if rec.abstract(c) is not a
+    ]
+    if wrong:
+        raise TypeError(
+            f"{where}: the carry changes its type, so the loop cannot repeat:\n" + "\n".join(wrong) + "\n"
+            "Fix: start with an init of the type that comes out (init.astype(dtype), np.zeros(shape, dtype)), or\n"
+            "convert the new carry inside the function."
+        )
