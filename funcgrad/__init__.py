@@ -7,7 +7,7 @@ from . import numpy
 from .api.callbacks import io_callback, pure_callback
 from .api.closures import closure_convert
 from .api.compilation import ShapeDtypeStruct, eval_shape, jit, make_program
-from .api.custom import custom_jvp, custom_vjp, stop_gradient
+from .api.custom import custom_gradient, custom_jvp, custom_vjp, custom_vmap, stop_gradient
 from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
 from .api.jacobians import elementwise_grad, gauss_newton_vp, hessian, hvp, jacfwd, jacobian, jacrev
 from .api.recording import clear_caches
@@ -17,15 +17,17 @@ from .api.vectorization import vmap
 
 __version__ = "0.1.0"
 # Loaded at first use, so that `import funcgrad` stays cheap.
-_MODULES = ("debug", "errors", "lax", "losses", "nn", "optim", "random", "scipy", "test_util", "tree")
+_MODULES = (
+    "custom_derivatives", "debug", "errors", "lax", "losses", "nn", "optim", "random", "scipy", "test_util", "tree",
+)  # fmt: skip
 
 __all__ = [
-    "ShapeDtypeStruct", "checkpoint", "checkpoint_name", "checkpoint_policies", "clear_caches",
-    "closure_convert", "custom_jvp", "custom_vjp", "elementwise_grad",
-    "eval_shape", "gauss_newton_vp", "grad", "hessian", "hvp", "io_callback", "jacfwd", "jacobian", "jacrev", "jit",
-    "jvp", "linear_transpose", "linearize", "make_program", "numpy",
-    "print_saved_residuals", "remat", "pure_callback", "stop_gradient",
-    "value_and_grad", "vjp", "vmap", *_MODULES,
+    "ShapeDtypeStruct", "checkpoint", "checkpoint_name", "checkpoint_policies", "clear_caches", "closure_convert",
+    "custom_gradient", "custom_jvp", "custom_vjp", "custom_vmap", "elementwise_grad", "eval_shape",
+    "gauss_newton_vp", "grad", "hessian", "hvp", "io_callback", "jacfwd", "jacobian", "jacrev", "jit", "jvp",
+    "linear_transpose", "linearize", "make_program", "numpy", "print_saved_residuals", "pure_callback", "remat",
+    "stop_gradient", "value_and_grad", "vjp", "vmap",
+    *_MODULES,
 ]  # fmt: skip
 
 

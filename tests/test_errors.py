@@ -177,7 +177,7 @@ def test_a_wrong_custom_rule_names_itself() -> None:
     with pytest.raises(TypeError, match="custom_vjp vector: bwd must return a tuple with one cotangent"):
         fg.grad(f)(1.0)
     f.defvjp(lambda x: (x * 2, x), lambda saved, ct: (np.ones(3),))
-    with pytest.raises(TypeError, match="custom_vjp vector: bwd: the cotangent of leaf 0 has shape"):
+    with pytest.raises(TypeError, match=r"custom_vjp vector: bwd: the cotangent of argument 0 has type float64\[3\]"):
         fg.grad(f)(1.0)
     g = fg.custom_jvp(vector)
     g.defjvp(lambda primals, tangents: primals[0])

@@ -221,7 +221,7 @@ def subprograms(params: dict) -> list[Program]:
 
 def is_effectful(eqn: Eqn) -> bool:
     """Whether an equation does something besides computing its results, itself or in a program it holds."""
-    return eqn.prim.effect or holds_effects(eqn.params)
+    return eqn.prim.effect or (eqn.prim.multiple_results and holds_effects(eqn.params))
 
 
 def holds_effects(params: dict) -> bool:

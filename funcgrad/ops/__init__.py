@@ -8,6 +8,7 @@ from . import (
     control,
     cumulative,
     custom,
+    custom_batching,
     elementwise,
     indexing,
     layout,
@@ -21,7 +22,7 @@ from . import (
 )
 
 __all__ = [
-    "branching", "callback", "calls", "contraction", "control", "cumulative", "custom", "elementwise", "indexing", "layout", "linalg", "linear_call",
+    "branching", "callback", "calls", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call",
     "random_bits",
     "reduction", "remat", "sorting", "while_loop",
 ]  # fmt: skip

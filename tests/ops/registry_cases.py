@@ -115,7 +115,7 @@ def _cast_held(value: Any, dtypes: dict) -> Any:
     if isinstance(value, tuple) and any(isinstance(v, Program) for v in value):
         return tuple(_cast_held(v, dtypes) for v in value)
     if isinstance(value, Rule):
-        return Rule(("cast", tuple(map(str, dtypes.values())), value), lambda: _cast_held(value.get(), dtypes))
+        return value.map(("cast", tuple(map(str, dtypes.values()))), lambda held: _cast_held(held, dtypes))
     return cast_program(value, dtypes) if isinstance(value, Program) else value
 
 

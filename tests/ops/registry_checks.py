@@ -232,6 +232,8 @@ def check_activity(case: Case) -> None:
     if not (case.prim.activity and isinstance(case.prim.lower, lowering.Loop | lowering.Call)):
         return
     for i, on in enumerate(case.active):
+    if case.prim.name in ("custom_jvp_call", "custom_vjp_call"):  # what depends on what is the user's business
+        return
         if on and np.size(case.args[i]):
             spoiled = [np.full_like(a, np.nan) if k == i else a for k, a in enumerate(case.args)]
             _, active_outputs = jvp(case.program, tuple(k == i for k in range(len(case.args))))
