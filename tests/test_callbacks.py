@@ -333,6 +333,38 @@ def test_the_result_of_an_effect_is_the_one_of_the_forward_pass() -> None:
         assert g(1.0) == 210.0
 
 
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_effects_in_a_checkpoint_happen_once(name: str) -> None:
+    """What is computed again in the backward pass is without them."""
+    log = Log()
+
+    @fg.checkpoint
+    def f(x: Any) -> Any:
+        fg.debug.callback(log, x)
+        k = fg.io_callback(lambda: (log(0.0), np.float64(2))[1], fg.ShapeDtypeStruct((), float))
+
+        def step(c: Any, w: Any) -> Any:
+            fg.debug.callback(log, w)
+            return fnp.sin(c * w), None
+
+        return lax.scan(step, x * k, np.array([1.0, 2.0]), checkpoint=1)[0]
+
+    for g in both(GRADIENTS[name](f)):
+        g(0.5)
+        assert log.take() == [(0.5,), (0.0,), (1.0,), (2.0,)], name
+
+
+def test_a_loop_with_effects_that_are_read_is_not_checkpointed() -> None:
+    @fg.checkpoint
+    def f(x: Any) -> Any:
+        step = lambda c, w: (c * fg.io_callback(np.float64, fg.ShapeDtypeStruct((), float), w), None)  # noqa: E731
+        return lax.scan(step, x, np.array([1.0, 2.0]))[0]
+
+    with pytest.raises(ValueError, match="derivative of checkpoint runs it again, but it holds an io_callback"):
+        fg.jit(fg.grad(f))(1.0)
+    assert fg.jit(f)(3.0) == 6.0
+
+
 def count_up(log: Log, limit: Any, x: Any) -> Any:
     """while x < limit: x = 2 x, by the op itself."""
     scalar = shaped((), np.float64)

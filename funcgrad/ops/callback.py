@@ -23,7 +23,7 @@ from ..core.avals import PYTHON_SCALARS, ShapedArray, shaped
 from ..core.primitive import Primitive, refused
 from ..core.program import reads_effects
 from ..core.tracing import concrete_value, current_trace, replay, untraced
-from . import branching, calls, control, layout, while_loop
+from . import branching, calls, control, custom_batching, layout, remat, while_loop
 from .rules import library, move_batch_first, nondiff
 from .samples import Sample, array
 
@@ -243,11 +243,15 @@ for _prim, _perform in ((io_callback, _perform_io), (debug_callback, _perform_de
 # --- equations that hold effects with results, in an eager Trace ------------------------------------------------------------
 
 
-def _perform_call(args: Sequence[Any], params: dict) -> list[Any]:
-    """A compiled part runs as it is, unless derivatives need to know what its effects returned: then it is inlined."""
-    if reads_effects(params["program"]):
-        return replay(params["program"], args)
-    return current_trace().perform_whole(calls.compiled_call, args, params)  # type: ignore[union-attr]
+def _perform_call(prim: Primitive) -> Callable[[Sequence[Any], dict], list[Any]]:
+    """A program runs as one equation, unless derivatives need to know what its effects returned: then it is inlined."""
+
+    def perform(args: Sequence[Any], params: dict) -> list[Any]:
+        if reads_effects(params["program"]):
+            return replay(params["program"], args)
+        return current_trace().perform_whole(prim, args, params)  # type: ignore[union-attr]
+
+    return perform
 
 
 def _perform_scan(args: Sequence[Any], params: dict) -> list[Any]:
@@ -288,7 +292,8 @@ def _perform_while(args: Sequence[Any], params: dict) -> list[Any]:
     return list(carry)
 
 
-calls.compiled_call.perform = _perform_call
+for _prim in (calls.compiled_call, remat.remat, custom_batching.custom_vmap_call):
+    _prim.perform = _perform_call(_prim)
 control.scan.perform = _perform_scan
 branching.switch.perform = _perform_switch
 while_loop.while_loop.perform = _perform_while

@@ -17,7 +17,7 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Zero
-from ..core.program import Program, Var, as_function, is_effectful, memoized
+from ..core.program import Program, Var, as_function, is_effectful, memoized, subprograms, without_effects
 from ..core.tracing import bind, retrace
 from ..transforms.linearize import instantiate
 from ..transforms.linearize import linearize as linearize_program
@@ -25,7 +25,7 @@ from ..transforms.simplify import dead_code_elimination
 from ..transforms.transpose import transpose as transpose_program
 from . import elementwise
 from .linear_call import linear_call
-from .programs import batched_front, call, in_front, split
+from .programs import batched_front, call, in_front, once_more, split
 from .rules import elementwise as declare_elementwise
 from .rules import library
 from .samples import Sample, array, reals
@@ -63,11 +63,20 @@ def _aval(*args: ShapedArray, program: Program, policy: Policy) -> list[ShapedAr
 
 @memoized
 def saved_values(program: Program, policy: Policy) -> tuple[Var, ...]:
-    """The intermediate values that a policy keeps."""
-    if policy is None:
-        return ()
-    chosen = [e for e in program.eqns if policy(e.prim, *[a.aval for a in e.inputs], **e.params)]
-    return tuple(v for e in chosen for v in e.outs)
+    """The intermediate values that a policy keeps, and what effects returned."""
+
+    def is_saved(eqn: Any) -> bool:
+        return eqn.prim.effect or policy is not None and policy(eqn.prim, *[a.aval for a in eqn.inputs], **eqn.params)
+
+    return tuple(v for eqn in program.eqns if is_saved(eqn) for v in eqn.outs)
+
+
+def _again(program: Program) -> Program:
+    """The program for the derivative, which evaluates it once more: effects inside its equations have happened."""
+    for eqn in program.eqns:
+        for inner in subprograms(eqn.params):
+            once_more("checkpoint", inner)
+    return without_effects(program)
 
 
 @memoized
@@ -78,8 +87,9 @@ def _saving(program: Program, policy: Policy) -> Program:
 @memoized
 def recompute(program: Program, policy: Policy, mask: tuple[bool, ...]) -> Program:
     """(operands, saved values) -> the residuals of the program's derivative; effects do not happen again."""
-    parts = linearize_program(program, mask)
     saved = saved_values(program, policy)
+    program = _again(program)
+    parts = linearize_program(program, mask)
 
     def residuals(*values: Any) -> list[Any]:
         env = dict(zip([*program.inputs, *saved], values))
@@ -96,7 +106,7 @@ def recompute(program: Program, policy: Policy, mask: tuple[bool, ...]) -> Progr
 @memoized
 def _maps(program: Program, policy: Policy, mask: tuple[bool, ...]) -> tuple[Program, Program]:
     """The derivative and its transpose as programs of (operands, saved values, tangents or cotangents)."""
-    parts = linearize_program(program, mask)
+    parts = linearize_program(_again(program), mask)
     again = recompute(program, policy, mask)
     backward_part = transpose_program(parts.linear, sum(mask))
     count = len(again.inputs)
