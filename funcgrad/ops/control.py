@@ -250,11 +250,13 @@ def _scan_samples() -> list[Sample]:
     vec = shaped((2,), np.float64)
     turn = retrace(lambda c, k, x: [c * elementwise.cos(x), k + layout.fill(1, (), np.int64), c + x], [vec, shaped((), np.int64), vec])
     total = retrace(lambda c, x: [elementwise.add(c, elementwise.mul(x, x))], [vec, vec])
+    forgets = retrace(lambda c, d, x: [layout.fill(0.7, (), np.float64), d * x + elementwise.sin(c)], [f64, f64, f64])
     return [
         Sample([array(), array(), array(4)], dict(body=decay, consts=1, carries=1, length=4, reverse=False)),
         Sample([array(), array(), array(3)], dict(body=decay, consts=1, carries=1, length=3, reverse=True)),
         Sample([array(2), np.int64(0), array(3, 2)], dict(body=turn, consts=0, carries=2, length=3, reverse=False)),
         Sample([array(2), np.zeros((0, 2))], dict(body=total, consts=0, carries=1, length=0, reverse=False)),
+        Sample([array(), array(), array(3)], dict(body=forgets, consts=0, carries=2, length=3, reverse=False)),
         *_storing_samples(),
     ]
 

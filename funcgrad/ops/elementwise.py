@@ -146,7 +146,11 @@ def _floor_divide(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     if x.dtype.kind == "u":
         return sc.quo(x, y)
     q, r = sc.quo(x, y), sc.rem(x, y)
-    return sc.select(sc.ne(r, 0) & ((r ^ y) < 0), q - 1, q)
+    return sc.select(sc.ne(r, 0) & _unlike_signs(r, y), q - 1, q)
+
+
+def _unlike_signs(r: sc.Expr, y: sc.Expr) -> sc.Expr:
+    return (r ^ y) < 0
 
 
 def _float_mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
@@ -158,7 +162,7 @@ def _mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     if x.dtype.kind == "f":
         return _float_mod(x, y)
     r = _fmod(x, y)
-    return r if x.dtype.kind == "u" else sc.select(sc.ne(r, 0) & ((r ^ y) < 0), r + y, r)
+    return r if x.dtype.kind == "u" else sc.select(sc.ne(r, 0) & _unlike_signs(r, y), r + y, r)
 
 
 def _fmod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
@@ -482,11 +486,7 @@ def _convert_transpose(ct: Any, x: Any, *, dtype: np.dtype) -> tuple[Any]:
 def _convert_linearize(x: Any, *, dtype: np.dtype) -> tuple[Any, Callable]:
     out = convert(x, dtype=dtype)
     differentiable = out.dtype.kind in "fc" and x.dtype.kind in "fc"
-    return out, lambda t: convert(t, dtype=dtype) if differentiable else _zero(out)
-
-
-def _zero(out: Any) -> Any:
-    return Zero(shaped(out.shape, out.dtype))
+    return out, lambda t: convert(t, dtype=dtype) if differentiable else Zero(out.aval)
 
 
 convert = elementwise("convert", _quiet(lambda x: x), scalar=lambda x, *, dtype: sc.convert(x, dtype), linear_args=(0,), transpose=_convert_transpose,

@@ -25,11 +25,11 @@ from .samples import Sample, array
 # --- pieces of rules --------------------------------------------------------------------------------------------------
 
 
-def matmul(x: Any, y: Any, x_transposed: bool = False, y_transposed: bool = False) -> Any:
+def matmul(x: Any, y: Any, x_transposed: bool = False) -> Any:
     """Matrix products over equal leading axes."""
     lead = len(x.shape) - 2
     batch = tuple(range(lead))
-    contract = ((lead + (not x_transposed),), (lead + y_transposed,))
+    contract = ((lead + (not x_transposed),), (lead,))
     return contraction.dot_general(x, y, contract=contract, batch=(batch, batch))
 
 

@@ -1,6 +1,7 @@
 """Changes that cannot be seen: mutants that mean the same as the program, each with the reason.
 
-A mutant is listed by its module, its text before the change, and a part of the line it is in; `reason_for` looks it up.
+A mutant is listed by its module, its text before the change (or "before -> after", where another change of that text
+can be seen), and a part of the line it is in; `reason_for` looks it up.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
         ("elementwise", part, "if type(t) is np.float64", "operands are of one shape and dtype")
         for part in ("type(t) is np.float64 and type(p) is np.float64",)
     ),
+    ("elementwise", "0", "return (r ^ y) < 0", "0 would mean that a remainder equals the divisor"),
+    ("elementwise", "x + y", "sc.ne(x, x) | sc.ne(y, y), x + y", "one of them is NaN, so that either result is"),
+    ("elementwise", "x - y -> y - x", "difference = x - y", "only its size is used"),
     ("elementwise", "40", "np.minimum(np.abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
     ("elementwise", "40", "sc.minimum(abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
     ("elementwise", "1", "sc.copysign(sc.const(1, x.dtype), x) < 0", "only the sign of the number is looked at"),
@@ -35,6 +39,12 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
     ("control", "(lowering.Scalar, lowering.IndexMap)", "CHEAP =", "the order of classes means nothing to isinstance"),
     ("indexing", "0", "slots = layout.fill(0", "every place that is read has been written to before"),
     ("linalg", "1", "divisors = elementwise.select", "any number but 0: the quotient is not taken"),
+    (
+        "while_loop",
+        "[False] * sum(mask[body_consts:])",
+        "wanted = [",
+        "what is not wanted at the end need not be listed",
+    ),
     ("layout", "0", "return np.int64(0)", "the window covers the whole axis, so that any start is clamped to 0"),
     ("layout", "0", "return read(tuple(_index(0)", "a result without elements reads none"),
 ]
@@ -47,8 +57,8 @@ def _lines(path: Path) -> list[str]:
 
 def reason_for(mutant: Any) -> str | None:
     """Why a mutant is equivalent to the program, or None when it is not known to be."""
-    line = _lines(mutant.path)[mutant.line - 1]
+    line, change = _lines(mutant.path)[mutant.line - 1], f"{mutant.before} -> {mutant.after}"
     for module, before, part, reason in EQUIVALENT:
-        if mutant.path.stem == module and mutant.before == before and part in line:
+        if mutant.path.stem == module and before in (mutant.before, change) and part in line:
             return reason
     return None

@@ -95,7 +95,6 @@ SWAPPED = {
     ast.RShift: ast.LShift,
 }
 SKIPPED_KEYWORDS = {"samples", "kinds", "name"}
-SAMPLE_MAKERS = {"_well_conditioned", "_definite"}
 TYPES = {"tuple", "list", "dict", "Callable"}
 
 
@@ -198,20 +197,43 @@ def _constant_faults(node: ast.Constant) -> Iterator[tuple[str, ast.AST]]:
 
 def _sites(tree: ast.Module) -> Iterator[tuple[int, ast.AST, str, Any]]:
     """(top-level statement, node, field, index) for every place a fault may go."""
+    makers = _sample_makers(tree)
     for number, statement in enumerate(tree.body):
         if isinstance(statement, (ast.Import, ast.ImportFrom, ast.Expr, ast.ClassDef, ast.For)):
             continue
-        if _makes_samples(statement):
+        if number in makers:
             continue
         yield from ((number, *site) for site in _walk(statement))
 
 
-def _makes_samples(statement: ast.stmt) -> bool:
-    """Whether a statement only makes operands that feed the checks: others would be as good, they are no rules."""
+def _sample_makers(tree: ast.Module) -> set[int]:
+    """Statements that only make operands that feed the checks, no rules: other operands would be as good.
+
+    These are the functions of samples, and what nothing but they and the keyword `samples` mention.
+    """
+    makers = {i for i, statement in enumerate(tree.body) if _returns_samples(statement)}
+    while True:
+        rules = set().union(*(_mentions(s, samples=False) for i, s in enumerate(tree.body) if i not in makers))
+        fed = set().union(*(_mentions(s, samples=True) for s in tree.body), *(_mentions(tree.body[i]) for i in makers))
+        private = {i: getattr(s, "name", "") for i, s in enumerate(tree.body) if isinstance(s, ast.FunctionDef)}
+        grown = makers | {i for i, name in private.items() if name.startswith(("_", "sample_")) and name in fed - rules}
+        if grown == makers:
+            return makers
+        makers = grown
+
+
+def _returns_samples(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.FunctionDef):
-        result = ast.unparse(statement.returns) if statement.returns else ""
-        return "list[Sample]" in result or statement.name in SAMPLE_MAKERS
+        return "list[Sample]" in (ast.unparse(statement.returns) if statement.returns else "")
     return isinstance(statement, ast.Assign) and ast.unparse(statement.value).startswith("lambda: [Sample(")
+
+
+def _mentions(node: ast.AST, samples: bool | None = None) -> set[str]:
+    """Names in a piece of text; those in the values of `samples=` only, or all but those, where `samples` says so."""
+    if isinstance(node, ast.keyword) and node.arg == "samples" and samples is not None:
+        return _mentions(node.value) if samples else set()
+    here = {node.id} if isinstance(node, ast.Name) and not samples else set()
+    return here.union(*(_mentions(child, samples) for child in ast.iter_child_nodes(node)))
 
 
 def _walk(node: ast.AST) -> Iterator[tuple[ast.AST, str, Any]]:

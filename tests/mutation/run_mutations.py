@@ -3,8 +3,9 @@
     python tests/mutation/run_mutations.py [--count 240] [--seed 1] [--only elementwise]
 
 Each mutant is run in a forked process whose import of the faulty module is redirected. The quick stage checks the few
-ops nearest to the fault, then the tests of the edge policy, of known values, of refusals and of derivative accuracy;
-what survives it meets the checks of all other ops (not with --quick). The fates:
+ops nearest to the fault, then the tests of the edge policy, of known values, of refusals and of derivative accuracy,
+and those of callbacks if they are concerned; what survives it meets the checks of all other ops (not with --quick).
+The fates:
 
     killed     a check failed; or the process died; or it hangs: the checks of one op took over a minute, those of an op
                without a fault take a few seconds, so every suite with a time limit notices it. Memory is limited,
@@ -49,6 +50,7 @@ EXCLUDED = {"__init__.py", "samples.py", "identities.py"}  # no rules in them
 SURVIVED, KILLED, STILLBORN, STUCK = "survived", "killed", "stillborn", "stuck"
 VERDICT = "verdict: "  # begins the last message of a child
 POINTWISE = "pointwise tests"
+OWN_TESTS = {"callback": ("test_callbacks",)}  # effects in their order are nothing that a sample of an op could show
 SECONDS = 400  # for a mutant in all
 OP_SECONDS = 60  # for the checks of one op, or for the pointwise tests; without a fault none takes a third of it
 MEMORY = 8 << 30  # bytes of address space of a child
@@ -87,8 +89,9 @@ def declared_in(mutant: Mutant) -> list[str]:
 
 
 def _targets(statement: ast.stmt) -> set[str]:
-    targets = {getattr(t, "id", "") for t in getattr(statement, "targets", [])} | {getattr(statement, "name", "")}
-    return targets - {""}
+    """The names that a statement defines, or changes an attribute of."""
+    targets = [t.value if isinstance(t, ast.Attribute) else t for t in getattr(statement, "targets", [])]
+    return {getattr(t, "id", "") for t in targets} - {""} | ({statement.name} if hasattr(statement, "name") else set())
 
 
 def _names(statement: ast.stmt) -> set[str]:
@@ -151,17 +154,17 @@ def run_checks(mutant: Mutant, announce: Callable[[str], None], quick: bool = Fa
         name = prim.name if prim else POINTWISE
         announce(name)
         try:
-            check_op(prim) if prim else _pointwise_tests()
+            check_op(prim) if prim else _pointwise_tests(mutant)
         except Exception as e:
             return KILLED, f"{name}: {type(e).__name__}: {str(e)[:100]}"
     return SURVIVED, ""
 
 
-def _pointwise_tests() -> None:
+def _pointwise_tests(mutant: Mutant) -> None:
     import pytest
 
-    names = ("test_known_values", "test_refusals", "test_derivative_accuracy")
-    files = [str(HERE.parent / "test_edge_policy.py"), *(str(HERE.parent / "ops" / f"{name}.py") for name in names)]
+    names = ("test_edge_policy", "ops/test_known_values", "ops/test_refusals", "ops/test_derivative_accuracy")
+    files = [str(HERE.parent / f"{name}.py") for name in (*names, *OWN_TESTS.get(mutant.path.stem, ()))]
     code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no", *files])
     assert code == 0, "a test fails"
 

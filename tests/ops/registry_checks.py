@@ -227,18 +227,21 @@ def check_jacobian(case: Case) -> None:
 def check_activity(case: Case) -> None:
     """An op that is told which operands have tangents gives none to results that do not depend on these: NaN shows it.
 
-    Only where all of a program is run: a branch that is not taken hides what depends on what.
+    Only where all of a program is run: a branch that is not taken hides what depends on what. And a state that starts
+    with a tangent has one to the end, whatever becomes of it.
     """
     if not (case.prim.activity and isinstance(case.prim.lower, lowering.Loop | lowering.Call)):
         return
-    for i, on in enumerate(case.active):
     if case.prim.name in ("custom_jvp_call", "custom_vjp_call"):  # what depends on what is the user's business
         return
+    for i, on in enumerate(case.active):
         if on and np.size(case.args[i]):
             spoiled = [np.full_like(a, np.nan) if k == i else a for k, a in enumerate(case.args)]
             _, active_outputs = jvp(case.program, tuple(k == i for k in range(len(case.args))))
             for k, (out, active) in enumerate(zip(values_of(case.program, spoiled), active_outputs, strict=True)):
-                assert not active or np.any(np.isnan(out)), f"{case.name}: result {k} does not depend on operand {i}"
+                own_state = k == i - case.params.get("consts", len(case.args))
+                needed = own_state or np.any(np.isnan(out))
+                assert needed or not active, f"{case.name}: result {k} does not depend on operand {i}"
 
 
 def _flat(values: list[Any]) -> np.ndarray:

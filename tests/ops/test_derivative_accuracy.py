@@ -93,6 +93,7 @@ EXACT = {
     "select",
     "clamp",
     "convert",
+    "checkpoint_name",
     "integer_power",
 }
 

@@ -14,7 +14,8 @@ from funcgrad.core.primitive import REGISTRY
 from funcgrad.core.program import as_function
 from funcgrad.core.tracing import retrace
 from funcgrad.ops import elementwise, layout, linalg, random_bits
-from funcgrad.transforms.linearize import linearize
+from funcgrad.transforms.linearize import jvp, linearize
+from funcgrad.transforms.transpose import pullback
 
 # (counter, key, result) from the known-answer file of Random123, the authors' own implementation: "threefry2x32 20".
 THREEFRY = [
@@ -64,3 +65,35 @@ def test_a_loop_of_cheap_steps_stores_nothing_but_its_state() -> None:
         params = dict(body=body, consts=0, carries=1, length=5, reverse=False)
         program = retrace(lambda c, p=params: scan(c, **p), [number])
         assert len(linearize(program, (True,)).forward.outputs) == 1 + count
+
+
+SINGULAR = {
+    **dict.fromkeys(("reciprocal", "log", "log2", "log10", "sqrt", "rsqrt", "cbrt"), (0.0,)),
+    **dict.fromkeys(("arcsin", "arccos", "arccosh", "arctanh", "erfinv"), (1.0,)),
+    **dict.fromkeys(("exp", "exp2", "expm1", "sinh", "cosh"), (2000.0,)),
+    "log1p": (-1.0,),
+    "div": (1.0, 0.0),
+    "power": (0.0, -1.0),
+}
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_an_infinite_derivative_times_zero_is_zero(name: str) -> None:
+    point = [np.float64(x) for x in SINGULAR[name]]
+    _check_zero(retrace(lambda *x: [REGISTRY[name](*x)], [shaped((), np.float64)] * len(point)), point)
+
+
+def test_an_infinite_derivative_of_an_integer_power_times_zero_is_zero() -> None:
+    program = retrace(lambda x: [elementwise.integer_power(x, n=-1)], [shaped((), np.float64)])
+    _check_zero(program, [np.float64(0)])
+
+
+def _check_zero(program: Any, point: list[Any]) -> None:
+    """A zero tangent has a zero result, a zero cotangent has zero results, though a partial derivative is infinite."""
+    on, zeros = (True,) * len(point), [np.float64(0)] * len(point)
+    backward, parts = pullback(program, on, False)
+    with np.errstate(all="ignore"):
+        assert as_function(jvp(program, on)[0])(*point, *zeros)[1] == 0
+        assert not np.isfinite(as_function(jvp(program, on)[0])(*point, *np.ones(len(point)))[1])
+        residuals = as_function(parts.forward)(*point)[1:]
+        assert as_function(backward)(*residuals, np.float64(0)) == zeros
