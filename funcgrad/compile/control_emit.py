@@ -13,7 +13,7 @@ from typing import Any
 
 from . import callback
 from .llvm import memory_type
-from .steps import Branch, Buffer, Loop, Moves, TapeLoop, While
+from .steps import Branch, Buffer, LanePool, Loop, Moves, TapeLoop, While
 
 FIRST_BYTES = 4096  # of a tape
 
@@ -144,9 +144,107 @@ def _walk_back(e: Any, s: TapeLoop, base: str, count: str) -> None:
     e.lines += [f"br label %{head}", f"{done}:"]
 
 
+def emit_lane_pool(e: Any, s: LanePool) -> None:
+    """Test; where all lanes go on, or those that do not have no successor, the body; else lanes change places."""
+    ids, following, alive = (e.fresh(name) for name in ("ids", "following", "alive"))
+    e.allocas += [f"{ids} = alloca [{s.width} x i64]", f"{following} = alloca i64", f"{alive} = alloca i64"]
+    e.lines += [f"store i64 0, ptr {following}", f"store i64 {s.width}, ptr {alive}"]
+    first = e.begin_loop(s.width)
+    _load_lane(e, s, first[1], ids, following)
+    e.end_loop(first, s.width)
+    head, body, change, done = (e.fresh(name)[1:] for name in ("head", "body", "change", "done"))
+    e.lines += [f"br label %{head}", f"{head}:"]
+    _steps(e, s.test)
+    all_go = _all_true(e, s.going)
+    e.lines += [f"br i1 {all_go}, label %{body}, label %{change}", f"{change}:"]
+    _change_lanes(e, s, ids, following, alive, (head, body, done))
+    e.lines.append(f"{body}:")
+    _steps(e, s.body, s.moves)
+    e.lines += [f"br label %{head}", f"{done}:"]
+
+
+def _all_true(e: Any, flags: Buffer) -> str:
+    """Whether all truth values of a buffer hold; read eight at a time, since a wider read must wait for the writes."""
+    pointer, result = e.pointer(flags), ""
+    for start in range(0, flags.size, 8):
+        count = min(8, flags.size - start)
+        at, bits, same = e.fresh("g"), e.fresh("g"), e.fresh("g")
+        ones = int.from_bytes(bytes([1] * count), "little")
+        e.lines += [
+            f"{at} = getelementptr inbounds i8, ptr {pointer}, i64 {start}",
+            f"{bits} = load i{8 * count}, ptr {at}, align 1",
+            f"{same} = icmp eq i{8 * count} {bits}, {ones}",
+        ]
+        if result:
+            both = e.fresh("g")
+            e.lines.append(f"{both} = and i1 {result}, {same}")
+        result = both if result else same
+    return result
+
+
+def _row(e: Any, b: Buffer, number: str, rows: int) -> tuple[str, int]:
+    """The address of one lane's part of a buffer, and its bytes."""
+    nbytes = b.nbytes // rows
+    offset, at = e.fresh("o"), e.fresh("x")
+    e.lines += [f"{offset} = mul i64 {number}, {nbytes}",
+                f"{at} = getelementptr inbounds i8, ptr {e.pointer(b)}, i64 {offset}"]  # fmt: skip
+    return at, nbytes
+
+
+def _copy_row(e: Any, source: tuple[Buffer, str, int], target: tuple[Buffer, str, int]) -> None:
+    (x, nbytes), (y, _) = _row(e, *source), _row(e, *target)
+    e.declarations["@llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+    e.lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {y}, ptr {x}, i64 {nbytes}, i1 false)")
+
+
+def _load_lane(e: Any, s: LanePool, place: str, ids: str, following: str) -> None:
+    """Put the next lane into a place of the pool."""
+    lane, more, slot = e.fresh("k"), e.fresh("k"), e.fresh("k")
+    e.lines.append(f"{slot} = getelementptr inbounds i64, ptr {ids}, i64 {place}")
+    e.lines += [f"{lane} = load i64, ptr {following}", f"{more} = add i64 {lane}, 1",
+                f"store i64 {more}, ptr {following}", f"store i64 {lane}, ptr {slot}"]  # fmt: skip
+    for source, target in s.loads:
+        _copy_row(e, (source, lane, s.size), (target, place, s.width))
+
+
+def _change_lanes(e: Any, s: LanePool, ids: str, following: str, alive: str, labels: tuple[str, str, str]) -> None:
+    """Write out lanes that have ended and load others; then test again, go on with the body, or be done."""
+    head, body, done = labels
+    before = e.fresh("k")
+    e.lines.append(f"{before} = load i64, ptr {following}")
+    counter = e.begin_loop(s.width)
+    place = counter[1]
+    flag, byte, ended, slot, lane, real, both = (e.fresh("k") for _ in range(7))
+    write, load, bury, skip = (e.fresh(name)[1:] for name in ("write", "load", "bury", "skip"))
+    e.lines += [
+        f"{flag} = getelementptr inbounds i8, ptr {e.pointer(s.going)}, i64 {place}", f"{byte} = load i8, ptr {flag}",
+        f"{ended} = icmp eq i8 {byte}, 0", f"{slot} = getelementptr inbounds i64, ptr {ids}, i64 {place}",
+        f"{lane} = load i64, ptr {slot}", f"{real} = icmp sge i64 {lane}, 0", f"{both} = and i1 {ended}, {real}",
+        f"br i1 {both}, label %{write}, label %{skip}", f"{write}:",
+    ]  # fmt: skip
+    for state, result in s.results:
+        _copy_row(e, (state, place, s.width), (result, lane, s.size))
+    position, available = e.fresh("k"), e.fresh("k")
+    e.lines += [f"{position} = load i64, ptr {following}", f"{available} = icmp ult i64 {position}, {s.size}",
+                f"br i1 {available}, label %{load}, label %{bury}", f"{load}:"]  # fmt: skip
+    _load_lane(e, s, place, ids, following)
+    left, fewer = e.fresh("k"), e.fresh("k")
+    e.lines += [
+        f"br label %{skip}", f"{bury}:", f"store i64 -1, ptr {slot}", f"{left} = load i64, ptr {alive}",
+        f"{fewer} = sub i64 {left}, 1", f"store i64 {fewer}, ptr {alive}", f"br label %{skip}", f"{skip}:",
+    ]  # fmt: skip
+    e.end_loop(counter, s.width)
+    after, changed, living, none, other = (e.fresh("k") for _ in range(5))
+    e.lines += [f"{after} = load i64, ptr {following}", f"{changed} = icmp ne i64 {after}, {before}",
+                f"br i1 {changed}, label %{head}, label %{other[1:]}", f"{other[1:]}:",
+                f"{living} = load i64, ptr {alive}", f"{none} = icmp eq i64 {living}, 0",
+                f"br i1 {none}, label %{done}, label %{body}"]  # fmt: skip
+
+
 EMIT: dict[type, Callable[[Any, Any], None]] = {
     Loop: emit_scan,
     Branch: emit_branch,
     While: emit_while,
     TapeLoop: emit_tape_loop,
+    LanePool: emit_lane_pool,
 }

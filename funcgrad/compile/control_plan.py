@@ -11,8 +11,14 @@ from typing import Any
 
 from ..core import lowering
 from ..core.program import Eqn, Program, Var
+from ..core.tracing import retrace
+from ..ops import while_lanes
 from .prepare import prepare
-from .steps import Branch, Buffer, Loop, Moves, TapeLoop, While
+from .steps import Branch, Buffer, LanePool, Loop, Moves, TapeLoop, While
+
+POOL_WIDTH = 32  # lanes that run in step: enough vectors to hide the latency of a chain of arithmetic
+POOL_BYTES = 1024  # of one buffer of the pool; larger ones would not stay on the stack
+LEAST_WIDTH = 4  # lanes; fewer are not worth changing places
 
 
 def _operands(planner: Any, eqn: Eqn, env: dict) -> list[Buffer]:
@@ -101,6 +107,50 @@ def _while(
     return While(number, test, going, planner.sequence(body, inner), moves), states
 
 
+def plan_lanes(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
+    """A pool of lanes when they are small and only compute; otherwise a scan over lanes of a loop."""
+    p = eqn.params
+    width = _pool_width(eqn)
+    if width < LEAST_WIDTH:
+        return _one_lane_at_a_time(planner, eqn, env)
+    test, body = (prepare(program) for program in while_lanes.pool_programs(p, width))
+    operands, results = _operands(planner, eqn, env), [planner.buffer(v, env) for v in eqn.outs]
+    n_cond, first = p["cond_consts"], p["cond_consts"] + p["body_consts"]
+    planner.depth += 1
+    avals = [v.aval for v in (*test.inputs[:n_cond], *body.inputs)]
+    pool = [planner.temporary(a.shape, a.dtype) if on else b for a, b, on in zip(avals, operands, p["on"])]
+    going = planner.temporary((width,), bool)
+    states = pool[first:]
+    steps = planner.sequence(test, {**dict(zip(test.inputs, [*pool[:n_cond], *states])), test.outputs[0]: going})
+    moves: Moves = []
+    following = [_following(planner, state, moves) for state in states]
+    inner = {**dict(zip(body.inputs, pool[n_cond:])), **dict(zip(body.outputs, following))}
+    loads = [(b, place) for b, place, on in zip(operands, pool, p["on"]) if on]
+    body_steps = planner.sequence(body, inner)
+    planner.depth -= 1
+    ends = list(zip(states, results))
+    return [LanePool(planner.next_loop(), p["size"], width, steps, going, body_steps, moves, loads, ends)]
+
+
+def _pool_width(eqn: Eqn) -> int:
+    """How many lanes run at a time: as many as fit on the stack, where all programs are plain arithmetic, else none."""
+    p = eqn.params
+    plain = (lowering.Scalar, lowering.IndexMap, lowering.Reduce)
+    arithmetic = all(isinstance(e.prim.lower, plain) for program in (p["cond"], p["body"]) for e in program.eqns)
+    largest = max([v.aval.nbytes for program in (p["cond"], p["body"]) for v in program.inputs], default=1)
+    return min(p["size"], POOL_WIDTH, POOL_BYTES // max(largest, 1)) if arithmetic else 0
+
+
+def _one_lane_at_a_time(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
+    params = {k: v for k, v in eqn.params.items() if k not in ("size", "on")}
+    size, on = eqn.params["size"], eqn.params["on"]
+    avals = [a.aval for a in eqn.inputs]
+    program = prepare(retrace(lambda *args: while_lanes.one_by_one(size, on, list(args), params), avals))
+    results = [planner.buffer(v, env) for v in eqn.outs]
+    inner = {**dict(zip(program.inputs, _operands(planner, eqn, env))), **dict(zip(program.outputs, results))}
+    return planner.sequence(program, inner)
+
+
 def plan_while_backward(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
     """The loop with a tape of its carries, then the loop over the tape."""
     p = eqn.params
@@ -158,5 +208,6 @@ CONTROL: dict[type, Callable[[Any, Eqn, dict], list[Any]]] = {
     lowering.Branch: plan_branch,
     lowering.While: plan_while,
     lowering.WhileBackward: plan_while_backward,
+    lowering.Lanes: plan_lanes,
     lowering.Barrier: plan_barrier,
 }

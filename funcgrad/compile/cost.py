@@ -30,6 +30,8 @@ def _flops(eqn: Eqn) -> float:
     if isinstance(form, (lowering.Branch, lowering.While, lowering.WhileBackward)):
         inner = [program_cost(p)["flops"] for p in subprograms(eqn.params)]
         return max(inner) if isinstance(form, lowering.Branch) else sum(inner)
+    if isinstance(form, lowering.Lanes):
+        return eqn.params["size"] * sum(program_cost(p)["flops"] for p in subprograms(eqn.params))
     if isinstance(form, (lowering.Reduce, lowering.ArgReduce, lowering.Scan)):
         return float(eqn.inputs[0].aval.size)
     return float(out.size) if isinstance(form, lowering.Scalar) else 0.0

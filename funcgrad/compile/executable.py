@@ -16,10 +16,10 @@ from . import pipeline
 from .callback import raise_pending
 from .launcher import InputSpec, OutputSpec, make_launcher
 from .memory import keep_freed_blocks
-from .steps import TapeLoop, While
+from .steps import LanePool, TapeLoop, While
 
 GIL_THRESHOLD = 20_000  # floating operations and bytes below which releasing the GIL costs more than the program
-UNBOUNDED = (While, TapeLoop)  # nobody knows how long these run
+UNBOUNDED = (While, TapeLoop, LanePool)  # nobody knows how long these run
 
 
 class Executable:

@@ -44,8 +44,8 @@ def _inside(program: Program) -> Program:
         return program
     eqns = []
     for eqn in program.eqns:
-        # What pulls one iteration of a loop back is derived from its body as it is; planning prepares both.
-        if subprograms(eqn.params) and not isinstance(eqn.prim.lower, lowering.WhileBackward):
+        # Programs from which planning derives others (one iteration pulled back, a pool of lanes) stay as they are.
+        if subprograms(eqn.params) and not isinstance(eqn.prim.lower, (lowering.WhileBackward, lowering.Lanes)):
             eqn = eqn.replace(params={k: _prepared(v) for k, v in eqn.params.items()})
         eqns.append(eqn)
     return Program(program.inputs, eqns, program.outputs)

@@ -35,7 +35,20 @@ import numpy as np
 from .kernel import Kernel
 from .plan import Plan
 from .python_text import PythonPrinter
-from .steps import Branch, Buffer, Call, LibraryCall, Loop, Moves, Multiply, PythonCall, TapeLoop, While, buffers_of
+from .steps import (
+    Branch,
+    Buffer,
+    Call,
+    LanePool,
+    LibraryCall,
+    Loop,
+    Moves,
+    Multiply,
+    PythonCall,
+    TapeLoop,
+    While,
+    buffers_of,
+)  # fmt: skip
 
 INLINE = 64  # constants of more elements are written as base64
 # Ops that compiled code leaves to NumPy, by the call that means the same.
@@ -145,6 +158,8 @@ class ProgramWriter:
             self.while_loop(s)
         elif isinstance(s, TapeLoop):
             self.tape_loop(s)
+        elif isinstance(s, LanePool):
+            self.lane_pool(s)
         elif isinstance(s, (LibraryCall, PythonCall)):
             self.library(s)
         else:
@@ -207,6 +222,31 @@ class ProgramWriter:
         self.line("    break")
         if record:
             self.line(record)
+        self.depth -= 1
+        self.block(s.body, s.moves)
+
+    def lane_pool(self, s: LanePool) -> None:
+        """Lanes that have ended leave the pool, others take their places."""
+        lane, following = f"lane{s.number}", f"next{s.number}"
+        self.line(f"{lane}, {following} = np.arange({s.width}), {s.width}")
+        for source, target in s.loads:
+            self.line(f"{view(target, target.shape)}[...] = {view(source, source.shape)}[:{s.width}]")
+        self.line("while True:")
+        self.block(s.test)
+        self.depth += 1
+        self.line(f"ended = np.flatnonzero(~{s.going.name} & ({lane} >= 0))")
+        for state, result in s.results:
+            self.line(f"{view(result, result.shape)}[{lane}[ended]] = {state.name}[ended]")
+        self.line(f"new = np.arange({following}, min({following} + ended.size, {s.size}))")
+        self.line(f"{lane}[ended], {following} = -1, {following} + new.size")
+        self.line("ended = ended[:new.size]")
+        self.line(f"{lane}[ended] = new")
+        for source, target in s.loads:
+            self.line(f"{target.name}[ended] = {view(source, source.shape)}[new]")
+        self.line("if new.size:")
+        self.line("    continue")
+        self.line(f"if ({lane} < 0).all():")
+        self.line("    break")
         self.depth -= 1
         self.block(s.body, s.moves)
 

@@ -26,7 +26,7 @@ from .plan import Plan
 from .schedule import Group, Schedule
 from .source import comments, plan_source
 from .statement_text import INFIX, UNARY, Printer, Text, call, infix, subscript
-from .steps import CONTROL, Branch, Buffer, Call, LibraryCall, Loop, Moves, Multiply, While
+from .steps import CONTROL, Branch, Buffer, Call, LanePool, LibraryCall, Loop, Moves, Multiply, While
 
 
 def stage_text(compiled: Compiled, stage: str) -> str:
@@ -186,6 +186,11 @@ def _control_lines(step: Any) -> list[str]:
         return [line for part in parts for line in part]
     if isinstance(step, While):
         return [f"while {step.going}, from:", *_block(step.test), "do:", *_block(step.body), *_moves(step.moves)]
+    if isinstance(step, LanePool):
+        loads = ", ".join(f"{target} <- {source}[lane]" for source, target in step.loads)
+        ends = ", ".join(f"{result}[lane] <- {state}" for state, result in step.results)
+        head = [f"for {step.size} lanes, {step.width} at a time: {loads}", f"while {step.going}, from:"]
+        return [*head, *_block(step.test), "do:", *_block(step.body), *_moves(step.moves), f"end of a lane: {ends}"]
     keep = f"  keep {_names(step.kept)} on tape{step.number} before each iteration"
     back = f"for t{step.number} in reversed tape{step.number}:"
     return [*_control_lines(step.forward), keep, *(line for s in step.between for line in _step_lines(s, 0)),

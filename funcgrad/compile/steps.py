@@ -3,6 +3,7 @@
 step   ::= call kernel (buffer*) | multiply buffers by BLAS | library or python call
          | loop n: step* ; move carries  |  branch index: (step*)*  |  while (step*, buffer): step* ; move carries
          | tape loop: as while, keeping states, then step* ; move carries for each state kept, last first
+         | lane pool: as while, for the lanes of an array, a few at a time, each to its own end
 buffer ::= input | output | constant | temporary (a range of the workspace, or the stack inside loops)
          | slice of a buffer | place in the record of a tape
 """
@@ -156,14 +157,33 @@ class TapeLoop:
         return max([b.offset + -(-b.nbytes // 16) * 16 for b in self.taped], default=16)
 
 
-CONTROL = (Loop, Branch, While, TapeLoop)
+@dataclass(eq=False)
+class LanePool:
+    """A While for each of `size` lanes, `width` of them at a time: `test` leaves in `going` which lanes go on; where
+    all do, `body` and moves run; the place of one that has ended is written to `results` and loaded with the next lane.
+
+    loads: (array over all lanes, buffer of the pool); results: (state of the pool, array over all lanes).
+    """
+
+    number: int
+    size: int
+    width: int
+    test: list[Any]
+    going: Buffer
+    body: list[Any]
+    moves: Moves
+    loads: Moves
+    results: Moves
+
+
+CONTROL = (Loop, Branch, While, TapeLoop, LanePool)
 
 
 def inner_steps(step: Any) -> list[Any]:
     """All steps inside a step of control flow."""
     if isinstance(step, Branch):
         return [s for body in step.bodies for s in body]
-    if isinstance(step, While):
+    if isinstance(step, (While, LanePool)):
         return [*step.test, *step.body]
     if isinstance(step, TapeLoop):
         return [step.forward, *step.between, *step.pull]
@@ -176,6 +196,8 @@ def _own_buffers(step: Any) -> list[Buffer]:
     moved = [b for pair in step.moves for b in pair]
     if isinstance(step, While):
         return [step.going, *moved]
+    if isinstance(step, LanePool):
+        return [step.going, *moved, *(b for pair in (*step.loads, *step.results) for b in pair)]
     return [*step.kept, *moved] if isinstance(step, TapeLoop) else moved
 
 

@@ -13,6 +13,7 @@ names.
 | Loop       | a body program run a fixed number of times with carried state (scan)                                    |
 | Branch     | the outputs of one of several programs, chosen by operand 0 (switch)                                    |
 | While      | a body program run while a condition program holds                                                      |
+| Lanes      | a While for every element of a leading axis, each with its own number of steps (while_lanes)            |
 | WhileBackward | the cotangents of a While: its states kept on a growing tape, its steps pulled back in reverse       |
 | Barrier    | its first `count` operands themselves, once all operands are computed                                   |
 | Call       | the outputs of a program held by the equation: inlined                                                  |
@@ -99,6 +100,11 @@ class While:
 
 
 @dataclass(frozen=True)
+class Lanes:
+    """while_lanes: as While, with the parameters `size` and `on`, which operands have the leading axis."""
+
+
+@dataclass(frozen=True)
 class WhileBackward:
     """while_backward: as While, and `step(params)` is the program that pulls one iteration back."""
 
@@ -124,5 +130,5 @@ class Callback:
 
 Form = (
     Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Contract | Library
-    | Loop | Branch | While | WhileBackward | Barrier | Call | Callback
+    | Loop | Branch | While | Lanes | WhileBackward | Barrier | Call | Callback
 )  # fmt: skip

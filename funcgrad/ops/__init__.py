@@ -18,11 +18,12 @@ from . import (
     reduction,
     remat,
     sorting,
+    while_lanes,
     while_loop,
 )
 
 __all__ = [
     "branching", "callback", "calls", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call",
     "random_bits",
-    "reduction", "remat", "sorting", "while_loop",
+    "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Primitive, Zero
-from ..core.program import Program, as_function, memoized
+from ..core.program import Program, as_function, is_effectful, memoized
 from ..core.tracing import retrace
 from ..transforms.batch import batch as batch_program
 from ..transforms.linearize import instantiate
@@ -31,7 +31,7 @@ from ..transforms.linearize import jvp as jvp_program
 from ..transforms.linearize import linearize as linearize_program
 from ..transforms.simplify import dead_code_elimination
 from ..transforms.transpose import transpose as transpose_program
-from . import control, elementwise, layout
+from . import control, elementwise, layout, while_lanes
 from .linear_call import linear_call
 from .programs import call, in_front, lanes, once_more, split, type_of, zeros
 from .rules import library
@@ -64,17 +64,24 @@ def _aval(*args: ShapedArray, cond: Program, body: Program, cond_consts: int, bo
 # --- derivative -----------------------------------------------------------------------------------------------------------
 
 
-def _linearize(*args: Any, active: Mask, cond: Program, body: Program, cond_consts: int, body_consts: int) -> tuple[list[Any], Any]:
-    outs = while_loop(*args, cond=cond, body=body, cond_consts=cond_consts, body_consts=body_consts)
+def tangent_maps(
+    active: Mask, *, cond: Program, body: Program, cond_consts: int, body_consts: int
+) -> tuple[Mask, Program, Program]:
+    """Which inputs of the body have tangents, and the linear map of the loop as two programs, see the module's head."""
     cond, body = once_more("while_loop", cond), once_more("while_loop", body)
-    mask = control.active_inputs(body, active[cond_consts:], body_consts, len(outs))
-    forward = _tangent_program(body, cond, mask, cond_consts, body_consts)
-    backward = _cotangent_program(body, cond, mask, cond_consts, body_consts)
+    mask = control.active_inputs(body, active[cond_consts:], body_consts, len(body.outputs))
+    key = (body, cond, mask, cond_consts, body_consts)
+    return mask, _tangent_program(*key), _cotangent_program(*key)
+
+
+def _linearize(*args: Any, active: Mask, **params: Any) -> tuple[list[Any], Any]:
+    outs = while_loop(*args, **params)
+    mask, forward, backward = tangent_maps(active, **params)
 
     def tangent_map(*tangents: Any) -> list[Any]:
-        t_in = [instantiate(t) for t, on in zip(tangents[cond_consts:], mask) if on]
+        t_in = [instantiate(t) for t, on in zip(tangents[params["cond_consts"] :], mask) if on]
         t_out = iter(linear_call(*args, *t_in, forward=forward, backward=backward, residuals=len(args)))
-        return [next(t_out) if on else Zero(type_of(o)) for o, on in zip(outs, mask[body_consts:])]
+        return [next(t_out) if on else Zero(type_of(o)) for o, on in zip(outs, mask[params["body_consts"] :])]
 
     return outs, tangent_map
 
@@ -248,14 +255,16 @@ def _own_length(size: int, cond: Program, on: list[bool]) -> bool:
 
 
 def _batch(size: int, args: list, axes: list, **params: Any) -> tuple[list, list]:
-    """In step where all examples make equally many steps; otherwise one example after the other, each to its end."""
+    """In step where all examples make equally many steps; otherwise each to its own end."""
     cond, body, cond_consts, body_consts = (params[k] for k in ("cond", "body", "cond_consts", "body_consts"))
     moved, on = in_front(size, args, axes)
     given, inner = split(on, cond_consts)
     inner = control.batched_inputs(body, size, inner, body_consts, len(body.outputs))
     test_on = [*given, *inner[body_consts:]]
     if _own_length(size, cond, test_on):
-        return lanes(control.scan, size, args, axes, lambda *values: while_loop(*values, **params))
+        if any(is_effectful(eqn) for program in (cond, body) for eqn in program.eqns):
+            return lanes(control.scan, size, args, axes, lambda *values: while_loop(*values, **params))
+        return while_lanes.make(size, args, axes, params)
     moved = _with_axes(size, moved, on, [*given, *inner])
     batched = dict(
         cond=_batched_condition(cond, size, tuple(test_on)),
@@ -297,7 +306,7 @@ def _backward_batch(size: int, args: list, axes: list, **params: Any) -> tuple[l
 # --- samples ----------------------------------------------------------------------------------------------------------------
 
 
-def _loops() -> list[tuple[dict, list[Any]]]:
+def sample_loops() -> list[tuple[dict, list[Any]]]:
     """Growth up to a limit, a counted loop with arrays, a loop that ends at once."""
     f64, vec, count = shaped((), np.float64), shaped((2,), np.float64), shaped((), np.int64)
     one = lambda: layout.fill(1, (), np.int64)
@@ -319,11 +328,11 @@ def _loops() -> list[tuple[dict, list[Any]]]:
 
 
 def _samples() -> list[Sample]:
-    return [Sample(args, params) for params, args in _loops()]
+    return [Sample(args, params) for params, args in sample_loops()]
 
 
 def _backward_samples() -> list[Sample]:
-    (growth, a), (counted, b), (_, c) = _loops()
+    (growth, a), (counted, b), (_, c) = sample_loops()
     return [
         Sample([*a, array()], dict(growth, mask=(True, True))),
         Sample([*b, array(2), array()], dict(counted, mask=(True, False, True, True))),

@@ -24,7 +24,8 @@ def import_modules(name: str) -> list[Any]:
 
 
 def load(name: str) -> SimpleNamespace:
-    """Namespace of one library: np, grad, value_and_grad, jit, vmap, jvp, vjp, lax, erf, tree_map, array, wait.
+    """Namespace of one library: np, grad, value_and_grad, jit, vmap, jvp, vjp, hessian, lax, random, erf, tree_map,
+    array, wait.
 
     Raises:
         ModuleNotFoundError: It is not installed in this interpreter.
@@ -47,6 +48,8 @@ def load(name: str) -> SimpleNamespace:
         jvp=root.jvp,
         vjp=root.vjp,
         lax=_Lazy(f"{name}.lax"),
+        random=_Lazy(f"{name}.random"),
+        hessian=root.hessian,
         erf=lambda x: special.erf(x),
         tree_map=lambda f, *trees: root.tree.map(f, *trees),
         array=array_module.asarray if name == "jax" else numpy.asarray,
