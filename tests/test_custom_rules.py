@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (the table of wrong rules reads best with one of them on each line)
 """Custom rules: custom_jvp, custom_vjp, custom_gradient, custom_vmap under every transformation, and their errors."""
 
 from __future__ import annotations
@@ -405,6 +406,13 @@ def test_custom_vjp_around_custom_vmap() -> None:
 
 
 # --- derivatives agree ----------------------------------------------------------------------------------------------
+
+
+def test_a_rule_may_divide_a_tangent() -> None:
+    f = fg.custom_jvp(lambda x: fnp.log(x))
+    f.defjvps(lambda t, out, x: t / x)
+    for g in both(fg.grad(lambda x: fnp.sum(f(x)))):
+        close(g(X**2), 1 / X**2)
 
 
 def test_true_rules_pass_the_gradient_check() -> None:

@@ -171,7 +171,7 @@ def _custom_vjp_linearize(
     results = call(forward, args[fixed:])
     count = len(program.outputs)
     outs, residuals = results[:count], results[count:]
-    params = dict(backward=backward, residuals=len(residuals), **{"zeros": z for z in zeros})
+    params = dict(backward=backward, residuals=len(residuals)) | ({"zeros": zeros[0]} if zeros else {})
 
     def tangent_map(*tangents: Any) -> list[Any]:
         t_in = [instantiate(t) for t in tangents[fixed:] if is_inexact(t.aval)]

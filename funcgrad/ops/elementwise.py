@@ -80,6 +80,7 @@ mul = elementwise("mul", _quick(operator.mul, np.multiply), scalar=lambda x, y: 
 mul.transpose = lambda ct, x, y: (mul(ct, y) if is_linear(x) else None, mul(x, ct) if is_linear(y) else None)
 div = elementwise("div", _quick(operator.truediv, np.true_divide), scalar=lambda x, y: x / y, kinds="fc", strong=True, samples=pairs(0.5, 3),
                   partials=(lambda out, x, y: 1 / y, lambda out, x, y: -out / y))
+div.transpose = lambda ct, x, y: (div(ct, y), None)  # linear in the numerator: users' rules divide tangents
 
 
 def _strong_impl(p: Any, t: Any) -> Any:
