@@ -229,18 +229,19 @@ def _apply_to_basis(program: Program, given: Sequence[Any], avals: Sequence[Any]
     if size == 1:  # a derivative with respect to, or of, one number needs no batch
         ones = [layout.fill(1, a.shape, a.dtype) for a in avals]
         return [_with_unit_axis(r, last) for r in run(program, [*given, *ones])]
-    batched, axes = batch(program, size, (*[None] * len(given), *[0] * len(avals)))
-    results = run(batched, [*given, *_basis(avals, size)])
+    # The basis runs along the axis where results want it: nothing is turned round, and inner loops run along it.
+    batched, axes = batch(program, size, (*[None] * len(given), *[a.ndim if last else 0 for a in avals]))
+    results = run(batched, [*given, *_basis(avals, size, last)])
     ends = [rec.abstract(r).ndim - (axis is not None) if last else 0 for r, axis in zip(results, axes)]
     return [layout.with_batch_axis(r, size, axis, end) for r, axis, end in zip(results, axes, ends)]
 
 
-def _basis(avals: Sequence[Any], size: int) -> list[Any]:
-    """The standard basis of the space that `avals` span: for each an array of shape (size, *shape)."""
+def _basis(avals: Sequence[Any], size: int, last: bool) -> list[Any]:
+    """The standard basis of the space that `avals` span, an array for each; the axis along it is last or first."""
     basis, offset = [], 0
     for a in avals:
-        block = fnp.eye(size, a.size, -offset, dtype=a.dtype)
-        basis.append(layout.reshape(block, shape=(size, *a.shape)))
+        block = fnp.eye(a.size, size, offset, a.dtype) if last else fnp.eye(size, a.size, -offset, a.dtype)
+        basis.append(layout.reshape(block, shape=(*a.shape, size) if last else (size, *a.shape)))
         offset += a.size
     return basis
 

@@ -273,6 +273,9 @@ class ScalarEmitter:
             return self.emit(compare if source.kind == "f" else f"icmp ne {a} {operand}, 0")
         if source.kind == "f" and target.kind == "f":
             return self.emit(f"{'fpext' if target.itemsize > source.itemsize else 'fptrunc'} {a} {operand} to {b}")
+        if target.kind == "f" and source.kind == "b":  # a masked move; the conversion would take five instructions
+            one, zero = llvm_constant(1, target), llvm_constant(0, target)
+            return self.emit(f"select i1 {operand}, {b} {one}, {b} {zero}")
         if target.kind == "f":
             return self.emit(f"{'sitofp' if source.kind == 'i' else 'uitofp'} {a} {operand} to {b}")
         if source.kind == "f":  # saturating: the plain conversion is poison out of range

@@ -53,6 +53,8 @@ def _broadcast_aval(x: ShapedArray, *, shape: tuple, dims: tuple) -> ShapedArray
 
 
 def _broadcast_batch(size: int, args: list, axes: list, *, shape: tuple, dims: tuple) -> tuple[Any, int]:
+    if dims and axes[0] == len(dims):  # last it stays: what runs along the batch axis goes on doing so
+        return broadcast(args[0], shape=(*shape, size), dims=(*dims, len(shape))), len(shape)
     x = move_axis(args[0], axes[0], 0)
     return broadcast(x, shape=(size, *shape), dims=(0, *(d + 1 for d in dims))), 0
 
@@ -111,6 +113,8 @@ def _reshape_lower(index: tuple, read: Any, *, shape: tuple) -> sc.Expr:
 
 
 def _reshape_batch(size: int, args: list, axes: list, *, shape: tuple) -> tuple[Any, int]:
+    if axes[0] == len(args[0].shape) - 1 > 0:
+        return reshape(args[0], shape=(*shape, size)), len(shape)
     return reshape(move_axis(args[0], axes[0], 0), shape=(size, *shape)), 0
 
 
@@ -260,10 +264,11 @@ def unpad(x: Any, shape: tuple, low: tuple, interior: tuple) -> Any:
 
 
 def _pad_batch(size: int, args: list, axes: list, *, low: tuple, high: tuple, interior: tuple) -> tuple[Any, int]:
+    if axes[1] is None:
+        widths = _inserted(axes[0], (low, 0), (high, 0), (interior, 0))
+        return pad(*args, **dict(zip(("low", "high", "interior"), widths))), axes[0]
     x = with_batch_axis(args[0], size, axes[0], 0)
     widen = dict(low=(0, *low), high=(0, *high), interior=(0, *interior))
-    if axes[1] is None:
-        return pad(x, args[1], **widen), 0
     padded = pad(x, elementwise.zeros_like_scalar(x), **widen)
     ones = broadcast(np.bool_(True), shape=x.shape, dims=())
     inside = pad(ones, np.bool_(False), **widen)
@@ -302,9 +307,15 @@ def _slice_transpose(ct: Any, x: Any, *, start: tuple, stop: tuple, step: tuple)
     return (pad(ct, elementwise.zeros_like_scalar(ct), low=start, high=high, interior=interior),)
 
 
+def _inserted(axis: int, *pairs: tuple[tuple, int]) -> list[tuple]:
+    """Each tuple with one more entry at a position."""
+    return [(*values[:axis], new, *values[axis:]) for values, new in pairs]
+
+
 def _slice_batch(size: int, args: list, axes: list, *, start: tuple, stop: tuple, step: tuple) -> tuple[Any, int]:
-    x = move_axis(args[0], axes[0], 0)
-    return slice_(x, start=(0, *start), stop=(size, *stop), step=(1, *step)), 0
+    (x,), (axis,) = args, axes
+    whole = _inserted(axis, (start, 0), (stop, size), (step, 1))
+    return slice_(x, start=whole[0], stop=whole[1], step=whole[2]), axis
 
 
 slice_ = linear(
