@@ -69,9 +69,22 @@ def _on_leading_axis(where: str, fn: Callable, treedef: Any, axes: list[int]) ->
         outs, out_tree = carried.flatten(where, "the result of fn", fn(*back))
         if out_tree != treedef:
             raise TypeError(f"{where}: fn returns {out_tree}, the elements have structure {treedef}.")
+        _check_types(where, treedef, tree.tree_leaves(back[1]), outs)
         return [layout.move_axis(promotion.array_operand(y), k, 0) for y, k in zip(outs, axes)]
 
     return combine
+
+
+def _check_types(where: str, treedef: Any, elements: list[Any], outs: list[Any]) -> None:
+    """Refuse an operation whose results could not be combined again."""
+    paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(len(outs))))
+    for (path, _), x, y in zip(paths, elements, outs):
+        given, found = rec.abstract(x), rec.abstract(y)
+        if found is not given:
+            raise TypeError(
+                f"{where}: fn returns {found} for elements{tree.keystr(path)} of type {given}.\n"
+                "Fix: convert or broadcast inside fn, so that it returns what it gets."
+            )
 
 
 def _part(x: Any, start: int, stop: int, step: int = 1) -> Any:

@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..core.tracing import check_array, trace
 from ..numpy import promotion
 from . import recording as rec
 
+Tracing = Callable[[list[Any], list[bool]], "Traced"]
 ROUNDS = 3  # as given, with the dtypes the body gives, and once more for numbers derived from those
 
 
@@ -54,27 +57,33 @@ def trace_flat(where: str, f: Callable, avals: Sequence[Any], weak: Sequence[boo
 
 
 def settle(
-    where: str, carry: list[Any], carry_tree: Any, trace_body: Callable[[list[Any], list[bool]], Traced]
+    where: str, carry: list[Any], carry_tree: Any, trace_body: Tracing, hidden: int = 0
 ) -> tuple[list[Any], Traced]:
-    """The first state, and the body, at types that the body keeps."""
+    """The first state, and the body, at types that the body keeps; `hidden` leaves in front are not of the user."""
     weak = [rec._weak(c) for c in carry]
     for _ in range(ROUNDS):
         traced = trace_body(carry, weak)
         new, still_weak = _promoted(carry, weak, traced.avals, traced.weak)
-        if still_weak == weak:
+        if still_weak == weak and all(n is c for n, c in zip(new, carry)):
             break
         carry, weak = new, still_weak
-    _check(where, carry, traced.avals[: len(carry)], carry_tree)
-    return carry, traced
+    _check(where, carry[hidden:], traced.avals[hidden : len(carry)], carry_tree)
+    return [promotion.array_operand(c) for c in carry], traced
 
 
 def _promoted(carry: list, weak: list[bool], avals: list, out_weak: list[bool]) -> tuple[list[Any], list[bool]]:
-    """Numbers in the state that the body turned into arrays, with the dtype it gave them."""
+    """Numbers in the state with the dtype that the body gave them: that of an array, or of a larger kind of number."""
     new = [
-        promotion.convert(c, a.dtype) if w and not o and a.ndim == 0 else c
+        promotion.convert(c, a.dtype) if w and a.ndim == 0 and (not o or _grows(c, a.dtype)) else c
         for c, w, a, o in zip(carry, weak, avals, out_weak)
     ]
     return new, [w and o for w, o in zip(weak, out_weak)]
+
+
+def _grows(number: Any, dtype: Any) -> bool:
+    """Whether arithmetic with Python numbers turns this one into one of another kind, as 1 + 0.5 does."""
+    before = rec.abstract(number).dtype
+    return before != dtype and before.kind != "b" and np.promote_types(before, dtype) == dtype
 
 
 def check_structure(where: str, before: Any, after: Any) -> None:

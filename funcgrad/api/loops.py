@@ -63,13 +63,21 @@ def scan(
     where = f"scan of {rec.name_of(f)}"
     if not isinstance(unroll, int) or (unroll < 1 and unroll is not False):
         raise ValueError(f"{where}: unroll must be a positive integer, got {unroll!r}.")
-    first, carry_tree = carried.flatten(where, "init", init)
-    xs_leaves, xs_tree = carried.flatten(where, "xs", xs)
-    steps = _length(where, xs, xs_leaves, length)
     if checkpoint is not None:
         from .segments import scan_in_segments  # which is built on scan
 
+        steps = common_length(where, xs, carried.flatten(where, "xs", xs)[0], length)
         return scan_in_segments(f, init, xs, steps, reverse, checkpoint)
+    return _scan(where, f, init, xs, length, reverse)
+
+
+def _scan(
+    where: str, f: Callable, init: Any, xs: Any, length: Any = None, reverse: bool = False, init_name: str = "init"
+) -> tuple[Any, Any]:
+    """A scan that errors call `where`, and whose first carry they call `init_name`."""
+    first, carry_tree = carried.flatten(where, init_name, init)
+    xs_leaves, xs_tree = carried.flatten(where, "xs", xs)
+    steps = common_length(where, xs, xs_leaves, length)
     elements = [rec.abstract(x) for x in xs_leaves]
     elements = [a.update(shape=a.shape[1:]) for a in elements]
     count = len(first)
@@ -84,7 +92,8 @@ def scan(
 
     first, body = carried.settle(where, first, carry_tree, trace_body)
     params = {"consts": len(body.captures), "carries": count, "length": steps, "reverse": bool(reverse)}
-    outs = control.scan(*body.captures, *first, *xs_leaves, body=rec.canonical(body.program), **params)
+    operands = [*body.captures, *first, *xs_leaves]
+    outs = rec.owned(control.scan(*operands, body=rec.canonical(body.program), **params), operands)
     return tree.tree_unflatten(carry_tree, outs[:count]), tree.tree_unflatten(body.out_tree, outs[count:])
 
 
@@ -98,7 +107,7 @@ def _step_outputs(where: str, out: Any, carry_tree: Any) -> tuple[list[Any], Any
     return [*new_carry, *ys], y_tree
 
 
-def _length(where: str, xs: Any, leaves: Sequence[Any], length: int | None) -> int:
+def common_length(where: str, xs: Any, leaves: Sequence[Any], length: int | None) -> int:
     """The number of steps, on which all leading axes and `length` must agree."""
     sizes = {} if length is None else {"length": promotion.static_int(length, "scan")}
     for (path, _), x in zip(tree.tree_leaves_with_path(xs), leaves):
@@ -107,9 +116,8 @@ def _length(where: str, xs: Any, leaves: Sequence[Any], length: int | None) -> i
             raise ValueError(f"{where}: xs{tree.keystr(path)} has type {aval}, which has no leading axis.")
         sizes[f"xs{tree.keystr(path)}"] = aval.shape[0]
     if not sizes:
-        raise ValueError(
-            f"{where}: there are no xs, so the number of steps is unknown.\nFix: pass length=, the number of steps."
-        )
+        fix = "\nFix: pass length=, the number of steps." if where.startswith("scan") else ""
+        raise ValueError(f"{where}: there are no xs, so the number of steps is unknown.{fix}")
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name}: {n}" for name, n in sizes.items())
         raise ValueError(f"{where}: leading axes differ ({listed}).\nFix: give all xs the same number of steps.")
@@ -140,6 +148,7 @@ def while_loop(
 
     Raises:
         TypeError: when the condition is no boolean scalar, or the carry changes its type, naming the place.
+        ValueError: when max_steps is negative.
 
     Example:
         >>> import funcgrad as fg
@@ -152,32 +161,50 @@ def while_loop(
     reverse mode is refused.
     """
     where = f"while_loop of {rec.name_of(body_fun)}"
-    if max_steps is not None:
-        return _limited(cond_fun, body_fun, init_val, promotion.static_int(max_steps, "while_loop"))
-    first, carry_tree = carried.flatten(where, "init_val", init_val)
+    if max_steps is None:
+        return _while(where, cond_fun, body_fun, init_val)
+    limit = np.int64(promotion.static_int(max_steps, f"max_steps of {where}"))
+    if limit < 0:
+        raise ValueError(f"{where}: max_steps must not be negative, got {max_steps}.")
+
+    def going(count: Any, carry: Any) -> Any:
+        holds = promotion.array_operand(_scalar_condition(where, cond_fun(carry)))
+        return elementwise.and_(elementwise.lt(count, limit), holds)
+
+    return _while(where, going, lambda _, carry: body_fun(carry), init_val, np.int64(0))
+
+
+def _while(where: str, cond_fun: Callable, body_fun: Callable, init_val: Any, count: Any = None) -> Any:
+    """A while loop; with a first `count`, both functions get it before the carry, and it grows by one in every step.
+
+    The count is a leaf of its own, which errors about the carry of the user do not mention.
+    """
+    leaves, carry_tree = carried.flatten(where, "init_val", init_val)
+    hidden = 0 if count is None else 1
+    first = [count, *leaves] if hidden else leaves
+
+    def arguments(inputs: Sequence[Any]) -> list[Any]:
+        return [*inputs[:hidden], tree.tree_unflatten(carry_tree, inputs[hidden:])]
 
     def step(*inputs: Any) -> tuple[list[Any], Any]:
-        out, out_tree = carried.flatten(where, "the new carry", body_fun(tree.tree_unflatten(carry_tree, inputs)))
+        out, out_tree = carried.flatten(where, "the new carry", body_fun(*arguments(inputs)))
         carried.check_structure(where, carry_tree, out_tree)
-        return out, None
+        return [*(elementwise.add(k, np.int64(1)) for k in inputs[:hidden]), *out], None
+
+    def test(*inputs: Any) -> tuple[list[Any], Any]:
+        return [_scalar_condition(where, cond_fun(*arguments(inputs)))], None
 
     def trace_body(carry: list[Any], weak: list[bool]) -> carried.Traced:
         return carried.trace_flat(where, step, [rec.abstract(c) for c in carry], weak)
 
-    first, body = carried.settle(where, first, carry_tree, trace_body)
-    test = _condition(where, cond_fun, first, carry_tree)
+    first, body = carried.settle(where, first, carry_tree, trace_body, hidden)
+    condition = carried.trace_flat(where, test, [rec.abstract(c) for c in first], [rec._weak(c) for c in first])
+    operands = [*condition.captures, *body.captures, *first]
     outs = while_primitive(
-        *test.captures, *body.captures, *first, cond=rec.canonical(test.program), body=rec.canonical(body.program),
-        cond_consts=len(test.captures), body_consts=len(body.captures),
+        *operands, cond=rec.canonical(condition.program), body=rec.canonical(body.program),
+        cond_consts=len(condition.captures), body_consts=len(body.captures),
     )  # fmt: skip
-    return tree.tree_unflatten(carry_tree, outs)
-
-
-def _condition(where: str, cond_fun: Callable, carry: list[Any], carry_tree: Any) -> carried.Traced:
-    def test(*inputs: Any) -> tuple[list[Any], Any]:
-        return [_scalar_condition(where, cond_fun(tree.tree_unflatten(carry_tree, inputs)))], None
-
-    return carried.trace_flat(where, test, [rec.abstract(c) for c in carry], [rec._weak(c) for c in carry])
+    return tree.tree_unflatten(carry_tree, rec.owned(outs, operands)[hidden:])
 
 
 def _scalar_condition(where: str, value: Any) -> Any:
@@ -188,31 +215,6 @@ def _scalar_condition(where: str, value: Any) -> Any:
             "Fix: compare (x > 0), and reduce an array with np.any or np.all."
         )
     return value
-
-
-def _limited(cond_fun: Callable, body_fun: Callable, init_val: Any, max_steps: int) -> Any:
-    """A while loop that counts its steps."""
-
-    def going(state: Any) -> Any:
-        count, carry = state
-        return elementwise.and_(elementwise.lt(count, np.int64(max_steps)), _boolean(cond_fun(carry)))
-
-    def step(state: Any) -> Any:
-        count, carry = state
-        return elementwise.add(count, np.int64(1)), body_fun(carry)
-
-    where = f"while_loop of {rec.name_of(body_fun)}"
-
-    def _boolean(value: Any) -> Any:
-        return promotion.array_operand(_scalar_condition(where, value))
-
-    return while_loop(going, _named(step, body_fun), (np.int64(0), init_val))[1]
-
-
-def _named(f: Callable, like: Callable) -> Callable:
-    """A function that error messages call by another one's name."""
-    f.__name__ = rec.name_of(like)
-    return f
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, *, unroll: Any = None) -> Any:
@@ -247,13 +249,8 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     lower, upper = (_bound(where, name, b) for name, b in (("lower", lower), ("upper", upper)))
     if not (type(lower) is Tracer or type(upper) is Tracer):
         indices = np.arange(lower, max(lower, upper), dtype=np.int64)
-        return scan(_named(lambda carry, i: (body_fun(i, carry), None), body_fun), init_val, indices)[0]
-
-    def step(state: Any) -> Any:
-        i, carry = state
-        return elementwise.add(i, np.int64(1)), body_fun(i, carry)
-
-    return while_loop(lambda s: elementwise.lt(s[0], upper), _named(step, body_fun), (lower, init_val))[1]
+        return _scan(where, lambda carry, i: (body_fun(i, carry), None), init_val, indices, init_name="init_val")[0]
+    return _while(where, lambda i, _: elementwise.lt(i, upper), body_fun, init_val, lower)
 
 
 def _bound(where: str, name: str, value: Any) -> Any:
@@ -285,7 +282,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
         The results, stacked along a new leading axis.
 
     Raises:
-        ValueError: when leading axes differ or batch_size is not positive.
+        ValueError: when leading axes differ, or batch_size is no positive integer.
 
     Example:
         >>> import numpy as np
@@ -294,8 +291,9 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
 
     Reference: https://docs.jax.dev/en/latest/_autosummary/jax.lax.map.html, whose interface this follows.
     """
+    where = f"map of {rec.name_of(f)}"
     if batch_size is None:
-        return scan(_named(lambda _, x: (None, f(x)), f), None, xs)[1]
+        return _scan(where, lambda _, x: (None, f(x)), None, xs)[1]
     from .segments import map_in_batches  # which is built on map
 
     return map_in_batches(f, xs, batch_size)

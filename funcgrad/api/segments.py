@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..core.tracing import current_trace
 from ..ops import layout
+from . import carry as carried
 from . import recording as rec
+from .loops import common_length, scan
 from .loops import map as map_one
-from .loops import scan
 from .rematerialization import checkpoint
 from .vectorization import vmap
 
@@ -72,10 +75,9 @@ def scan_in_segments(f: Callable, init: Any, xs: Any, length: int, reverse: bool
 def map_in_batches(f: Callable, xs: Any, batch_size: int) -> Any:
     """`vmap` over batches inside `map`; what is left over is one smaller batch."""
     where = f"map of {rec.name_of(f)}"
-    if not isinstance(batch_size, int) or batch_size < 1:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"{where}: batch_size must be a positive integer, got {batch_size!r}.")
-    leaves = tree.tree_leaves(xs)
-    length = rec.abstract(leaves[0]).shape[0] if leaves and rec.abstract(leaves[0]).ndim else 0
+    length = common_length(where, xs, carried.flatten(where, "xs", xs)[0], None)
     whole = length // batch_size * batch_size
     if not whole:
         return vmap(f)(xs) if length else map_one(f, xs)
