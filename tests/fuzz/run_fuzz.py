@@ -1,0 +1,54 @@
+"""The recorded run: many random programs under all meanings.
+
+    python tests/fuzz/run_fuzz.py --count 20000 --seed 1
+
+Prints progress, every finding with its traceback and its shrunk program, and counts at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from fuzz_meanings import CHECKS, short
+from fuzz_shrink import shrunk_text
+from fuzz_worker import Report, run_seeds
+
+
+def main() -> int:
+    """Run what the command line asks for; the exit status says whether something was found."""
+    options = _options()
+    seeds = range(options.seed, options.seed + options.count)
+    checks = short if options.short else lambda seed: tuple(CHECKS) if options.check is None else (options.check,)
+    start = time.perf_counter()
+    shrunk: set[str] = set()
+
+    def heard(record: dict, report: Report) -> None:
+        for finding in record.get("findings", []):
+            print(f"\nseed {finding['seed']}, {finding['check']}: {finding['kind']}\n{finding['detail']}", flush=True)
+            name = f"{finding['check']} {finding['kind']}"
+            if name not in shrunk and not options.no_shrink:
+                shrunk.add(name)
+                print(shrunk_text(finding["seed"], finding["check"], finding["kind"]), flush=True)
+        if report.programs % options.every == 0:
+            print(f"[{time.perf_counter() - start:.0f} s] {report.summary().splitlines()[0]}", flush=True)
+
+    report = run_seeds(seeds, checks, heard)
+    print(f"{time.perf_counter() - start:.0f} s\n{report.summary()}")
+    return 1 if report.findings else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--every", type=int, default=100, help="programs between lines of progress")
+    parser.add_argument("--short", action="store_true", help="the checks of the test suite")
+    parser.add_argument("--check", choices=sorted(CHECKS), help="one check only")
+    parser.add_argument("--no-shrink", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
