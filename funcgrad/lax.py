@@ -20,6 +20,7 @@ from numpy import broadcast_shapes
 from .api import recording as rec
 from .api.associative import associative_scan
 from .api.branches import cond, switch
+from .api.collectives import all_gather, axis_index, axis_size, pmax, pmean, pmin, ppermute, psum
 from .api.custom import stop_gradient
 from .api.loops import fori_loop, map, scan, while_loop
 from .core.tracing import Tracer
@@ -357,7 +358,10 @@ def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool
 
 
 __all__ = [
+    "all_gather",
     "associative_scan",
+    "axis_index",
+    "axis_size",
     "broadcast_shapes",
     "clamp",
     "concatenate",
@@ -376,6 +380,11 @@ __all__ = [
     "iota",
     "map",
     "pad",
+    "pmax",
+    "pmean",
+    "pmin",
+    "ppermute",
+    "psum",
     "rsqrt",
     "scan",
     "select",

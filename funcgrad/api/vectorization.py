@@ -9,7 +9,8 @@ from typing import Any
 from .. import tree
 from ..core.tracing import Tracer, check_array, run, trace
 from ..ops import layout
-from ..transforms.batch import batch
+from ..transforms.batch import batch_axis
+from . import collectives
 from . import recording as rec
 
 
@@ -24,6 +25,8 @@ def vmap(
         may be an int,
             None (not batched), or a pytree prefix of the argument with such entries.
         out_axes: where the batch axis goes in the outputs, likewise.
+        axis_name: a name for the batch axis, by which `fun` can use `lax.psum`, `lax.pmean`, `lax.axis_index` and
+            others.
         axis_size: the batch size, needed only when no argument is batched.
 
     Returns:
@@ -39,8 +42,6 @@ def vmap(
 
     Reference: https://docs.jax.dev/en/latest/_autosummary/jax.vmap.html, whose interface this follows.
     """
-    if axis_name is not None:
-        raise TypeError("vmap: axis_name is not supported, because there are no collective operations yet.")
 
     @functools.wraps(fun, updated=())
     def batched(*args: Any, **kwargs: Any) -> Any:
@@ -55,13 +56,13 @@ def vmap(
         ]
         axes = [_normalized(fun, everything, i, x, a) for i, (x, a) in enumerate(zip(leaves, axes))]
         size = _batch_size(fun, everything, leaves, axes, axis_size)
-        return _run_batched(fun, leaves, treedef, axes, size, out_axes)
+        return _run_batched(fun, leaves, treedef, axes, size, out_axes, axis_name)
 
     return batched
 
 
 def _run_batched(
-    fun: Callable, leaves: list[Any], treedef: Any, axes: list[int | None], size: int, out_axes: Any
+    fun: Callable, leaves: list[Any], treedef: Any, axes: list[int | None], size: int, out_axes: Any, name: Any
 ) -> Any:
     avals = [rec.abstract(x) for x in leaves]
     single = [a if ax is None else a.update(shape=(*a.shape[:ax], *a.shape[ax + 1 :])) for a, ax in zip(avals, axes)]
@@ -74,9 +75,10 @@ def _run_batched(
         return [rec.check_output(o, f"vmap of {rec.name_of(fun)}", structure, i) for i, o in enumerate(outs)]
 
     weak = [rec._weak(x) for x in leaves]
-    program, captures = trace(flat, single, weak=weak, hoist=True, purpose=f"vmap of {rec.name_of(fun)}")
+    with collectives.bound_axis(name, size):
+        program, captures = trace(flat, single, weak=weak, hoist=True, purpose=f"vmap of {rec.name_of(fun)}")
     program = rec.canonical(program)
-    program, result_axes = batch(program, size, (*[None] * len(captures), *axes))
+    program, result_axes = batch_axis(program, size, (*[None] * len(captures), *axes), name)
     results = run(program, [*captures, *leaves])
     wanted = _output_axes(fun, out_axes, out_tree[0])
     placed = [_place(fun, r, size, a, w) for r, a, w in zip(results, result_axes, wanted)]

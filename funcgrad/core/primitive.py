@@ -11,6 +11,7 @@
 | activity | bool | linearize also takes `active=`, which operands have tangents |
 | effect    | bool | does something besides computing results: kept, in order, never merged      |
 | perform   | (args, params) -> results                              | how an eager Trace lets an effect happen |
+| collective | bool                                                  | its parameter `name` is that of a batch axis |
 | samples   | () -> iterable of (args, params)                       | feeds every registry test |
 """
 
@@ -31,6 +32,7 @@ class Primitive:
         "activity",
         "aval",
         "batch",
+        "collective",
         "differentiation",
         "effect",
         "impl",
@@ -47,6 +49,7 @@ class Primitive:
         self.name = name
         self.multiple_results: bool = rules.pop("multiple_results", False)
         self.activity: bool = rules.pop("activity", False)
+        self.collective: bool = rules.pop("collective", False)
         self.effect: bool = rules.pop("effect", False)
         for field in (
             "impl",

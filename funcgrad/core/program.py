@@ -16,6 +16,7 @@ Python.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -132,12 +133,21 @@ def _structural_key(program: Program) -> tuple:
     return tuple(parts)
 
 
+class _Context(threading.local):
+    """What transformations depend on besides their arguments: the name of the axis that is being batched."""
+
+    axis: Any = None
+
+
+context = _Context()
+
+
 def memoized(transform: Callable) -> Callable:
     """Remember `transform(program, *hashable)` on the program itself, so that it lives as long as the program."""
 
     @functools.wraps(transform)
     def wrapper(program: Program, *args: Any) -> Any:
-        key = (transform, args)
+        key = (transform, args, context.axis)
         if key not in program.memo:
             program.memo[key] = transform(program, *args)
         return program.memo[key]

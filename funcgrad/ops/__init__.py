@@ -4,6 +4,7 @@ from . import (
     branching,
     callback,
     calls,
+    collective,
     contraction,
     control,
     cumulative,
@@ -23,7 +24,7 @@ from . import (
 )
 
 __all__ = [
-    "branching", "callback", "calls", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call",
+    "branching", "callback", "calls", "collective", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call",
     "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip

@@ -5,18 +5,48 @@
     { lambda a:float64[] . b = sin a in (b,) }, 3, (0,)
       -->  { lambda a:float64[3] . b:float64[3] = sin a in (b,) }, (0,)  # noqa: E501
 
-Equations whose operands are all unbatched are kept as they are; the others ask their primitive's `batch` rule.
+Equations whose operands are all unbatched are kept as they are; the others ask their primitive's `batch` rule. The axis
+may have a name: then equations that speak of it (collectives, parameter `name`) ask their rules in any case.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..core.check import maybe_check
-from ..core.program import Program, Var, memoized
+from ..core.program import Program, Var, context, memoized, subprograms
 from ..core.tracing import Trace, bind
 
 Axes = tuple[int | None, ...]
+
+
+def current_axis() -> Any:
+    """The name of the axis that is being batched, if it has one and the program speaks of it."""
+    return context.axis
+
+
+@contextmanager
+def _named(name: Any) -> Iterator[None]:
+    outer, context.axis = context.axis, name
+    try:
+        yield
+    finally:
+        context.axis = outer
+
+
+@memoized
+def names_of_axes(program: Program) -> frozenset:
+    """The axes that the collectives of a program speak of."""
+    own = {e.params["name"] for e in program.eqns if e.prim.collective}
+    return frozenset(own.union(*[names_of_axes(p) for e in program.eqns for p in subprograms(e.params)]))
+
+
+def batch_axis(program: Program, size: int, in_axes: Axes, name: Any) -> tuple[Program, Axes]:
+    """`batch` over an axis with a name."""
+    with _named(name if name is not None and name in names_of_axes(program) else None):
+        return batch(program, size, in_axes)
 
 
 def batched_shape(shape: tuple[int, ...], size: int, axis: int | None) -> tuple[int, ...]:
@@ -40,9 +70,16 @@ def batch(program: Program, size: int, in_axes: Axes) -> tuple[Program, Axes]:
     return maybe_check(result, "vmap"), tuple(axis for _, axis in outs)
 
 
+def _speaks_of(eqn: Any, name: Any) -> bool:
+    if eqn.prim.collective:
+        return eqn.params["name"] == name
+    return any(name in names_of_axes(p) for p in subprograms(eqn.params))
+
+
 def _batch_equation(eqn: Any, size: int, args: list[Any], axes: list[int | None]) -> list[tuple[Any, int | None]]:
     multiple = eqn.prim.multiple_results
-    if all(a is None for a in axes):
+    speaks = context.axis is not None and _speaks_of(eqn, context.axis)
+    if all(a is None for a in axes) and not speaks:
         out = bind(eqn.prim, args, eqn.params)
         return [(o, None) for o in (out if multiple else [out])]
     if eqn.prim.batch is None:
