@@ -57,12 +57,16 @@ def linearize(program: Program, active: tuple[bool, ...]) -> Linearized:
         residual_atoms = [forward.atom(r) for r in residuals]
     full, linear, keep = _drop_unused_residuals(full, linear, len(residuals), len(outputs))
     residual_atoms = [r for r, k in zip(residual_atoms, keep) if k]
-    known = tuple(v for v in env if type(env[v]) is Tracer)
-    cut = _stop_at([forward.atom(env[v]) for v in known], full, residual_atoms)
+    known: dict[Any, Var] = {}  # a rule may return an operand as it is: then two variables stand for one
+    for v in env:
+        if type(env[v]) is Tracer:
+            known.setdefault(forward.atom(env[v]), v)
+    cut = _stop_at(list(known), full, residual_atoms)
     used = [i for i, v in enumerate(cut.inputs) if any(v in e.inputs for e in cut.eqns) or v in cut.outputs]
     cut = Program([cut.inputs[i] for i in used], cut.eqns, cut.outputs)
     maybe_check(full, "linearize"), maybe_check(linear, "linearize")
-    return Linearized(full, linear, cut, tuple(known[i] for i in used), active_outputs)
+    given = list(known.values())
+    return Linearized(full, linear, cut, tuple(given[i] for i in used), active_outputs)
 
 
 def _read(env: dict[Var, Any], atom: Any) -> Any:
