@@ -10,6 +10,7 @@ from .api.compilation import ShapeDtypeStruct, eval_shape, jit, make_program
 from .api.custom import custom_gradient, custom_jvp, custom_vjp, custom_vmap, stop_gradient
 from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
 from .api.jacobians import elementwise_grad, gauss_newton_vp, hessian, hvp, jacfwd, jacobian, jacrev
+from .api.kernels import njit_op
 from .api.recording import clear_caches
 from .api.rematerialization import checkpoint, checkpoint_name, checkpoint_policies, print_saved_residuals, remat
 from .api.transposition import linear_transpose
@@ -18,15 +19,16 @@ from .api.vectorization import vmap
 __version__ = "0.1.0"
 # Loaded at first use, so that `import funcgrad` stays cheap.
 _MODULES = (
-    "custom_derivatives", "debug", "errors", "extend", "lax", "losses", "nn", "optim", "random", "scipy", "test_util", "tree",
+    "custom_derivatives", "debug", "errors", "extend", "lax", "losses", "nn", "optim", "random", "scipy",
+    "test_util", "tree",
 )  # fmt: skip
 
 __all__ = [
     "ShapeDtypeStruct", "checkpoint", "checkpoint_name", "checkpoint_policies", "clear_caches", "closure_convert",
     "custom_gradient", "custom_jvp", "custom_vjp", "custom_vmap", "elementwise_grad", "eval_shape",
     "gauss_newton_vp", "grad", "hessian", "hvp", "io_callback", "jacfwd", "jacobian", "jacrev", "jit", "jvp",
-    "linear_transpose", "linearize", "make_program", "numpy", "print_saved_residuals", "pure_callback", "remat",
-    "stop_gradient", "value_and_grad", "vjp", "vmap",
+    "linear_transpose", "linearize", "make_program", "njit_op", "numpy", "print_saved_residuals", "pure_callback",
+    "remat", "stop_gradient", "value_and_grad", "vjp", "vmap",
     *_MODULES,
 ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .api.operations import Operation, batch_rule, derivative_rule, readonly, transpose_rule
+from .api.operations import Operation, batch_rule, derivative_rule, fitted_partial, readonly, transpose_rule
 from .core import lowering
 from .core import scalar as scalar
 from .core.primitive import REGISTRY, Primitive, nondiff, refused
@@ -71,7 +71,7 @@ def elementwise(
     """
     _free(name)
     table = partials if isinstance(partials, tuple) else (partials,)
-    fitted = partials if partials is nondiff else tuple([f and _fitted_partial(f) for f in table])
+    fitted = partials if partials is nondiff else tuple([f and fitted_partial(f) for f in table])
     prim = rules.elementwise(
         name, _elementwise_impl(function, out_dtype), scalar=scalar or function, partials=fitted, strong=strong,
         kinds=kinds, out_dtype=out_dtype, samples=lambda: [Sample(list(args)) for args in samples],
@@ -98,16 +98,6 @@ def _elementwise_impl(function: Callable, out_dtype: Any) -> Callable:
         return np.broadcast_to(out, np.shape(arrays[0]))[()]
 
     return impl
-
-
-def _fitted_partial(f: Callable) -> Callable:
-    """The partial derivative with the shape and dtype of the output, as the rules want it."""
-
-    def partial(out: Any, *operands: Any) -> Any:
-        value = promotion.convert(promotion.array_operand(f(out, *operands)), out.dtype)
-        return promotion.broadcast(value, tuple(out.shape))
-
-    return partial
 
 
 def _promoting(name: str, function: Callable, prim: Primitive, kinds: str) -> Callable:

@@ -51,8 +51,8 @@ class CustomRule:
 class Arguments:
     """The arguments of one call: the leaves of those that a rule sees as arrays, and how they are put back.
 
-    leaves: their values; operands: the same without Python numbers. treedef: their structure, a tuple without the other arguments. avals, weak: their types.
-    fixed: the other arguments, in order.
+    leaves: their values; operands: the same without Python numbers. treedef: their structure, a tuple without the
+    other arguments. avals, weak: their types. fixed: the other arguments, in order.
     """
 
     def __init__(self, owner: CustomRule, args: tuple) -> None:
@@ -105,7 +105,7 @@ def _position(fun: Callable, name: str) -> int:
     return names.index(name)
 
 
-# --- tracing ------------------------------------------------------------------------------------------------------------
+# --- tracing --------------------------------------------------------------------------------------------------------
 
 
 def trace_flat(
@@ -151,7 +151,7 @@ def _captured(name: str, which: str) -> str:
     )
 
 
-# --- what a rule returned -----------------------------------------------------------------------------------------------
+# --- what a rule returned -------------------------------------------------------------------------------------------
 
 
 def check_pair(name: str, what: str, result: Any) -> tuple[Any, Any]:

@@ -78,7 +78,7 @@ class custom_vmap(CustomRule):
     def _batched(
         self, a: Arguments, primal: Program, out_tree: Any, captured: int, size: int, mask: Sequence[bool]
     ) -> tuple[Program, tuple, tuple]:
-        """The program of the rule for a batch, which of its outputs are batched, and which operands it wants batched."""
+        """The program of the rule for a batch, which outputs are batched, and which operands it wants batched."""
         name = f"{self.name}: the rule"
         own = mask[captured:]
         marks: list[bool] = []
@@ -104,8 +104,8 @@ class custom_vmap(CustomRule):
             place = rec.leaf_name(out_tree, position)
             kind = "batched" if batched else "not batched"
             raise TypeError(
-                f"{name}: output {place} has type {found}, but the function's has type {aval}, and the rule says that it "
-                f"is {kind}, which makes it {expected}."
+                f"{name}: output {place} has type {found}, but the function's has type {aval}, and the rule says that "
+                f"it is {kind}, which makes it {expected}."
             )
         return leaf
 

@@ -98,6 +98,16 @@ def readonly(x: Any) -> Any:
     return x
 
 
+def fitted_partial(f: Callable) -> Callable:
+    """The partial derivative with the shape and dtype of the output, as the rules want it."""
+
+    def partial(out: Any, *operands: Any) -> Any:
+        value = promotion.convert(promotion.array_operand(f(out, *operands)), out.dtype)
+        return promotion.broadcast(value, tuple(out.shape))
+
+    return partial
+
+
 def batch_rule(op: Operation, batch: Callable | None) -> Callable:
     if batch is None:
         return lambda size, args, axes, **params: lanes(
@@ -260,4 +270,4 @@ def _backward(op: Operation, vjp: Callable, avals: list[ShapedArray], params: di
     return checks.trace_rule(flat, [*avals, *types, *(a for a in types if is_inexact(a))], name)[0]
 
 
-__all__ = ["Operation", "batch_rule", "derivative_rule", "readonly", "transpose_rule"]
+__all__ = ["Operation", "batch_rule", "derivative_rule", "fitted_partial", "readonly", "transpose_rule"]

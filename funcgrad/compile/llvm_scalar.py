@@ -158,6 +158,8 @@ class ScalarEmitter:
             return self._bitcast(operands[0], node.args[0].dtype, dtype)  # type: ignore[arg-type]
         if op in ("library", "beyond"):
             return self._library(node, operands)  # type: ignore[arg-type]
+        if op == "foreign":
+            return self._foreign(node, operands)  # type: ignore[arg-type]
         if op in COMPARISONS:
             return self._compare(op, node.args[0].dtype, operands)  # type: ignore[arg-type]
         if op == "select":
@@ -295,6 +297,11 @@ class ScalarEmitter:
             return self.emit(f"call {kind} {libm}({arguments})")
         symbol, attribute = declare_beyond(self.declarations, name, node.args[1], node.dtype)
         return self.emit(f"call {kind} {symbol}({arguments}) {attribute}")
+
+    def _foreign(self, node: Expr, operands: list[str]) -> str:
+        kind, symbol, kinds = llvm_type(node.dtype), f"@{node.args[0]}", [llvm_type(a.dtype) for a in node.args[1:]]
+        self.declarations[symbol] = f"declare {kind} {symbol}({', '.join(kinds)}) nounwind willreturn memory(none)"
+        return self.emit(f"call {kind} {symbol}({', '.join(f'{k} {o}' for k, o in zip(kinds, operands))})")
 
     def _bitcast(self, operand: str, source: np.dtype, target: np.dtype) -> str:
         a, b = llvm_type(source), llvm_type(target)

@@ -81,7 +81,7 @@ class Planner:
         if type(atom) is Literal:
             key = atom.key
             if key not in self.literals:
-                value = np.ascontiguousarray(atom.value)
+                value = np.asarray(atom.value, order="C")  # ascontiguousarray would give a number an axis
                 self.literals[key] = Buffer("constant", len(self.plan.constants), value.shape, value.dtype, value=value)
                 self.plan.constants.append(self.literals[key])
             return self.literals[key]

@@ -141,6 +141,9 @@ class PythonPrinter(Printer):
             return Text(f"{a.within(CHOICE + 1)} if {condition.within(CHOICE + 1)} else {b.within(CHOICE)}", CHOICE)
         if op == "library":
             return self.function(e.args[0], dtype, operands)
+        if op == "foreign":
+            self.helpers.setdefault(e.args[0], f'{e.args[0]} = FOREIGN["{e.args[0]}"]')
+            return Text(f"np.{dtype.name}({call(e.args[0], *operands).text})")
         if op == "beyond":
             exact, limit = self.function(e.args[0], dtype, operands[:1]).text, e.args[1]
             return Text(f"{exact} if abs({operands[0].text}) > {limit} else {operands[1].within(CHOICE)}", CHOICE)

@@ -74,7 +74,9 @@ TRANSCENDENTAL = frozenset(
 
 def operation_cost(eqn: Eqn) -> float:
     """The cost of one element of an equation, its operands given."""
-    name = eqn.prim.name
+    name, form = eqn.prim.name, eqn.prim.lower
+    if isinstance(form, lowering.Scalar) and form.cost is not None:
+        return form.cost
     return 10.0 if name in TRANSCENDENTAL else FUNCTION_COST.get(name, 1.0)
 
 

@@ -101,6 +101,7 @@ def _imports(body: str) -> list[str]:
     lines += ["import numpy as np"]
     lines += ["from scipy import special"] if "special." in body else []
     lines += ["from funcgrad.core.primitive import REGISTRY"] if "REGISTRY[" in body else []
+    lines += ["from funcgrad.core.scalar import FOREIGN"] if "FOREIGN[" in body else []
     return lines + (["from funcgrad.ops.callback import CALLEES"] if "CALLEES[" in body else [])
 
 

@@ -29,9 +29,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Scalar:
-    """Elementwise: `fn(*exprs, **params) -> Expr`, or a tuple of Expr for an op with several results."""
+    """Elementwise: `fn(*exprs, **params) -> Expr`, or a tuple of Expr for an op with several results.
+
+    `cost` is in multiplications, where it is not that of the op's name.
+    """
 
     fn: Callable[..., Any]
+    cost: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ the oracle.
     op   ::= an entry of INSTRUCTIONS (one machine instruction or so) | a math function of FUNCTIONS (expanded by
       vecmath)
            | convert | bitcast | library name expr ... | beyond name limit expr expr  (the last two call the C library)
+           | foreign symbol expr ...  (a user's function, by the name of its address)
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "erf": lambda x: _special("erf", x), "erfc": lambda x: _special("erfc", x), "erfinv": lambda x: _special("erfinv", x),  # noqa: E501
     "lgamma": lambda x: _special("gammaln", x), "digamma": lambda x: _special("digamma", x),
 }  # fmt: skip
+
+
+# Users' functions: symbol -> NumPy meaning. Whoever enters one gives the linker the address of its machine code.
+FOREIGN: dict[str, Callable[..., Any]] = {}
 
 
 class Expr:
@@ -224,6 +229,11 @@ def library(name: str, *args: Expr) -> Expr:
     return Expr("library", (name, *args), args[0].dtype)
 
 
+def foreign(symbol: str, dtype: Any, *args: Expr) -> Expr:
+    """A call of a function of `FOREIGN`, whose operands and result have the dtypes of its machine code."""
+    return Expr("foreign", (symbol, *args), dtype)
+
+
 def beyond(name: str, limit: float, x: Expr, y: Expr) -> Expr:
     """`y`, but the C library's `name(x)` where |x| > limit: a rare path that leaves the loop around it vectorized."""
     return Expr("beyond", (name, limit, x, y), x.dtype)
@@ -274,6 +284,8 @@ def evaluate(expr: Expr, env: dict[str, Any]) -> Any:
             return operands[0].view(e.dtype)
         if e.op == "library":
             return FUNCTIONS[e.args[0]](*operands)
+        if e.op == "foreign":
+            return np.asarray(FOREIGN[e.args[0]](*operands)).astype(e.dtype, copy=False)
         if e.op == "beyond":
             return np.where(np.abs(operands[0]) > e.args[1], FUNCTIONS[e.args[0]](operands[0]), operands[1])
         return np.asarray((INSTRUCTIONS.get(e.op) or FUNCTIONS[e.op])(*operands)).astype(e.dtype, copy=False)
