@@ -157,7 +157,7 @@ def _transposed(branch: Program, linear: tuple[bool, ...]) -> Program:
 
 def _batch(size: int, args: list, axes: list, *, branches: Branches) -> tuple[list, list]:
     index, operands = args[0], args[1:]
-    cheap = all(isinstance(eqn.prim.lower, CHEAP) and eqn.outs for branch in branches for eqn in branch.eqns)
+    cheap = all(isinstance(eqn.prim.lower, CHEAP) for branch in branches for eqn in branch.eqns)
     if axes[0] is not None and not cheap:
         return lanes(control.scan, size, args, axes, lambda *values: switch(*values, branches=branches))
     moved, on = in_front(size, operands, axes[1:])

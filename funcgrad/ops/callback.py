@@ -85,7 +85,7 @@ def _impl(*args: Any, callback: Callee, results: Types, lanes: Lanes = (), **_: 
     # Copies: the function may keep or change its arguments, which are the user's arrays or memory that is used again.
     with untraced():
         outs = _over_lanes(callback, results, lanes, [np.array(a) for a in args])
-    return [r[()] if r.ndim == 0 else r for r in outs]
+    return [r[()] for r in outs]
 
 
 def _over_lanes(callback: Callee, results: Types, lanes: Lanes, arrays: list[Any]) -> list[Any]:
@@ -223,7 +223,7 @@ performed = library(  # what an io_callback returned when it happened: its last 
     batch=lambda size, args, axes, callback, count: (
         performed(*args, callback=callback, count=count), axes[len(axes) - count :]),
     lower=lowering.Callback(), linearize=_refuse, multiple_results=True,
-    samples=lambda: [Sample([array(3), array(2)], dict(callback=Callee("io_callback", "f", _nothing, _nothing), count=1))])  # fmt: skip
+    samples=lambda: [Sample([array(3), array(4), array(2)], dict(callback=Callee("io_callback", "f", _nothing, _nothing), count=1))])  # fmt: skip
 
 
 def _perform_io(args: Sequence[Any], params: dict) -> list[Any]:

@@ -35,6 +35,8 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
     ("elementwise", "40", "np.minimum(np.abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
     ("elementwise", "40", "sc.minimum(abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
     ("elementwise", "1", "sc.copysign(sc.const(1, x.dtype), x) < 0", "only the sign of the number is looked at"),
+    ("elementwise", "0", "sc.copysign(sc.const(1, x.dtype), x) < 0", "the number is 1 or -1"),
+    ("elementwise", "0", "sc.select(inside, n, 0)", "beyond the width the shifted number is not taken"),
     ("contraction", "(contract, batch)", "sizes = [[", "both are compared, in whichever order"),
     ("control", "(lowering.Scalar, lowering.IndexMap)", "CHEAP =", "the order of classes means nothing to isinstance"),
     ("indexing", "0", "slots = layout.fill(0", "every place that is read has been written to before"),

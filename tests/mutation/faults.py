@@ -268,8 +268,10 @@ def mutants(path: Path) -> list[Mutant]:
         child = holder if index is None else holder[index]
         line = getattr(child, "lineno", getattr(parent, "lineno", 0))
         for kind, replacement in _replacements(child):
-            make = functools.partial(_with_fault, tree, parent, field, index, replacement)
-            out.append(Mutant(path, line, kind, ast.unparse(child), ast.unparse(replacement), number, make))
+            before, after = ast.unparse(child), ast.unparse(replacement)
+            if before != after:
+                make = functools.partial(_with_fault, tree, parent, field, index, replacement)
+                out.append(Mutant(path, line, kind, before, after, number, make))
     return out
 
 

@@ -50,7 +50,9 @@ EXCLUDED = {"__init__.py", "samples.py", "identities.py"}  # no rules in them
 SURVIVED, KILLED, STILLBORN, STUCK = "survived", "killed", "stillborn", "stuck"
 VERDICT = "verdict: "  # begins the last message of a child
 POINTWISE = "pointwise tests"
-OWN_TESTS = {"callback": ("test_callbacks",)}  # effects in their order are nothing that a sample of an op could show
+OWN_TESTS = {
+    "callback": ("ops/test_effects", "test_callbacks")
+}  # effects in their order are nothing that a sample of an op could show
 SECONDS = 400  # for a mutant in all
 OP_SECONDS = 60  # for the checks of one op, or for the pointwise tests; without a fault none takes a third of it
 MEMORY = 8 << 30  # bytes of address space of a child
@@ -135,9 +137,34 @@ def check_op(prim: Any) -> None:
 
 
 def ordered_ops(mutant: Mutant, registry: dict[str, Any]) -> list[Any]:
-    """The ops of the faulty statement, then the others by name."""
+    """The ops of the faulty statement, then the others by name that the fault can reach."""
     first = [n for n in declared_in(mutant) if n in registry]
-    return [registry[n] for n in dict.fromkeys([*first, *sorted(registry)])]
+    users, elsewhere = users_of(mutant.path.stem), _declared_elsewhere()
+    rest = [n for n in sorted(registry) if elsewhere.get(n, mutant.path.stem) in users]
+    return [registry[n] for n in dict.fromkeys([*first, *rest])]
+
+
+def users_of(module: str) -> set[str]:
+    """The modules of ops that import a module, directly or not, and itself: no other one can know of a fault in it."""
+    imports = {p.stem: _imported(ast.parse(p.read_text())) for p in OPS.glob("*.py")}
+    if "elementwise" in (users := {module}):
+        return set(imports)
+    while True:
+        grown = users | {m for m, names in imports.items() if names & users}
+        if grown == users or "elementwise" in grown:  # all derivatives add and multiply
+            return grown if grown == users else set(imports)
+        users = grown
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    froms = [s for s in ast.walk(tree) if isinstance(s, ast.ImportFrom) and s.level == 1]
+    return {name for s in froms for name in ([s.module] if s.module else [a.name for a in s.names])}
+
+
+def _declared_elsewhere() -> dict[str, str]:
+    """The module in which each op is declared, as far as its name is written there."""
+    paths = sorted(OPS.glob("*.py"))
+    return {n: p.stem for p in paths for s in ast.parse(p.read_text()).body for n in _declarations(s)}
 
 
 def run_checks(mutant: Mutant, announce: Callable[[str], None], quick: bool = False) -> tuple[str, str]:

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import funcgrad as fg
+import funcgrad.numpy as fnp
 from funcgrad.core.avals import shaped
 from funcgrad.core.primitive import REGISTRY
 from funcgrad.core.program import as_function
 from funcgrad.core.tracing import retrace
 from funcgrad.ops import elementwise, layout, linalg, random_bits
+from funcgrad.transforms.batch import batch
 from funcgrad.transforms.linearize import jvp, linearize
 from funcgrad.transforms.transpose import pullback
 
@@ -97,3 +100,32 @@ def _check_zero(program: Any, point: list[Any]) -> None:
         assert not np.isfinite(as_function(jvp(program, on)[0])(*point, *np.ones(len(point)))[1])
         residuals = as_function(parts.forward)(*point)[1:]
         assert as_function(backward)(*residuals, np.float64(0)) == zeros
+
+
+def test_second_derivatives_where_there_are_none() -> None:
+    """At the origin hypot and arctan2 have no derivative; that of the rule for their first ones is a number all the
+    same, always the same one.
+    """
+
+    def slope(f: Any, x: float) -> Any:
+        return fg.jvp(f, (x,), (1.0,))[1]
+
+    assert slope(lambda x: slope(lambda z: fnp.hypot(z, 0.0), x), 0.0) == 1
+    assert slope(lambda x: slope(lambda y: fnp.arctan2(y, x), 0.0), 0.0) == 1
+
+
+def test_branches_are_all_computed_only_where_that_is_cheap() -> None:
+    number, matrix = shaped((), np.int64), shaped((2, 2), np.float64)
+    for f, ops in ((elementwise.sin, {"select"}), (linalg.inv, {"scan"})):
+        branches = tuple(retrace(lambda x, g=g: [g(x)], [matrix]) for g in (f, elementwise.neg))
+        program = retrace(lambda k, x, b=branches: REGISTRY["switch"](k, x, branches=b), [number, matrix])
+        used = {eqn.prim.name for eqn in batch(program, 3, (0, 0))[0].eqns}
+        assert used & {"select", "scan"} == ops
+
+
+def test_results_of_branches_are_active_only_where_they_depend_on_what_is() -> None:
+    pair = [shaped((), np.float64)] * 2
+    branches = tuple(retrace(lambda x, y, g=g: [g(x), g(y)], pair) for g in (elementwise.sin, elementwise.neg))
+    program = retrace(lambda k, x, y: REGISTRY["switch"](k, x, y, branches=branches), [shaped((), np.int64), *pair])
+    assert jvp(program, (False, True, False))[1] == (True, False)
+    assert jvp(program, (False, False, True))[1] == (False, True)
