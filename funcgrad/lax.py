@@ -22,6 +22,7 @@ from .api.associative import associative_scan
 from .api.branches import cond, switch
 from .api.collectives import all_gather, axis_index, axis_size, pmax, pmean, pmin, ppermute, psum
 from .api.custom import stop_gradient
+from .api.implicit import custom_linear_solve, custom_root, fixed_point
 from .api.loops import fori_loop, map, scan, while_loop
 from .core.tracing import Tracer
 from .numpy import promotion
@@ -368,6 +369,8 @@ __all__ = [
     "cond",
     "convert_element_type",
     "cumsum",
+    "custom_linear_solve",
+    "custom_root",
     "dot_general",
     "dynamic_index_in_dim",
     "dynamic_slice",
@@ -376,6 +379,7 @@ __all__ = [
     "dynamic_update_slice_in_dim",
     "erf",
     "expand_dims",
+    "fixed_point",
     "fori_loop",
     "iota",
     "map",

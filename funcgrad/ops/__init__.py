@@ -15,6 +15,7 @@ from . import (
     layout,
     linalg,
     linear_call,
+    linear_solve,
     random_bits,
     reduction,
     remat,
@@ -24,7 +25,7 @@ from . import (
 )
 
 __all__ = [
-    "branching", "callback", "calls", "collective", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call",
+    "branching", "callback", "calls", "collective", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
     "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip
