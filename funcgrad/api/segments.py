@@ -43,7 +43,9 @@ def segment_length(where: str, rule: Any, length: int) -> int:
         ValueError: when the rule is neither "sqrt" nor a positive integer.
     """
     if rule == "sqrt":
-        return max(math.isqrt(length), 1)
+        root = max(math.isqrt(length), 1)
+        # A divisor close by leaves no rest, which would be one more loop, and copies of slices of the xs.
+        return next((n for k in range(root // 4 + 1) for n in (root + k, root - k) if length % n == 0), root)
     if isinstance(rule, int) and not isinstance(rule, bool) and rule > 0:
         return rule
     raise ValueError(f"{where}: checkpoint must be None, 'sqrt' or a positive number of steps, got {rule!r}.")
