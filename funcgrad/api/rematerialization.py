@@ -195,7 +195,7 @@ def saved_residuals(fun: Callable, *args: Any, **kwargs: Any) -> list[tuple[Any,
     parts = linearize_program(r.program, rec.active_mask(r))
     forward = parts.forward
     producer = {v: eqn for eqn in forward.eqns for v in eqn.outs}
-    names = {v: "a captured array" for v in forward.inputs[: r.captured]}
+    names = dict.fromkeys(forward.inputs[: r.captured], "a captured array")
     names |= {v: rec.argument_path(treedef, i) for i, v in enumerate(forward.inputs[r.captured :])}
     residuals = dict.fromkeys(forward.outputs[len(r.program.outputs) :])
     return [(a.aval, names.get(a) or _origin(producer[a])) for a in residuals if type(a) is Var]

@@ -100,7 +100,6 @@ def _linear_branch(
     parts: Any, count: int, operands: list[int], places: list[int], slots: list[ShapedArray], active: Sequence[bool], first: Program
 ) -> Program:
     inputs, residuals = parts.forward.inputs, parts.forward.outputs[count:]
-    n_tangents = len(parts.linear.inputs) - len(residuals)
 
     def linear(*values: Any) -> list[Any]:
         given, slot_values, tangents = split(values, len(operands), len(slots))
@@ -118,7 +117,6 @@ def _linear_branch(
         return [zeros(a.aval) if t is None else t for t, a, on in zip(t_outs, first.outputs, active) if on]
 
     tangents = [v.aval for v in parts.linear.inputs[len(residuals) :]]
-    assert len(tangents) == n_tangents
     return dead_code_elimination(retrace(linear, [*(inputs[i].aval for i in operands), *slots, *tangents]))
 
 

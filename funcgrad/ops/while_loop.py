@@ -40,12 +40,8 @@ from .samples import Sample, array
 Mask = tuple[bool, ...]
 
 
-def _parts(values: Sequence[Any], cond_consts: int, body_consts: int) -> list[list[Any]]:
-    return split(values, cond_consts, body_consts)
-
-
 def _impl(*args: Any, cond: Program, body: Program, cond_consts: int, body_consts: int) -> list[Any]:
-    fixed, consts, carry = _parts(args, cond_consts, body_consts)
+    fixed, consts, carry = split(args, cond_consts, body_consts)
     test, step = as_function(cond), as_function(body)
     while test(*fixed, *carry)[0]:
         carry = step(*consts, *carry)
@@ -53,7 +49,7 @@ def _impl(*args: Any, cond: Program, body: Program, cond_consts: int, body_const
 
 
 def _aval(*args: ShapedArray, cond: Program, body: Program, cond_consts: int, body_consts: int) -> list[ShapedArray]:
-    fixed, consts, carry = _parts(args, cond_consts, body_consts)
+    fixed, consts, carry = split(args, cond_consts, body_consts)
     if cond.in_avals != [*fixed, *carry] or cond.out_avals != [shaped((), np.bool_)]:
         raise TypeError(f"while_loop: a condition of type {cond.in_avals} -> {cond.out_avals} does not fit operands {list(args)}")
     if body.in_avals != [*consts, *carry] or body.out_avals != carry:
@@ -92,9 +88,8 @@ def _tangent_loop(body: Program, cond: Program, mask: Mask, cond_consts: int, bo
     consts + their tangents, carry + its tangents.
     """
     both, active_outputs = jvp_program(body, mask)
-    n_const, n_carry = sum(mask[:body_consts]), sum(mask[body_consts:])
+    n_const, carries = sum(mask[:body_consts]), len(body.outputs)
     t_avals = [a for a, on in zip(body.in_avals, mask) if on]
-    carries = len(body.outputs)
 
     def step(*values: Any) -> list[Any]:
         consts, t_consts, carry, t_carry = split(values, body_consts, n_const, carries)
@@ -106,7 +101,6 @@ def _tangent_loop(body: Program, cond: Program, mask: Mask, cond_consts: int, bo
     avals = split(body.in_avals, body_consts)
     inputs = [*avals[0], *t_avals[:n_const], *avals[1], *t_avals[n_const:]]
     test = retrace(lambda *values: call(cond, values[: cond_consts + carries]), [*cond.in_avals, *t_avals[n_const:]])
-    assert len(t_avals) == n_const + n_carry
     return test, retrace(step, inputs)
 
 
@@ -114,7 +108,7 @@ def _with_tangents(
     args: Sequence[Any], tangents: Sequence[Any], mask: Mask, cond_consts: int, body_consts: int
 ) -> list[Any]:
     """The operands of the loop that carries tangents."""
-    fixed, consts, carry = _parts(args, cond_consts, body_consts)
+    fixed, consts, carry = split(args, cond_consts, body_consts)
     n_const = sum(mask[:body_consts])
     return [*fixed, *consts, *tangents[:n_const], *carry, *tangents[n_const:]]
 
@@ -180,11 +174,9 @@ def _backward_impl(
     while test(*fixed, *carry)[0]:
         tape.append(carry)
         carry = step(*consts, *carry)
-    n_const = sum(mask[:body_consts])
     flowing = [*(np.zeros(np.shape(c), c.dtype)[()] for c, on in zip(consts, mask) if on), *cts]
     while tape:
         flowing = pull(*consts, *tape.pop(), *flowing)
-    assert len(flowing) == n_const + len(cts)
     return list(flowing)
 
 
@@ -228,7 +220,7 @@ def _backward_linearize(*args: Any, active: Mask, **params: Any) -> tuple[list[A
 def _second_program(body: Program, cond: Program, mask: Mask, cond_consts: int, body_consts: int) -> Program:
     """(operands, cotangents, direction v) -> H v, for H the Hessian of <cotangents, carries> in the active operands."""
     test, step = _tangent_loop(body, cond, mask, cond_consts, body_consts)
-    avals, t_avals, carries = _operand_avals(body, cond, mask, cond_consts)
+    avals, t_avals, _ = _operand_avals(body, cond, mask, cond_consts)
     ct_avals = [a for a, on in zip(body.out_avals, mask[body_consts:]) if on]
     n_const = sum(mask[:body_consts])
     count = body_consts + n_const
@@ -242,7 +234,6 @@ def _second_program(body: Program, cond: Program, mask: Mask, cond_consts: int, 
         results = iter(while_backward(*operands, *all_cts, cond=test, body=step, cond_consts=cond_consts, body_consts=count, mask=active))
         return [r for r, w in ((next(results) if on else None, w) for on, w in zip(active, wanted)) if w]
 
-    assert carries == len(body.outputs)
     return retrace(second, [*avals, *ct_avals, *t_avals])
 
 
