@@ -198,11 +198,19 @@ def saved_residuals(fun: Callable, *args: Any, **kwargs: Any) -> list[tuple[Any,
     names = dict.fromkeys(forward.inputs[: r.captured], "a captured array")
     names |= {v: rec.argument_path(treedef, i) for i, v in enumerate(forward.inputs[r.captured :])}
     residuals = dict.fromkeys(forward.outputs[len(r.program.outputs) :])
-    return [(a.aval, names.get(a) or _origin(producer[a])) for a in residuals if type(a) is Var]
+    return [(a.aval, names.get(a) or _origin(producer[a], a)) for a in residuals if type(a) is Var]
 
 
-def _origin(eqn: Any) -> str:
+def _origin(eqn: Any, v: Var) -> str:
+    """Which operation made a value, and where; for one that `checkpoint` saves, the operation inside."""
+    inner = eqn.params.get("program") if eqn.prim is op.remat else None
+    result = inner.outputs[eqn.outs.index(v)] if inner is not None else None
+    made = next((e for e in inner.eqns if result in e.outs), None) if inner is not None else None
+    if made is not None:
+        return _origin(made, result)
     place = f" at {eqn.source[0].rsplit('/', 1)[-1]}:{eqn.source[1]}" if eqn.source else ""
+    if eqn.prim is op.checkpoint_name:
+        return f"the value named {eqn.params['name']!r}{place}"
     return f"output of {eqn.prim.name}{place}"
 
 

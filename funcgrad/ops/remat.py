@@ -10,7 +10,7 @@ computed from them is neither shared with the forward pass nor computed before i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,14 +61,13 @@ def _aval(*args: ShapedArray, program: Program, policy: Policy) -> list[ShapedAr
     return program.out_avals
 
 
-@memoized
-def saved_values(program: Program, policy: Policy) -> tuple[Var, ...]:
-    """The intermediate values that a policy keeps, and what effects returned."""
+def _candidates(program: Program, policy: Policy) -> list[Var]:
+    """The intermediate values that a policy would keep, and what effects returned."""
 
     def is_saved(eqn: Any) -> bool:
         return eqn.prim.effect or policy is not None and policy(eqn.prim, *[a.aval for a in eqn.inputs], **eqn.params)
 
-    return tuple(v for eqn in program.eqns if is_saved(eqn) for v in eqn.outs)
+    return [v for eqn in program.eqns if is_saved(eqn) for v in eqn.outs]
 
 
 def _again(program: Program) -> Program:
@@ -79,20 +78,25 @@ def _again(program: Program) -> Program:
     return without_effects(program)
 
 
-@memoized
-def _saving(program: Program, policy: Policy) -> Program:
-    return Program(program.inputs, program.eqns, [*program.outputs, *saved_values(program, policy)])
+class Recomputation(NamedTuple):
+    """How the residuals of a program's derivative are found again: `program` computes them from the operands at
+    `positions` and from intermediate values, `saved`; a value that is not needed for this is not saved.
+    """
+
+    program: Program
+    positions: tuple[int, ...]
+    saved: tuple[Var, ...]
 
 
 @memoized
-def recompute(program: Program, policy: Policy, mask: tuple[bool, ...]) -> Program:
-    """(operands, saved values) -> the residuals of the program's derivative; effects do not happen again."""
-    saved = saved_values(program, policy)
+def recompute(program: Program, policy: Policy, mask: tuple[bool, ...]) -> Recomputation:
+    """How the residuals are found again; effects do not happen again."""
+    known = [*program.inputs, *_candidates(program, policy)]
     program = _again(program)
     parts = linearize_program(program, mask)
 
     def residuals(*values: Any) -> list[Any]:
-        env = dict(zip([*program.inputs, *saved], values))
+        env = dict(zip(known, values))
         for eqn in program.eqns:
             if eqn.outs and not all(v in env for v in eqn.outs) and not is_effectful(eqn):
                 out = bind(eqn.prim, [env[a] if type(a) is Var else a.value for a in eqn.inputs], eqn.params)
@@ -100,14 +104,19 @@ def recompute(program: Program, policy: Policy, mask: tuple[bool, ...]) -> Progr
                 env.update((v, x) for v, x in fresh if v not in env)
         return call(parts.residuals_of, [env[v] for v in parts.known])
 
-    return dead_code_elimination(retrace(residuals, [v.aval for v in (*program.inputs, *saved)]))
+    full = dead_code_elimination(retrace(residuals, [v.aval for v in known]))
+    read = {a for a in (*(a for e in full.eqns for a in e.inputs), *full.outputs) if type(a) is Var}
+    used = [k for k, v in enumerate(full.inputs) if v in read]
+    count = len(program.inputs)
+    positions, saved = tuple(k for k in used if k < count), tuple(known[k] for k in used if k >= count)
+    return Recomputation(Program([full.inputs[k] for k in used], full.eqns, full.outputs), positions, saved)
 
 
 @memoized
 def _maps(program: Program, policy: Policy, mask: tuple[bool, ...]) -> tuple[Program, Program]:
-    """The derivative and its transpose as programs of (operands, saved values, tangents or cotangents)."""
+    """The derivative and its transpose as programs of (what is known, tangents or cotangents)."""
     parts = linearize_program(_again(program), mask)
-    again = recompute(program, policy, mask)
+    again = recompute(program, policy, mask).program
     backward_part = transpose_program(parts.linear, sum(mask))
     count = len(again.inputs)
 
@@ -117,7 +126,7 @@ def _maps(program: Program, policy: Policy, mask: tuple[bool, ...]) -> tuple[Pro
 
     def backward(*values: Any) -> list[Any]:
         _, cts = split(values, count)
-        known = barrier(*values, count=count)
+        known = barrier(*values, count=count) if count else []
         return call(backward_part, [*call(again, known), *cts])
 
     t_avals = [a for a, on in zip(program.in_avals, mask) if on]
@@ -125,13 +134,18 @@ def _maps(program: Program, policy: Policy, mask: tuple[bool, ...]) -> tuple[Pro
     return retrace(forward, [*again.in_avals, *t_avals]), retrace(backward, [*again.in_avals, *ct_avals])
 
 
+@memoized
+def _saving(program: Program, policy: Policy, mask: tuple[bool, ...]) -> Program:
+    return Program(program.inputs, program.eqns, [*program.outputs, *recompute(program, policy, mask).saved])
+
+
 def _linearize(*args: Any, active: tuple[bool, ...], program: Program, policy: Policy) -> tuple[list[Any], Any]:
     mask = tuple(on and is_inexact(a) for on, a in zip(active, program.in_avals))
     forward, backward = _maps(program, policy, mask)
     active_outputs = linearize_program(program, mask).active_outputs
-    results = remat(*args, program=_saving(program, policy), policy=policy)
+    results = remat(*args, program=_saving(program, policy, mask), policy=policy)
     outs, saved = split(results, len(program.outputs))
-    known = [*args, *saved]
+    known = [*(args[k] for k in recompute(program, policy, mask).positions), *saved]
 
     def tangent_map(*tangents: Any) -> list[Any]:
         t_in = [instantiate(t) for t, on in zip(tangents, mask) if on]
