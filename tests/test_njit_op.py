@@ -335,6 +335,45 @@ def test_strided_operands() -> None:
         close(g(table.T.copy().T), smooth_plain(table[:, 1], 1.0))
 
 
+# --- exceptions -----------------------------------------------------------------------------------------------------
+
+
+@numba.njit
+def checked_inverse(x):
+    if x < 0:
+        raise ValueError("it must not be negative")
+    return 1.0 / x
+
+
+@numba.njit
+def checked_sum(x, limit):
+    total = np.sum(x)
+    if total > limit:
+        raise OverflowError("too much")
+    return x[: 2 if total > 1 else 3] * 1.0
+
+
+def test_exceptions_in_functions_of_numbers_are_raised() -> None:
+    for f in both(fg.njit_op(checked_inverse)):
+        with pytest.raises(ValueError, match="it must not be negative"):
+            f(np.array([1.0, -1.0, 0.0]))
+        with pytest.raises(ZeroDivisionError):
+            f(np.array([1.0, 0.0]))
+        np.testing.assert_array_equal(f(np.array([1.0, 2.0])), [1.0, 0.5])
+    looped = fg.jit(lambda x: lax.scan(lambda c, w: (f(c) + w, None), x, np.array([-3.0, 1.0, 1.0]))[0])
+    with pytest.raises(ValueError, match="it must not be negative"):
+        looped(1.0)
+
+
+def test_exceptions_in_functions_of_arrays_are_raised() -> None:
+    for f in both(fg.njit_op(checked_sum, out=lambda x, limit: x)):
+        np.testing.assert_array_equal(f(X / 10, 5.0), X / 10)
+        with pytest.raises(OverflowError, match="too much"):
+            f(X, 0.5)
+        with pytest.raises(TypeError, match=r"result 0 has type float64\[2\], but the abstract rule says float64\[3\]"):
+            f(X, 5.0)
+
+
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 

@@ -39,8 +39,8 @@ def njit_op(
     an array, a number, or a tuple of them; compiled code hands it arrays on its own memory, which it must not change.
 
     Args:
-        fn: the function. Eagerly, it is called as it is. In compiled code, exceptions it raises are printed by Numba
-            and leave the result undefined.
+        fn: the function. Eagerly, it is called as it is. An exception in compiled code is raised when the program has
+            returned.
         partials: for a function of numbers, for each operand a function `(out, *operands) -> partial derivative`, or
             None; one function alone for one operand; or `extend.nondiff`. They are ordinary functions of arrays (which
             may call operations of this kind), and are differentiated in turn.
@@ -106,7 +106,7 @@ def _of_numbers(fn: Any, name: str, partials: Any, strong: bool) -> Callable:
         name, _impl(fn), scalar=functools.partial(_element, fn), partials=fitted, strong=strong,
         aval=functools.partial(_aval, fn, name), samples=lambda: [],
     )  # fmt: skip
-    prim.lower = lowering.Scalar(prim.lower.fn, CALL_COST)
+    prim.lower = lowering.Scalar(prim.lower.fn, CALL_COST, raises=True)
     if partials is None:
         prim.linearize, prim.differentiation = functools.partial(_refuse, name), refused
     return _public(fn, name, prim)
@@ -170,7 +170,7 @@ def _of_arrays(fn: Any, name: str, out: Callable, jvp: Any, vjp: Any, batch: Any
     op = Operation(name, impl, out)
     op.primitive = rules.library(
         name, op.compute, aval=lambda *avals, **params: op.types(avals, params)[0], batch=batch_rule(op, batch),
-        lower=lowering.Library(functools.partial(_emit, fn, op)), linearize=derivative_rule(op, jvp, vjp),
+        lower=lowering.Library(functools.partial(_emit, fn, op), raises=True), linearize=derivative_rule(op, jvp, vjp),
         multiple_results=True, samples=lambda: [],
     )  # fmt: skip
     if jvp is None and vjp is None:
@@ -184,7 +184,7 @@ def _emit(fn: Any, op: Operation, emitter: Any, inputs: Sequence[Any], outputs: 
     """Append a call with the addresses of all arrays."""
     avals = [shaped(b.shape, b.dtype) for b in inputs]
     types, single = op.types(avals, params)
-    symbol = numba_code.array_symbol(fn, avals, types, single, params)
+    symbol = numba_code.array_symbol(fn, op.compute, avals, types, single, params)
     pointers = [emitter.pointer(b) for b in (*inputs, *outputs)]
     emitter.declarations[f"@{symbol}"] = f"declare void @{symbol}({', '.join(['ptr'] * len(pointers))})"
     emitter.lines.append(f"call void @{symbol}({', '.join(f'ptr {p}' for p in pointers)})")

@@ -7,6 +7,7 @@ made the text of that program.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import math
 import re
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..compile import native
+from ..compile.callback import array_at, report
 from ..core.avals import ShapedArray
 from ..core.scalar import FOREIGN
 
@@ -57,6 +59,19 @@ def _numba_type(dtype: np.dtype) -> Any:
 def _make(name: str, source: str, scope: dict[str, Any]) -> Callable:
     exec(compile(source, "<funcgrad kernel>", "exec"), scope)
     return scope[name]
+
+
+def _guarded(names: list[str], body: list[str], otherwise: str) -> str:
+    """The text of a kernel that reports exceptions. Where there can be none, the guard costs nothing."""
+    lines = [f"def kernel({', '.join(names)}):", "    try:", *(f"        {line}" for line in body)]
+    lines += ["    except Exception:", f"        failed({', '.join(names)})", f"    {otherwise}"]
+    return "\n".join(lines) + "\n"
+
+
+def _failure(types: Sequence[Any], again: Callable) -> Any:
+    """A C function that is told the operands for which the machine code failed: Numba does not say how, Python does."""
+    _kept.append(ctypes.CFUNCTYPE(None, *types)(lambda *values: report(again, *values)))
+    return _kept[-1]
 
 
 # --- functions of numbers -------------------------------------------------------------------------------------------
@@ -101,10 +116,13 @@ def scalar_symbol(fn: Any, dtypes: tuple[np.dtype, ...]) -> str:
     names = [f"x{k}" for k in range(len(dtypes))]
     given = ", ".join(f"{x} != 0" if d.kind == "b" else f"np.{d.name}({x})" for x, d in zip(names, dtypes))
     value = f"fn({given})" if result.kind == "b" else f"np.{result.name}(fn({given}))"
-    text = f"def kernel({', '.join(names)}):\n    return np.{passed_as(result).name}({value})\n"
+    crossing = passed_as(result).name
+    text = _guarded(names, [f"return np.{crossing}({value})"], f"return np.{crossing}(0)")
     signature = _numba_type(passed_as(result))(*[_numba_type(passed_as(d)) for d in dtypes])
     symbol = symbol_of(fn, ("scalar", *map(str, dtypes)))
-    _define(symbol, numba.cfunc(signature)(_make("kernel", text, {"np": np, "fn": fn})))
+    again = lambda *xs: fn(*[d.type(x) for x, d in zip(xs, dtypes)])  # noqa: E731
+    failed = _failure([np.ctypeslib.as_ctypes_type(passed_as(d)) for d in dtypes], again)
+    _define(symbol, numba.cfunc(signature)(_make("kernel", text, {"np": np, "fn": fn, "failed": failed})))
     loop = elementwise_loop(fn, len(dtypes))
     FOREIGN[symbol] = lambda *xs: loop(result, [np.asarray(x, d) for x, d in zip(xs, dtypes)])
     return symbol
@@ -134,33 +152,33 @@ def elementwise_loop(fn: Any, count: int) -> Callable[[np.dtype, Sequence[Any]],
 
 
 def array_symbol(
-    fn: Any, inputs: Sequence[ShapedArray], outputs: Sequence[ShapedArray], single: bool, params: dict
+    fn: Any, again: Callable, inputs: Sequence[ShapedArray], outputs: Sequence[ShapedArray], single: bool, params: dict
 ) -> str:
-    """The symbol of a C function of pointers: of the operands, then of the results."""
-    return _array_symbol(fn, tuple(inputs), tuple(outputs), single, tuple(sorted(params.items())))
+    """The symbol of a C function of pointers: of the operands, then of the results. `again` is the function as it is
+    called eagerly.
+    """
+    return _array_symbol(fn, again, tuple(inputs), tuple(outputs), single, tuple(sorted(params.items())))
 
 
 @cache
-def _array_symbol(fn: Any, inputs: tuple, outputs: tuple, single: bool, params: tuple) -> str:
+def _array_symbol(fn: Any, again: Callable, inputs: tuple, outputs: tuple, single: bool, params: tuple) -> str:
     import numba
     from numba import types
 
     _check_results(fn, inputs, outputs, single, params)
     pointers = [f"p{k}" for k in range(len(inputs) + len(outputs))]
-    lines = [f"def kernel({', '.join(pointers)}):"]
-    scope: dict[str, Any] = {"np": np, "fn": fn, "carray": numba.carray}
-    for k, a in enumerate(inputs):
-        lines.append(f"    x{k} = {_array(pointers[k], a)}" + ("[0]" if a.shape == () else ""))
+    lines = [f"x{k} = {_array(pointers[k], a)}" + ("[0]" if a.shape == () else "") for k, a in enumerate(inputs)]
     given = [f"x{k}" for k in range(len(inputs))] + [f"{name}={name}" for name, _ in params]
-    scope.update(params)
-    lines.append(f"    result = fn({', '.join(given)})")
+    lines.append(f"result = fn({', '.join(given)})")
     for k, a in enumerate(outputs):
         value = "result" if single else f"result[{k}]"
-        lines.append(f"    y{k} = {_array(pointers[len(inputs) + k], a)}")
-        lines.append(f"    y{k}[{'0' if a.shape == () else '...'}] = {value}")
+        lines.append(f"y{k} = {_array(pointers[len(inputs) + k], a)}")
+        lines.append(f"y{k}[{'0' if a.shape == () else '...'}] = {value}")
+    failed = _failure([ctypes.c_void_p] * len(pointers), lambda *ps: again(*map(array_at, ps, inputs), **dict(params)))
+    scope = {"np": np, "fn": fn, "carray": numba.carray, "failed": failed, **dict(params)}
     symbol = symbol_of(fn, ("arrays", repr(inputs), repr(outputs), single, repr(params)))
     signature = types.void(*[types.voidptr] * len(pointers))
-    _define(symbol, numba.cfunc(signature)(_make("kernel", "\n".join(lines) + "\n", scope)))
+    _define(symbol, numba.cfunc(signature)(_make("kernel", _guarded(pointers, lines, "return"), scope)))
     return symbol
 
 

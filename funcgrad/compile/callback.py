@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Callback:
         count = len(eqn.inputs)
 
         def run(pointers: Any) -> None:
-            arrays = [_view(pointers[k], a) for k, a in enumerate(avals)]
+            arrays = [array_at(pointers[k], a) for k, a in enumerate(avals)]
             try:
                 if getattr(_pending, "error", None) is None:
                     _evaluate(eqn, arrays[:count], arrays[count:])
@@ -57,12 +58,23 @@ def _evaluate(eqn: Eqn, operands: list[np.ndarray], targets: list[np.ndarray]) -
         target[...] = value
 
 
-def _view(pointer: int, aval: Any) -> np.ndarray:
+def array_at(pointer: int, aval: Any) -> np.ndarray:
     """The array at an address, not owned."""
     if aval.size == 0:
         return np.zeros(aval.shape, aval.dtype)
     memory = (ctypes.c_char * aval.nbytes).from_address(pointer)
     return np.frombuffer(memory, aval.dtype).reshape(aval.shape)
+
+
+def report(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function that is expected to fail, and keep its exception for `raise_pending`; the first one counts."""
+    if getattr(_pending, "error", None) is None:
+        try:
+            function(*args)
+            name = getattr(function, "__name__", "a function")
+            raise RuntimeError(f"{name} raised an exception in compiled code, but not when it was called again")
+        except BaseException as e:  # nothing may unwind through compiled code
+            _pending.error = e
 
 
 def raise_pending() -> None:

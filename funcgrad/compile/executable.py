@@ -62,8 +62,13 @@ class Executable:
             heavy,
             (self.compiled.library, plan.callbacks),
         )
-        if plan.callbacks or plan.tapes:
+        if plan.callbacks or plan.tapes or _may_report(plan):
             self.call = _raising(self.call)
+
+
+def _may_report(plan: Any) -> bool:
+    """Whether machine code of the user's may report an exception."""
+    return any(getattr(eqn.prim.lower, "raises", False) for s in plan.schedules for eqn in s.program.eqns)
 
 
 def _raising(launch: Callable[..., Any]) -> Callable[..., Any]:

@@ -31,11 +31,13 @@ from typing import Any
 class Scalar:
     """Elementwise: `fn(*exprs, **params) -> Expr`, or a tuple of Expr for an op with several results.
 
-    `cost` is in multiplications, where it is not that of the op's name.
+    `cost` is in multiplications, where it is not that of the op's name. `raises`: it may report an exception, to be
+    raised after the program has returned.
     """
 
     fn: Callable[..., Any]
     cost: float | None = None
+    raises: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,12 @@ class Contract:
 
 @dataclass(frozen=True)
 class Library:
-    """A routine called by pointer: `emit(emitter, inputs, outputs, params)` appends the call."""
+    """A routine called by pointer: `emit(emitter, inputs, outputs, params)` appends the call. `raises`: as Scalar."""
 
     emit: Callable[..., Any]
 
 
+    raises: bool = False
 @dataclass(frozen=True)
 class Loop:
     """scan: the parameters hold the body program and say how its inputs and outputs are carried."""
