@@ -88,9 +88,9 @@ class Library:
     """A routine called by pointer: `emit(emitter, inputs, outputs, params)` appends the call. `raises`: as Scalar."""
 
     emit: Callable[..., Any]
-
-
     raises: bool = False
+
+
 @dataclass(frozen=True)
 class Loop:
     """scan: the parameters hold the body program and say how its inputs and outputs are carried."""
