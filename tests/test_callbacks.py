@@ -446,6 +446,26 @@ def test_effects_in_custom_rules() -> None:
         assert log.take() == [(3.0,)]
 
 
+@pytest.mark.parametrize("kind", ["jvp", "vjp"])
+def test_effects_of_a_custom_function_and_of_its_rule(kind: str) -> None:
+    log = Log()
+
+    def plain(x: Any) -> Any:
+        fg.debug.callback(log, 1)
+        return x * x
+
+    def rule(*args: Any) -> Any:
+        fg.debug.callback(log, 2)
+        return (args[0] ** 2, args[0]) if kind == "vjp" else (args[0][0] ** 2, 2 * args[0][0] * args[1][0])
+
+    f = fg.custom_vjp(plain) if kind == "vjp" else fg.custom_jvp(plain)
+    f.defvjp(rule, lambda x, ct: (2 * x * ct,)) if kind == "vjp" else f.defjvp(rule)
+    for g in both(f):
+        assert g(3.0) == 9.0 and log.take() == [(1,)]
+    assert fg.grad(f)(3.0) == 6.0 and log.take() == [(1,), (2,)]
+    assert fg.jit(fg.grad(f))(3.0) == 6.0 and log.take() == [(2,)]
+
+
 # --- what the callback sees -----------------------------------------------------------------------------------------
 
 
