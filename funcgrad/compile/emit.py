@@ -21,7 +21,7 @@ from .llvm import KernelEmitter, memory_type
 from .outline import Outliner
 from .plan import Plan
 from .step_table import WORTHWHILE, StepTable, blas_arguments, fits
-from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers
+from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers, whole
 
 GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
@@ -119,6 +119,7 @@ class EntryEmitter:
 
     def place(self, b: Buffer) -> tuple[int, int]:
         """Where a buffer of the table or the workspace lies: its entry in the table of pointers, and an offset."""
+        b = whole(b)
         return (len(self.slots), b.offset) if b.kind == "temporary" else (self.slots[b], 0)
 
     def function(self, head: str, steps: list[Any], attributes: str = "") -> str:
@@ -164,6 +165,7 @@ class EntryEmitter:
 
     def pointer(self, b: Buffer) -> str:
         """The pointer of a buffer here; slices and swapped carries are computed where they are used."""
+        b = whole(b)
         if b.kind == "slice":
             base, result, offset = self.pointer(b.base), self.fresh("x"), self.fresh("o")  # type: ignore[arg-type]
             self.lines += [f"{offset} = mul nsw i64 {self.counters[b.loop]}, {b.nbytes}",  # type: ignore[index]

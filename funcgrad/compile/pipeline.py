@@ -35,7 +35,7 @@ from .emit import emit_module
 from .kernel import Accumulate, For, If, Store, expressions, statements, walk
 from .plan import Plan, make_plan
 from .prepare import prepare
-from .steps import Buffer, Call, root_buffers
+from .steps import Buffer, Call, root_buffers, whole
 
 _dump_number = threading.local()
 
@@ -141,10 +141,10 @@ def _same_index_only(plan: Plan, step: Call, source: Buffer, out: Buffer) -> boo
     is safe only if the stored value depends on it. Reads in later loops would see the new values.
     """
     kernel = plan.kernels[step.kernel][0]
-    names = {p.name: b for p, b in zip(kernel.params, step.args)}
+    names = {p.name: whole(b) for p, b in zip(kernel.params, step.args)}
     order = list(statements(kernel.body))
     writes = [k for k, s in enumerate(order) if isinstance(s, (Store, Accumulate)) and names[s.buffer] is out]
-    if len(writes) != 1 or isinstance(order[writes[0]], Accumulate) or sum(b is out for b in step.args) != 1:
+    if len(writes) != 1 or isinstance(order[writes[0]], Accumulate) or sum(whole(b) is out for b in step.args) != 1:
         return False
     store = order[writes[0]]
     enclosing = {s.sym for s in order if isinstance(s, For) and any(inner is store for inner in statements(s.body))}

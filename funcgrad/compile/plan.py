@@ -127,6 +127,11 @@ class Planner:
         form = eqn.prim.lower
         if type(form) in CONTROL:
             return CONTROL[type(form)](self, eqn, env)
+        if isinstance(form, lowering.IndexMap):  # a reshape of something in memory
+            (x,), (out,) = eqn.inputs, eqn.outs
+            base = self.buffer(x, env)
+            env[out] = Buffer("view", base.number, out.aval.shape, out.aval.dtype, base=base)
+            return []
         if isinstance(form, lowering.Contract):
             product = self.multiply(eqn, env)
             if product is not None:

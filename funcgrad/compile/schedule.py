@@ -128,6 +128,7 @@ class Scheduler:
         for eqn in program.eqns:
             for a in dict.fromkeys(a for a in eqn.inputs if type(a) is Var):
                 self.consumers.setdefault(a, []).append(eqn)
+        self.outputs = {a for a in program.outputs if type(a) is Var}
         self.materialized: set[Var] = set(program.inputs)
         self.cost: dict[Var, float] = {}  # of computing one element from what is kept in memory
         self.height: dict[Var, int] = {}  # of the expression tree from what is kept in memory
@@ -141,7 +142,10 @@ class Scheduler:
             if not isinstance(eqn.prim.lower, FUSIBLE + REDUCTIONS) or isinstance(eqn.prim.lower, lowering.ArgReduce):
                 self._place_opaque(eqn)
             elif isinstance(eqn.prim.lower, REDUCTIONS) or any(v in self.materialized for v in eqn.outs):
-                self._place_anchor(eqn)
+                if self._is_in_memory_already(eqn):
+                    self._place_opaque(eqn)
+                else:
+                    self._place_anchor(eqn)
         for item in self.items:
             if isinstance(item, Group):
                 self._assign_stages(item)
@@ -150,7 +154,7 @@ class Scheduler:
     # -- which values are kept in memory
 
     def _choose_materialized(self) -> None:
-        outputs = {a for a in self.program.outputs if type(a) is Var}
+        outputs = self.outputs
         for eqn in self.program.eqns:
             fusible = isinstance(eqn.prim.lower, FUSIBLE)
             inlined = [self.cost.get(a, 0.0) for a in dict.fromkeys(eqn.inputs) if type(a) is Var]
@@ -203,6 +207,11 @@ class Scheduler:
         if isinstance(eqn.prim.lower, lowering.Reduce):
             return _trailing(eqn) is not None
         return isinstance(eqn.prim.lower, FUSIBLE) and any(type(a) is Var and a in self.row_values for a in eqn.inputs)
+
+    def _is_in_memory_already(self, eqn: Eqn) -> bool:
+        """Whether a value to be kept is a reshape of one that is kept, and may be the same memory."""
+        same = isinstance(eqn.prim.lower, lowering.IndexMap) and eqn.prim.lower.same_order
+        return same and eqn.inputs[0] in self.materialized and eqn.outs[0] not in self.outputs
 
     # -- where anchors go
 

@@ -265,6 +265,8 @@ class ProgramWriter:
 
 def view(b: Buffer, shape: tuple[int, ...]) -> str:
     """A buffer as an array of some shape; all buffers are contiguous, so this never copies."""
+    if b.kind == "view":
+        return view(b.base, shape)  # type: ignore[arg-type]
     if b.shape == shape:
         return place(b) if b.kind != "slice" or b.shape else place(b)[:-1] + ", ...]"
     text = view(b, b.shape)
@@ -279,7 +281,7 @@ def place(b: Buffer) -> str:
 
 
 def _root(b: Buffer) -> Buffer:
-    while b.kind == "slice":
+    while b.kind in ("slice", "view"):
         b = b.base  # type: ignore[assignment]
     return b
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .llvm import memory_type
-from .steps import Buffer, Call, Multiply
+from .steps import Buffer, Call, Multiply, whole
 
 WORTHWHILE = 16  # steps from which on a run becomes a table
 
@@ -69,8 +69,12 @@ def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
 def fits(step: Any) -> bool:
     """Whether a step may be a record: its operands must be whole arrays that stay where they are."""
     if isinstance(step, Call):
-        return not any(b.stack or b.swaps or b.kind == "slice" for b in step.args)
-    return isinstance(step, Multiply) and step.batch == 1 and not any(b.swaps for b in (step.x, step.y, step.out))
+        operands = step.args
+    elif isinstance(step, Multiply) and step.batch == 1:
+        operands = [step.x, step.y, step.out]
+    else:
+        return False
+    return not any(b.stack or b.swaps or b.base is not None for b in map(whole, operands))
 
 
 class StepTable:

@@ -24,8 +24,9 @@ from .callback import Callback
 class Buffer:
     """A contiguous array the program reads or writes.
 
-    kind: input, output, constant, temporary, slice or taped; number: its position among those of its kind; base, loop:
-    for a slice, the array it is cut from and the loop whose counter selects it; loop, offset: for a taped one, the loop
+    kind: input, output, constant, temporary, slice, taped or view (the memory of `base` in another shape); number: its
+    position among those of its kind; base, loop: for a slice, the array it is cut from and the loop whose counter
+    selects it; loop, offset: for a taped one, the loop
     that keeps it and its place in the record of one iteration.
     """
 
@@ -45,6 +46,8 @@ class Buffer:
         """`in0`, `out1`, `const0`, `tmp3`; `in0[t1]` for a slice, `tape1[t1][0]` for a taped one."""
         if self.kind == "slice":
             return f"{self.base.name}[t{self.loop.number}]"  # type: ignore[union-attr]
+        if self.kind == "view":
+            return self.base.name  # type: ignore[union-attr]
         if self.kind == "taped":
             return f"tape{self.loop.number}[t{self.loop.number}][{self.number}]"  # type: ignore[union-attr]
         return {"input": "in", "output": "out", "constant": "const", "temporary": "tmp"}[self.kind] + str(self.number)
@@ -199,6 +202,13 @@ def _own_buffers(step: Any) -> list[Buffer]:
     if isinstance(step, LanePool):
         return [step.going, *moved, *(b for pair in (*step.loads, *step.results) for b in pair)]
     return [*step.kept, *moved] if isinstance(step, TapeLoop) else moved
+
+
+def whole(b: Buffer) -> Buffer:
+    """The buffer whose memory a view is."""
+    while b.kind == "view":
+        b = b.base  # type: ignore[assignment]
+    return b
 
 
 def buffers_of(step: Any) -> list[Buffer]:

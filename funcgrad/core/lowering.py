@@ -43,11 +43,13 @@ class Scalar:
 @dataclass(frozen=True)
 class IndexMap:
     """Data movement: `fn(index, *reads, **params) -> Expr`. `view` says that it reads one operand once,
-    unconditionally.
+    unconditionally; `same_order`, that the result has the operand's elements in the same order (a reshape), so that
+    where the operand is in memory, the result is there, too.
     """
 
     fn: Callable[..., Any]
     view: bool = False
+    same_order: bool = False
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _reshape_batch(size: int, args: list, axes: list, *, shape: tuple) -> tuple[
 
 reshape = linear(
     "reshape", lambda x, *, shape: np.reshape(x, shape), aval=_reshape_aval, batch=_reshape_batch,
-    lower=lowering.IndexMap(_reshape_lower, view=True),
+    lower=lowering.IndexMap(_reshape_lower, view=True, same_order=True),
     transpose=lambda ct, x, *, shape: (reshape(ct, shape=x.shape),),
     samples=lambda: [
         Sample([array(2, 6)], dict(shape=(3, 4))), Sample([array(2, 3)], dict(shape=(6,))), Sample([array()], dict(shape=(1, 1))),

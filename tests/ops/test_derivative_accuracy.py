@@ -94,6 +94,7 @@ EXACT = {
     "clamp",
     "convert",
     "checkpoint_name",
+    "psum",
     "integer_power",
 }
 
