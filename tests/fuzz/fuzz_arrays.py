@@ -61,17 +61,23 @@ INTEGERS = [
     "{0} + 1", "{0} * 2 - 1", "{0} % 3", "fnp.minimum({0}, 2)", "-{0}", "{0} // 2", "fnp.sum({0})", "fnp.cumsum({0})",
     "{0} & 1", "{0} ^ 3", "fnp.maximum({0}, 1)", "fnp.clip({0}, 0, 2)", "fnp.abs({0})", "fnp.reshape({0}, (-1,))", "{0} % 2 + 1",
 ]  # fmt: skip
-PREDICATES = ["fnp.greater({0}, 0.1)", "fnp.less({0}, {1})", "fnp.greater(fnp.sum({0}), 0.2)", "fnp.less(fnp.mean({0}), {1})"]
+PREDICATES = [
+    "fnp.greater({0}, 0.1)",
+    "fnp.less({0}, {1})",
+    "fnp.greater(fnp.sum({0}), 0.2)",
+    "fnp.less(fnp.mean({0}), {1})",
+]
 CASTS = [
     "{0}.astype(f32)", "{0}.astype(np.float64)", "fnp.floor(2.0 * {0}).astype(np.int64)", "fnp.round({0}).astype(np.int64)",
 ]  # fmt: skip
 INDEXED = [  # {0}: floats with at least one axis, {1}: integers
-    "{0}[{1} % {0}.shape[0]]", "fnp.take({0}, {1} % {0}.shape[-1], -1)", "fnp.at({0})[{1} % {0}.shape[0]].add(1.5)",
+    "({0} + 0 * fnp.sum({1}))[{1} % {0}.shape[0]]", "fnp.take({0}, {1} % {0}.shape[-1], -1)", "fnp.at({0})[{1} % {0}.shape[0]].add(1.5)",
     "fnp.at({0})[{1} % {0}.shape[0]].set({0}[0] * 2.0)", "fnp.at({0})[{1} % {0}.shape[0]].multiply(0.5)",
     "{0} * {1}[..., None]", "{0} + {1}", "{0} * (1.0 + {1} % 3)",
 ]  # fmt: skip
 SLICED = [  # {1}: an integer scalar
-    "lax.dynamic_index_in_dim({0}, {1}, 0, False)", "lax.dynamic_slice({0}, ({1},), (1,))", "{0}[{1} % {0}.shape[0]]",
+    "lax.dynamic_index_in_dim({0}, {1}, 0, False)", "lax.dynamic_slice({0}, ({1},), (1,))",
+    "({0} + 0 * {1})[{1} % {0}.shape[0]]",
     "lax.dynamic_update_slice({0}, 0.5 * {0}[:1], ({1},) + (0,) * ({0}.ndim - 1))", "lax.dynamic_slice({0}, ({1}, 0), (1, 1))",
     "lax.dynamic_index_in_dim({0}, {1}, -1 % {0}.ndim)", "fnp.where(fnp.less({1}, 2), {0}, -{0})",
     "lax.select_n({1} % 2, fnp.mean({0}), fnp.sum({0}))",
@@ -161,7 +167,13 @@ def predicate(scope: Scope) -> Struct | None:
 def logic(scope: Scope) -> Struct | None:
     """Booleans of booleans, and numbers of them."""
     p = scope.pick(dtypes=["bool"])
-    texts = ["fnp.logical_not({0})", "fnp.any({0})", "fnp.all({0})", "{0}.astype(np.float64)", "{0} & (fnp.sum({0}) % 2 == 1)"]
+    texts = [
+        "fnp.logical_not({0})",
+        "fnp.any({0})",
+        "fnp.all({0})",
+        "{0}.astype(np.float64)",
+        "{0} & (fnp.sum({0}) % 2 == 1)",
+    ]
     return p and scope.emit("logic", choice(scope, texts), [p])
 
 
@@ -196,7 +208,13 @@ def sliced(scope: Scope) -> Struct | None:
 
 def constant(scope: Scope) -> Struct | None:
     """A constant array."""
-    texts = ["fnp.linspace(-1.0, 1.0, {n})", "fnp.ones(({n}, 2))", "fnp.arange({n}) * 0.3", "fnp.eye({n})", "fnp.arange({n})"]
+    texts = [
+        "fnp.linspace(-1.0, 1.0, {n})",
+        "fnp.ones(({n}, 2))",
+        "fnp.arange({n}) * 0.3",
+        "fnp.eye({n})",
+        "fnp.arange({n})",
+    ]
     return scope.emit("constant", choice(scope, texts), numbers=[("n", int(scope.rng.integers(1, 5)))])
 
 

@@ -27,9 +27,11 @@ def damped(scope: Scope, v: Var) -> Var | None:
     if v.dtype == "bool":
         return scope.emit("carry", "fnp.logical_not({0})", [v])
     w = next(iter(scope.outcome(1)), v)
-    text = ["fnp.tanh(0.7 * {0} + 0.2 * fnp.mean({1}))", "0.8 * {0} + fnp.sin(fnp.sum({1}))", "{0} * fnp.cos(fnp.mean({1}))"][
-        scope.rng.integers(3)
-    ]
+    text = [
+        "fnp.tanh(0.7 * {0} + 0.2 * fnp.mean({1}))",
+        "0.8 * {0} + fnp.sin(fnp.sum({1}))",
+        "{0} * fnp.cos(fnp.mean({1}))",
+    ][scope.rng.integers(3)]
     cast = "({}).astype({})".format(text, "f32" if v.dtype == "float32" else "np.float64")
     return scope.emit("carry", cast if v.dtype == "float32" or w.dtype != v.dtype else text, [v, w])
 
@@ -127,7 +129,7 @@ def growing_while(scope: Scope) -> Struct | None:
         return None
     shrink = scope.rng.random() < 0.5
     carry = [x, *[v for v in carries(scope, 1) if v.name != x.name]]
-    first = ("fnp.greater(fnp.mean({0} * {0}), 0.07)" if shrink else "fnp.less(fnp.mean({0} * {0}), 2.1)")
+    first = "fnp.greater(fnp.mean({0} * {0}), 0.07)" if shrink else "fnp.less(fnp.mean({0} * {0}), 2.1)"
     test = scope.function(
         [_values(scope, carry)], lambda inner: None, lambda inner, p: inner.emit("test", first, [leaves(p)[0]])
     )

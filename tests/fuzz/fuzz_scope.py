@@ -92,7 +92,9 @@ class Scope:
 
     def outcome(self, count: int, dtypes: Iterable[str] = FLOATS) -> list[Var]:
         """Variables of this block to return, rather those that nothing has read yet; others where it has none."""
-        read = {a.name for stmt in self.body for a in stmt.args} | {n for s in self.body for b in s.blocks for n in used(b)}
+        read = {a.name for stmt in self.body for a in stmt.args} | {
+            n for s in self.body for b in s.blocks for n in used(b)
+        }
         own = [v for v in self.vars if v.dtype in dtypes and not (self.exact and v.dtype == "float32")]
         unread = [v for v in own if v.name not in read]
         pool = unread or own
@@ -167,4 +169,3 @@ def _fits(value: Any) -> bool:
 def like(v: Var) -> Callable[[Var], bool]:
     """Variables of the same type."""
     return lambda w: w.type == v.type
-

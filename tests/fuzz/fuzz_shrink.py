@@ -6,6 +6,8 @@ blocks that return what they were given, smaller numbers. A candidate must have 
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +18,7 @@ from fuzz_meanings import Case
 from fuzz_tree import Block, Program, Stmt, Struct, Var, leaves, map_vars, script, substitute, without_dead
 from fuzz_worker import kind_of, run_check
 
-SECONDS = 60.0
+SECONDS = 60.0  # for one failure
 
 
 def constant(v: Var) -> Var:
@@ -28,12 +30,29 @@ def constant(v: Var) -> Var:
 
 def fails(program: Program, check: str, kind: str) -> bool:
     """Whether a program fails a check in this way."""
+    if kind in ("crash", "hang"):
+        return _dies(program, check)
     try:
         reference(program)
         error = run_check(Case(program), check)
     except Exception:
         return False
     return error is not None and not isinstance(error, Void) and kind_of(error) == kind
+
+
+def _dies(program: Program, check: str) -> bool:
+    """Whether a process that runs the check dies, or takes too long."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(15)  # its default action ends the process
+        try:
+            reference(program)
+            signal.alarm(15)
+            run_check(Case(program), check)
+        except BaseException:
+            pass
+        os._exit(0)
+    return os.waitpid(child, 0)[1] != 0
 
 
 def shrink(program: Program, failing: Callable[[Program], bool], seconds: float = SECONDS) -> Program:
@@ -96,7 +115,12 @@ def _smaller_statements(stmt: Stmt, before: tuple[Var, ...]) -> Iterator[Stmt]:
     for name, value in stmt.numbers:
         for smaller in sorted({0, 1, value - 1} & set(range(value))):
             yield replace(stmt, numbers=tuple((n, smaller if n == name else x) for n, x in stmt.numbers))
-    for option in (", reverse=True", ", checkpoint=2", ", checkpoint='sqrt'", ", policy=fg.checkpoint_policies.dots_saveable"):
+    for option in (
+        ", reverse=True",
+        ", checkpoint=2",
+        ", checkpoint='sqrt'",
+        ", policy=fg.checkpoint_policies.dots_saveable",
+    ):
         if option in stmt.text:
             yield replace(stmt, text=stmt.text.replace(option, ""))
     for k, v in enumerate(stmt.args):
@@ -111,6 +135,6 @@ def _smaller_statements(stmt: Stmt, before: tuple[Var, ...]) -> Iterator[Stmt]:
 def shrunk_text(seed: int, check: str, kind: str) -> str:
     """A script with the smallest program found for the failure of a seed."""
     program = generate(seed)
-    if kind in ("crash", "hang") or not fails(program, check, kind):
+    if not fails(program, check, kind):
         return script(program)
     return script(shrink(program, lambda p: fails(p, check, kind)))

@@ -129,7 +129,6 @@ def _vector_result(scope: Scope, _: tuple) -> Var | None:
     return next((v for v in found if v.size <= 12 and len(v.shape) <= 2), None)
 
 
-
 TRANSFORMS: list[tuple[Callable[[Scope], Struct | None], float]] = [
     (jit, 0.7), (checkpoint, 1), (custom_vjp, 0.8), (custom_jvp, 0.8), (stopped, 0.4), (vmap, 1.2), (derivative, 1.2),
 ]  # fmt: skip

@@ -151,9 +151,7 @@ def _function(name: str, block: Block, indent: int, watch: bool) -> list[str]:
     params = [p.name if isinstance(p, Var) else f"{name}_{k}" for k, p in enumerate(block.params)]
     inner = "    " * (indent + 1)
     lines = ["    " * indent + f"def {name}({', '.join(params)}):"]
-    lines += [
-        f"{inner}{_tuple(p)} = {given}" for p, given in zip(block.params, params) if not isinstance(p, Var) and p
-    ]
+    lines += [f"{inner}{_tuple(p)} = {given}" for p, given in zip(block.params, params) if not isinstance(p, Var) and p]
     for stmt in block.body:
         lines += _statement(stmt, indent + 1, watch)
     return [*lines, f"{inner}return {_tuple(block.result)}"]
@@ -207,6 +205,4 @@ def with_jvp(f):
 def script(program: Program) -> str:
     """A whole script: imports, the function, its inputs."""
     values = ",\n    ".join(literal(x) for x in program.inputs)
-    return (
-        f"{PREAMBLE}\n# seed {program.seed}\n{program_text(program)}\n\ninputs = (\n    {values},\n)\n"
-    )
+    return f"{PREAMBLE}\n# seed {program.seed}\n{program_text(program)}\n\ninputs = (\n    {values},\n)\n"

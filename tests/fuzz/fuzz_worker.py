@@ -139,7 +139,9 @@ def run_program(program: Program, checks: Sequence[str], tell: Callable[[dict], 
 
 
 def run_seeds(
-    seeds: Iterable[int], checks_of: Callable[[int], Sequence[str]], heard: Callable[[dict, Report], None] = lambda *_: None
+    seeds: Iterable[int],
+    checks_of: Callable[[int], Sequence[str]],
+    heard: Callable[[dict, Report], None] = lambda *_: None,
 ) -> Report:
     """Run programs in forked processes, one process at a time."""
     report, waiting = Report(), list(seeds)
@@ -182,7 +184,10 @@ def _forked(seeds: Sequence[int], checks_of: Callable[[int], Sequence[str]]) -> 
 
 
 def _lost(last: dict, kind: str, detail: str = "") -> dict:
-    return {"seed": last["seed"], "findings": [{"seed": last["seed"], "check": last["next"], "kind": kind, "detail": detail}]}
+    return {
+        "seed": last["seed"],
+        "findings": [{"seed": last["seed"], "check": last["next"], "kind": kind, "detail": detail}],
+    }
 
 
 def _child(write: int, seeds: Sequence[int], checks_of: Callable[[int], Sequence[str]]) -> None:

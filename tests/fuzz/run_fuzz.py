@@ -27,6 +27,7 @@ def main() -> int:
     def heard(record: dict, report: Report) -> None:
         for finding in record.get("findings", []):
             print(f"\nseed {finding['seed']}, {finding['check']}: {finding['kind']}\n{finding['detail']}", flush=True)
+        for finding in record.get("findings", [])[:1]:  # others of the same program have the same cause, mostly
             name = f"{finding['check']} {finding['kind']}"
             if name not in shrunk and not options.no_shrink:
                 shrunk.add(name)
