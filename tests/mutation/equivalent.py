@@ -26,17 +26,22 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
         )
     ),
     *(
+        ("elementwise", f"_quick(operator.{op}, np.{f})", f"{op}", "either computes the same; only the time differs")
+        for op, f in (("add", "add"), ("sub", "subtract"), ("mul", "multiply"), ("truediv", "true_divide"))
+    ),
+    *(
         ("elementwise", part, "if type(t) is np.float64", "operands are of one shape and dtype")
         for part in ("type(t) is np.float64 and type(p) is np.float64",)
     ),
     ("elementwise", "0", "return (r ^ y) < 0", "0 would mean that a remainder equals the divisor"),
     ("elementwise", "x + y", "sc.ne(x, x) | sc.ne(y, y), x + y", "one of them is NaN, so that either result is"),
+    ("elementwise", "_unlike_signs(r, y)", "_unlike_signs(r, y)", "exclusive or is symmetric"),
+    ("elementwise", "x / y -> x * y", "zero = sc.copysign(", "a product has the sign of the quotient"),
     ("elementwise", "x - y -> y - x", "difference = x - y", "only its size is used"),
     ("elementwise", "40", "np.minimum(np.abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
     ("elementwise", "40", "sc.minimum(abs(x)", "exp(-x^2) is 0 in every format from 28 on"),
     ("elementwise", "1", "sc.copysign(sc.const(1, x.dtype), x) < 0", "only the sign of the number is looked at"),
     ("elementwise", "0", "sc.copysign(sc.const(1, x.dtype), x) < 0", "the number is 1 or -1"),
-    ("elementwise", "0", "sc.select(inside, n, 0)", "beyond the width the shifted number is not taken"),
     ("contraction", "(contract, batch)", "sizes = [[", "both are compared, in whichever order"),
     ("control", "(lowering.Scalar, lowering.IndexMap)", "CHEAP =", "the order of classes means nothing to isinstance"),
     ("indexing", "0", "slots = layout.fill(0", "every place that is read has been written to before"),
