@@ -505,6 +505,31 @@ def test_a_wrong_batching_rule_is_explained(result: Callable, words: list[str]) 
     assert all(w in str(caught.value) for w in words), caught.value
 
 
+def test_forward_mode_needs_a_linear_backward_rule() -> None:
+    f = fg.custom_vjp(lambda x: x * 1.0)
+    f.defvjp(lambda x: (x, None), lambda saved, ct: (fnp.clip(ct, -1.0, 1.0),))
+    assert fg.grad(lambda x: 5.0 * f(x))(2.0) == 1.0
+    for g in both(lambda x: fg.jvp(f, (x,), (1.0,))[1]):
+        with pytest.raises(TypeError, match=r"must be linear in the cotangents: \w+ has no transpose rule"):
+            g(2.0)
+
+
+def test_nondiff_arguments_that_are_equal_but_not_the_same() -> None:
+    @fg.custom_jvp
+    def inner(x: Any, k: Any) -> Any:
+        return x * 1.0
+
+    f = fg.custom_jvp(inner.fun, nondiff_argnums=1)
+    f.defjvp(
+        lambda k, p, t: (
+            p[0] * 1.0,
+            t[0] * (10.0 if type(k) is int else 20.0 if type(k) is bool else np.copysign(30.0, k)),
+        )
+    )
+    for g in (lambda k: fg.grad(lambda x: f(x, k))(1.0), lambda k: fg.jit(fg.grad(lambda x: f(x, k)))(1.0)):
+        assert [float(g(k)) for k in (1, True, 1.0, 0.0, -0.0)] == [10.0, 20.0, 30.0, 30.0, -30.0]
+
+
 def test_keyword_only_arguments_are_refused() -> None:
     def f(x: Any, *, k: float = 1.0) -> Any:
         return x * k

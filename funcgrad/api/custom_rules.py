@@ -83,12 +83,18 @@ class Arguments:
 
     def key(self, rules: Any) -> Any:
         """Equal keys mean equal rules: derivatives found for one call serve the next."""
-        key = (rules, self.treedef, tuple(self.avals), tuple(self.weak), tuple(self.fixed))
+        key = (rules, self.treedef, tuple(self.avals), tuple(self.weak), exact(self.fixed))
         try:
             hash(key)
         except TypeError:
             return object()
         return key
+
+
+def exact(value: Any) -> Any:
+    """A key of a pytree of Python values by which 1, 1.0 and True, 0.0 and -0.0 are four different values."""
+    leaves, treedef = tree.tree_flatten(value)
+    return treedef, tuple([(type(x), x, repr(x) if type(x) is float else None) for x in leaves])
 
 
 def _signature(fun: Callable) -> inspect.Signature | None:

@@ -52,7 +52,7 @@ class Operation:
 
     def types(self, avals: Sequence[ShapedArray], params: dict) -> tuple[list[ShapedArray], bool]:
         """Types of the results, and whether there is just one, not in a tuple."""
-        key = (tuple(avals), tuple(sorted(params.items())))
+        key = (tuple(avals), checks.exact(params))
         if key not in self._types:
             found = self.abstract(*[ShapeDtypeStruct(a.shape, a.dtype) for a in avals], **params)
             several = isinstance(found, (tuple, list))
@@ -118,7 +118,7 @@ def batch_rule(op: Operation, batch: Callable | None) -> Callable:
         mask = [a is not None for a in axes]
         moved = [x if a is None else layout.move_axis(x, a, 0) for x, a in zip(args, axes)]
         avals = [rec.abstract(x) for x in moved]
-        key = ("batch", size, tuple(mask), tuple(avals), tuple(sorted(params.items())))
+        key = ("batch", size, tuple(mask), tuple(avals), checks.exact(params))
         program, marks = op.remembered(key, lambda: _batched(op, batch, size, mask, avals, params))
         return call(program, moved), [0 if on else None for on in marks]
 
@@ -180,7 +180,7 @@ def _by_jvp(op: Operation, jvp: Callable, *primals: Any, **params: Any) -> tuple
             ),
         ]
 
-    key = ("jvp", tuple(avals), tuple(sorted(params.items())))
+    key = ("jvp", tuple(avals), checks.exact(params))
     inputs = [*avals, *(a for a, on in zip(avals, given) if on)]
     rule = op.remembered(key, lambda: checks.trace_rule(flat, inputs, name)[0])
     outs, linear = tangent_part(rule, len(avals), primals)
@@ -202,7 +202,7 @@ def _listed(name: str, value: Any, single: bool, count: int) -> list[Any]:
 def _by_vjp(op: Operation, vjp: Callable, *primals: Any, **params: Any) -> tuple[list[Any], Callable]:
     avals = [rec.abstract(x) for x in primals]
     types, _ = op.types(avals, params)
-    key = ("vjp", tuple(avals), tuple(sorted(params.items())))
+    key = ("vjp", tuple(avals), checks.exact(params))
     backward = op.remembered(key, lambda: _backward(op, vjp, avals, params))
     outs = op.primitive(*primals, **params)
     residuals = [*primals, *outs]
@@ -233,7 +233,7 @@ def _transposed(op: Operation, vjp: Callable, cts: Any, args: Sequence[Any], par
     """The cotangents of the linear operands, which must not depend on their values, by the vjp rule."""
     avals = [x.aval if type(x) is LinearArg else rec.abstract(x) for x in args]
     types, _ = op.types(avals, params)
-    key = (tuple(avals), tuple(sorted(params.items())))
+    key = (tuple(avals), checks.exact(params))
     backward = op.remembered(("vjp", *key), lambda: _backward(op, vjp, avals, params))
     linear = [type(x) is LinearArg for x in args]
     wanted = [o for o, on in zip(backward.outputs, [on for on, a in zip(linear, avals) if is_inexact(a)]) if on]

@@ -226,7 +226,13 @@ custom_vjp_call = library("custom_vjp_call", _evaluate, aval=_aval, batch=_custo
 
 def forward_of(backward: Program, residuals: int) -> Program:
     """The transpose of the backward program: (residuals, tangents) -> tangents of the outputs."""
-    return transpose_program(backward, len(backward.inputs) - residuals)
+    try:
+        return transpose_program(backward, len(backward.inputs) - residuals)
+    except TypeError as e:
+        raise TypeError(
+            f"forward mode transposes the backward rule of a custom_vjp, which must be linear in the cotangents: {e}\n"
+            "Fix: use reverse mode (grad, vjp, jacrev), or state the derivative by custom_jvp."
+        ) from e
 
 
 def _linear_impl(*args: Any, backward: Program, residuals: int, zeros: Any = None) -> list[Any]:
