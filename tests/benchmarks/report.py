@@ -55,7 +55,9 @@ def _line(row: Row, subject: str, peer: str) -> str:
     figures = [statistics.median(found), min(found), max(found)] if found else []
     cells += [f"{figure:.3g}" for figure in figures] or ["-"] * 3
     wanted = row.case.target if peer == "jax" else None
-    cells += ["-" if wanted is None else f"{wanted:g}" + ("" if row.case.stretch is None else f" ({row.case.stretch:g})")]
+    cells += [
+        "-" if wanted is None else f"{wanted:g}" + ("" if row.case.stretch is None else f" ({row.case.stretch:g})")
+    ]
     cells += ["-" if wanted is None or not figures else "yes" if figures[0] <= wanted else "no"]
     return "| " + " | ".join(cells) + " |"
 
