@@ -282,12 +282,12 @@ class _Linkers:
 _linkers = _Linkers()
 
 
-def _passes(pipeline: Pipeline) -> tuple[llvm.ModulePassManager, llvm.PassBuilder]:
+def _passes(pipeline: Pipeline, slp: bool) -> tuple[llvm.ModulePassManager, llvm.PassBuilder]:
     # Both are built anew for each module: running a manager consumes it, and each run leaves callbacks in the builder,
     # which would make every compilation slower than the one before.
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = True
-    options.slp_vectorization = True
+    options.slp_vectorization = slp
     options.loop_interleaving = True
     options.loop_unrolling = True
     builder = llvm.create_pass_builder(_generator(), options)
@@ -302,11 +302,23 @@ def _passes(pipeline: Pipeline) -> tuple[llvm.ModulePassManager, llvm.PassBuilde
 
 
 def _optimize(llvm_text: str, pipeline: Pipeline) -> llvm.ModuleRef:
+    # LLVM's SLP vectorizer may use a value before it is computed (seen in 22.1.0, in loops of loops over small arrays).
+    # The code generator would abort the process on such a module, so every module is verified; a few are done again.
+    try:
+        return _optimize_once(llvm_text, pipeline, slp=True)
+    except RuntimeError as error:
+        if "dominate" not in str(error):
+            raise
+        return _optimize_once(llvm_text, pipeline, slp=False)
+
+
+def _optimize_once(llvm_text: str, pipeline: Pipeline, slp: bool) -> llvm.ModuleRef:
     # A context of its own: types and constants interned in the global context would never be freed.
     module = llvm.parse_assembly(llvm_text, llvm.create_context())
     module.verify()
-    manager, builder = _passes(pipeline)
+    manager, builder = _passes(pipeline, slp)
     manager.run(module, builder)
+    module.verify()
     return module
 
 
