@@ -172,8 +172,7 @@ def _array_symbol(fn: Any, again: Callable, inputs: tuple, outputs: tuple, singl
     lines.append(f"result = fn({', '.join(given)})")
     for k, a in enumerate(outputs):
         value = "result" if single else f"result[{k}]"
-        lines.append(f"y{k} = {_array(pointers[len(inputs) + k], a)}")
-        lines.append(f"y{k}[{'0' if a.shape == () else '...'}] = {value}")
+        lines += [f"y{k} = {_array(pointers[len(inputs) + k], a, flat=True)}", *_copied(value, k, a)]
     failed = _failure([ctypes.c_void_p] * len(pointers), lambda *ps: again(*map(array_at, ps, inputs), **dict(params)))
     scope = {"np": np, "fn": fn, "carray": numba.carray, "failed": failed, **dict(params)}
     symbol = symbol_of(fn, ("arrays", repr(inputs), repr(outputs), single, repr(params)))
@@ -182,21 +181,28 @@ def _array_symbol(fn: Any, again: Callable, inputs: tuple, outputs: tuple, singl
     return symbol
 
 
-def _array(pointer: str, a: ShapedArray) -> str:
-    shape = a.shape or (1,)
+def _copied(value: str, k: int, a: ShapedArray) -> list[str]:
+    """Lines that copy a result to its place. Numba takes seconds to compile an assignment of whole arrays."""
+    if a.shape == ():
+        return [f"y{k}[0] = {value}"]
+    check = [f"if {value}.shape != {a.shape}:", "    raise ValueError"]  # the eager function says what is wrong
+    return [*check, "i = 0", f"for v in {value}.flat:", f"    y{k}[i] = v", "    i += 1"]
+
+
+def _array(pointer: str, a: ShapedArray, flat: bool = False) -> str:
+    shape = (math.prod(a.shape),) if flat or a.shape == () else a.shape
     return f"carray({pointer}, {shape}, np.{'bool_' if a.dtype.kind == 'b' else a.dtype.name})"
 
 
 def _check_results(fn: Any, inputs: tuple, outputs: tuple, single: bool, params: tuple) -> None:
     """Compare what Numba infers with what the user announced: ranks and dtypes; shapes are known only when it runs."""
-    from numba import njit, typeof, types
+    from numba import typeof, types
+    from numba.core.registry import cpu_target
 
     operands = [types.Array(_numba_type(a.dtype), a.ndim, "C") if a.ndim else _numba_type(a.dtype) for a in inputs]
-    names = [f"x{k}" for k in range(len(inputs))]
-    given = ", ".join([*names, *(f"{name}={name}" for name, _ in params)])
-    call = njit(_make("call", f"def call({', '.join(names)}):\n    return fn({given})\n", {"fn": fn, **dict(params)}))
-    call.compile(tuple(operands))
-    found = call.overloads[tuple(operands)].signature.return_type
+    options = {name: typeof(value) for name, value in params}
+    cpu_target.typing_context.refresh()
+    found = types.Dispatcher(fn).get_call_type(cpu_target.typing_context, tuple(operands), options).return_type
     parts = [found] if single else list(found) if isinstance(found, types.BaseTuple) else []
     expected = [typeof(np.zeros(a.shape, a.dtype)[()]) for a in outputs]
     fits = len(parts) == len(expected) and all(map(_fits, parts, outputs))
