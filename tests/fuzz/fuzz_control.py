@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from fuzz_scope import FLOATS, Scope, like
@@ -246,5 +245,6 @@ def associative(scope: Scope) -> Struct | None:
 
 
 CONTROL: list[tuple[Callable[[Scope], Struct | None], float]] = [
-    (scan, 3), (counted_while, 1.5), (growing_while, 1), (fori, 2), (cond, 2), (switch, 1.5), (map_, 1), (associative, 0.7),
+    (scan, 3), (counted_while, 1.5), (growing_while, 1), (fori, 2), (cond, 2), (switch, 1.5), (map_, 1),
+    (associative, 0.7),
 ]  # fmt: skip

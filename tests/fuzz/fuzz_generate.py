@@ -17,7 +17,7 @@ from fuzz_tree import Block, Program, Stmt, Var, program_text, statements, witho
 MAX_DEPTH = 3
 SHAPES = [(), (3,), (2,), (4,), (2, 3), (3, 3), (1, 3), (2, 2), (4, 1), (2, 1, 3), (3, 2)]
 TRIES = 4  # for every statement
-_FLAT = {f: w for f, w in ARRAYS}
+_FLAT = dict(ARRAYS)
 _DEEP = {**_FLAT, **{f: 2.2 * w for f, w in CONTROL}, **{f: 1.6 * w for f, w in TRANSFORMS}}
 
 

@@ -151,7 +151,7 @@ def mapped_columns(f: Callable, trees: Sequence[Any]) -> Any:
 
 
 class Transformations:
-    """`funcgrad`: wrappers that keep values are the identity, `vmap` is a loop, derivatives are difference quotients."""
+    """`funcgrad`: wrappers that keep values are the identity, `vmap` a loop, derivatives difference quotients."""
 
     checkpoint_policies = types.SimpleNamespace(dots_saveable=None, everything_saveable=None, nothing_saveable=None)
 

@@ -81,12 +81,13 @@ def vmap(scope: Scope) -> Struct | None:
 # --- derivatives ------------------------------------------------------------------------------------------------------
 
 SCALAR = [
-    "fg.grad({f0})({0})", "fg.grad({f0}, (0, 1))({0}, {1})", "fg.value_and_grad({f0})({0})", "fg.hvp({f0}, ({0},), ({1},))",
-    "fg.jacfwd(fg.grad({f0}))({0})", "fg.jit(fg.grad({f0}))({0})", "fg.grad(fg.checkpoint({f0}))({0})",
+    "fg.grad({f0})({0})", "fg.grad({f0}, (0, 1))({0}, {1})", "fg.value_and_grad({f0})({0})",
+    "fg.hvp({f0}, ({0},), ({1},))", "fg.jacfwd(fg.grad({f0}))({0})", "fg.jit(fg.grad({f0}))({0})",
+    "fg.grad(fg.checkpoint({f0}))({0})",
 ]  # fmt: skip
 VECTOR = [
-    "fg.jvp({f0}, ({0},), ({1},))", "fg.vjp({f0}, {0})[1]({2})", "fg.linearize({f0}, {0})[1]({1})", "fg.jacobian({f0})({0})",
-    "fg.jacrev({f0})({0})", "fg.vjp(fg.jit({f0}), {0})[1]({2})",
+    "fg.jvp({f0}, ({0},), ({1},))", "fg.vjp({f0}, {0})[1]({2})", "fg.linearize({f0}, {0})[1]({1})",
+    "fg.jacobian({f0})({0})", "fg.jacrev({f0})({0})", "fg.vjp(fg.jit({f0}), {0})[1]({2})",
 ]  # fmt: skip
 
 

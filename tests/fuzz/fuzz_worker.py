@@ -68,9 +68,11 @@ class Report:
     def summary(self) -> str:
         """Counts as text."""
         wrong = Counter(f"{f.check}: {f.kind}" for f in self.findings)
+        crashes, hangs = (sum(f.kind == kind for f in self.findings) for kind in ("crash", "hang"))
+        wrong_programs = len({f.seed for f in self.findings})
         return "\n".join([
-            f"programs {self.programs}, void {self.void}, findings {len(self.findings)}, "
-            f"crashes {sum(f.kind == 'crash' for f in self.findings)}, hangs {sum(f.kind == 'hang' for f in self.findings)}",
+            f"programs {self.programs}, void {self.void}, wrong {wrong_programs}, findings {len(self.findings)}, "
+            f"crashes {crashes}, hangs {hangs}",
             f"by kind: {dict(wrong)}",
             f"checks done: {dict(self.done_checks)}",
             f"checks void: {dict(self.void_checks)}",

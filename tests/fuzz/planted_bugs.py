@@ -94,15 +94,30 @@ def _other_direction(transpose: Any) -> Any:
     return lambda ct, x, *, axis, reverse: transpose(ct, x, axis=axis, reverse=not reverse)
 
 
+def _swapped(choose: Any) -> Any:
+    """Where a batched predicate holds, the value of the other branch."""
+    return lambda condition, x, y: choose(condition, y, x)
+
+
+def _never(_: Any) -> Any:
+    """A rule that says no example of a batch has a loop length of its own."""
+    return lambda *args: False
+
+
+def _negated(barrier: Any) -> Any:
+    """What is computed again starts from other operands."""
+    turned = lambda x: elementwise.neg(x) if x.dtype.kind == "f" else x  # noqa: E731
+    return lambda *args, count: [turned(x) for x in barrier(*args, count=count)]
+
+
 FAULTS = [
     Fault("scan backwards in the same direction", control.scan, "transpose", _same_direction),
     Fault("residuals of a branch in one slot", branching, "_places", _shared_slot),
     Fault("a tape that is one state short", while_loop.while_backward, "impl", _short_tape),
     Fault("activity without a fixed point", control, "active_inputs", _first_look),
     Fault("running sums in the wrong direction", cumulative.cumsum, "transpose", _other_direction),
-    Fault("a batched branch takes the other value", branching, "_choose", lambda f: lambda c, x, y: f(c, y, x), ("vmap",)),
-    Fault("batched loops of different lengths in step", while_loop, "_own_length", lambda _: lambda *a: False, ("vmap",)),
+    Fault("a batched branch takes the other value", branching, "_choose", _swapped, ("vmap",)),
+    Fault("batched loops of different lengths in step", while_loop, "_own_length", _never, ("vmap",)),
     Fault("maximum compiled as minimum", elementwise.maximum, "lower", lambda _: elementwise.minimum.lower, ("jit",)),
-    Fault("values computed again from the wrong operands", remat, "barrier", lambda f: (
-        lambda *args, count: [elementwise.neg(a) if a.dtype.kind == "f" else a for a in f(*args, count=count)]), ("wrappers",)),
-]  # fmt: skip
+    Fault("values computed again from the wrong operands", remat, "barrier", _negated, ("wrappers",)),
+]

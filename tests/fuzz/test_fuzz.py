@@ -32,7 +32,9 @@ def test_random_programs_have_one_meaning(first: int) -> None:
 def _message(findings: list[Finding]) -> str:
     first = findings[0]
     again = f"python tests/fuzz/run_fuzz.py --seed {first.seed} --count 1 --check {first.check}"
-    return f"{len(findings)} findings; seed {first.seed}, {first.check}: {first.kind}\n{first.detail}\n{again} shrinks it"
+    return (
+        f"{len(findings)} findings; seed {first.seed}, {first.check}: {first.kind}\n{first.detail}\n{again} shrinks it"
+    )
 
 
 def test_the_same_seed_gives_the_same_program() -> None:
