@@ -21,7 +21,7 @@ from .llvm import KernelEmitter, memory_type
 from .outline import Outliner
 from .plan import Plan
 from .step_table import WORTHWHILE, StepTable, blas_arguments, fits
-from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers, whole
+from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers
 
 GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
@@ -119,8 +119,11 @@ class EntryEmitter:
 
     def place(self, b: Buffer) -> tuple[int, int]:
         """Where a buffer of the table or the workspace lies: its entry in the table of pointers, and an offset."""
-        b = whole(b)
-        return (len(self.slots), b.offset) if b.kind == "temporary" else (self.slots[b], 0)
+        start = 0
+        while b.kind == "view":
+            start += max(b.offset, 0)
+            b = b.base  # type: ignore[assignment]
+        return (len(self.slots), b.offset + start) if b.kind == "temporary" else (self.slots[b], start)
 
     def function(self, head: str, steps: list[Any], attributes: str = "") -> str:
         """A function of the table that runs some steps."""
@@ -165,7 +168,9 @@ class EntryEmitter:
 
     def pointer(self, b: Buffer) -> str:
         """The pointer of a buffer here; slices and swapped carries are computed where they are used."""
-        b = whole(b)
+        if b.kind == "view":
+            base = self.pointer(b.base)  # type: ignore[arg-type]
+            return self.moved(base, b.offset) if b.offset > 0 else base
         if b.kind == "slice":
             base, result, offset = self.pointer(b.base), self.fresh("x"), self.fresh("o")  # type: ignore[arg-type]
             self.lines += [f"{offset} = mul nsw i64 {self.counters[b.loop]}, {b.nbytes}",  # type: ignore[index]
@@ -183,6 +188,12 @@ class EntryEmitter:
             # Volatile, so that dozens of pointers are not all kept alive from the start.
             return self.table_entry(self.positions[b], "volatile ")
         return self.pointers[b]
+
+    def moved(self, pointer: str, offset: int) -> str:
+        """A pointer some bytes further."""
+        result = self.fresh("x")
+        self.lines.append(f"{result} = getelementptr inbounds i8, ptr {pointer}, i64 {offset}")
+        return result
 
     def step(self, step: Any) -> None:
         """One step."""

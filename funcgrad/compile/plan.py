@@ -127,10 +127,12 @@ class Planner:
         form = eqn.prim.lower
         if type(form) in CONTROL:
             return CONTROL[type(form)](self, eqn, env)
-        if isinstance(form, lowering.IndexMap):  # a reshape of something in memory
-            (x,), (out,) = eqn.inputs, eqn.outs
-            base = self.buffer(x, env)
-            env[out] = Buffer("view", base.number, out.aval.shape, out.aval.dtype, base=base)
+        if isinstance(form, lowering.IndexMap) and form.joins:
+            return self.joined(eqn, env)
+        if isinstance(form, lowering.IndexMap):
+            (out,), (x, start) = eqn.outs, plan.views[eqn.outs[0]]
+            offset = start * out.aval.dtype.itemsize
+            env[out] = Buffer("view", 0, out.aval.shape, out.aval.dtype, base=self.buffer(x, env), offset=offset)
             return []
         if isinstance(form, lowering.Contract):
             product = self.multiply(eqn, env)
@@ -151,6 +153,19 @@ class Planner:
             self.plan.callbacks.append(step.callback)
             return [step]
         raise TypeError(f"jit cannot compile {eqn.prim.name}: it declares no lowering")
+
+    def joined(self, eqn: Eqn, env: dict) -> list[Any]:
+        """A concatenation: temporaries become parts of the result, wherever they are written; the rest is copied."""
+        out, offset, steps = self.buffer(eqn.outs[0], env), 0, []
+        for a in eqn.inputs:
+            part = Buffer("view", 0, a.aval.shape, a.aval.dtype, base=out, offset=offset)
+            offset += part.nbytes
+            b = self.buffer(a, env)
+            if b.kind == "temporary" and not b.stack and b.swaps is None and eqn.inputs.count(a) == 1:
+                b.kind, b.base, b.offset = "view", out, part.offset
+            elif part.size:
+                steps += self.copy(b, part)
+        return steps
 
     def multiply(self, eqn: Eqn, env: dict) -> Multiply | None:
         """A BLAS call for a contraction in canonical form ([batch, free, contract] or [batch, contract, free]), or

@@ -35,6 +35,8 @@ REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
 # Costs are in units of one multiplication per element. Keeping a value costs a store and a load.
 
 STORE_AND_LOAD = 4.0
+LEAST_JOINED = 1024  # bytes of a concatenation whose operands are computed in place
+MOST_CHOSEN = 6  # operands of a concatenation among which every element may be chosen
 HIGHEST_TREE = 80  # equations in a row that may be inlined into each other; lowering recurses over them
 FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,  # noqa: E501
                  "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate":
@@ -116,6 +118,7 @@ class Schedule:
     items: list[Group | Eqn]
     producer: dict[Var, Eqn]
     materialized: set[Var]
+    views: dict[Var, tuple[Var, int]] = field(default_factory=dict)  # kept values that are ranges of other ones
 
 
 class Scheduler:
@@ -132,6 +135,8 @@ class Scheduler:
         self.materialized: set[Var] = set(program.inputs)
         self.cost: dict[Var, float] = {}  # of computing one element from what is kept in memory
         self.height: dict[Var, int] = {}  # of the expression tree from what is kept in memory
+        self.views: dict[Var, tuple[Var, int]] = {}  # kept values that are ranges of others: whose, from which element
+        self.in_place = {eqn.outs[0] for eqn in program.eqns if self._is_joined_in_place(eqn)}
         self.row_values: set[Var] = set()  # trailing reductions, and what is inlined on top of them
         self.items: list[Group | Eqn] = []
         self.position: dict[Var, int] = {}  # of materialized values and reductions
@@ -149,7 +154,7 @@ class Scheduler:
         for item in self.items:
             if isinstance(item, Group):
                 self._assign_stages(item)
-        return Schedule(self.program, self.items, self.producer, self.materialized)
+        return Schedule(self.program, self.items, self.producer, self.materialized, self.views)
 
     # -- which values are kept in memory
 
@@ -162,7 +167,7 @@ class Scheduler:
             height = 1 + max([self.height.get(a, 0) for a in eqn.inputs if type(a) is Var], default=0)
             for v in eqn.outs:
                 opaque = any(self._is_opaque_reader(c, v) for c in self.consumers.get(v, ()))
-                keep = not fusible or v in outputs or opaque or self._often_read(v, cost)
+                keep = not fusible or v in outputs or v in self.in_place or opaque or self._often_read(v, cost)
                 if keep or height > HIGHEST_TREE:
                     self.materialized.add(v)
                 inlined_here = v not in self.materialized
@@ -176,6 +181,8 @@ class Scheduler:
                 self.cost[v], self.height[v] = (cost, height) if inlined_here else (0.0, 0)
 
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
+        if eqn.outs and eqn.outs[0] in self.in_place:
+            return True
         return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce,))
 
     def _often_read(self, v: Var, cost: float) -> bool:
@@ -208,10 +215,43 @@ class Scheduler:
             return _trailing(eqn) is not None
         return isinstance(eqn.prim.lower, FUSIBLE) and any(type(a) is Var and a in self.row_values for a in eqn.inputs)
 
+    def _is_joined_in_place(self, eqn: Eqn) -> bool:
+        """Whether the operands of a concatenation are computed right where they belong in its result: when each is
+        contiguous there, and the result is in memory anyway or so long that choosing among operands costs more.
+        """
+        form = eqn.prim.lower
+        if not (isinstance(form, lowering.IndexMap) and form.joins) or eqn.outs[0].aval.nbytes < LEAST_JOINED:
+            return False
+        (v,), axis = eqn.outs, eqn.params["axis"]
+        readers = self.consumers.get(v, ())
+        needed = v in self.outputs or any(not isinstance(c.prim.lower, FUSIBLE + (lowering.Reduce,)) for c in readers)
+        return all(n == 1 for n in v.aval.shape[:axis]) and (needed or len(eqn.inputs) > MOST_CHOSEN)
+
     def _is_in_memory_already(self, eqn: Eqn) -> bool:
-        """Whether a value to be kept is a reshape of one that is kept, and may be the same memory."""
-        same = isinstance(eqn.prim.lower, lowering.IndexMap) and eqn.prim.lower.same_order
-        return same and eqn.inputs[0] in self.materialized and eqn.outs[0] not in self.outputs
+        """Whether a value to be kept is a reshape of one that is kept, or is put together in place."""
+        if eqn.outs[0] in self.in_place:
+            return True
+        if eqn.outs[0] in self.outputs or isinstance(eqn.prim.lower, REDUCTIONS):
+            return False
+        found = self._place_in_memory(eqn)
+        if found is not None:
+            self.views[eqn.outs[0]] = found
+        return found is not None
+
+    def _place_in_memory(self, eqn: Eqn) -> tuple[Var, int] | None:
+        """(kept value, element) where the result lies in memory, seen through reshapes and slices of whole rows."""
+        offset = 0
+        while True:
+            form, x = eqn.prim.lower, eqn.inputs[0] if eqn.inputs else None
+            if not isinstance(form, lowering.IndexMap) or form.range_of is None or type(x) is not Var:
+                return None
+            start = form.range_of(x.aval.shape, **eqn.params)
+            if start is None:
+                return None
+            offset += start
+            if x in self.materialized:
+                return x, offset
+            eqn = self.producer[x]
 
     # -- where anchors go
 

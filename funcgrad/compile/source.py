@@ -266,15 +266,26 @@ class ProgramWriter:
 def view(b: Buffer, shape: tuple[int, ...]) -> str:
     """A buffer as an array of some shape; all buffers are contiguous, so this never copies."""
     if b.kind == "view":
-        return view(b.base, shape)  # type: ignore[arg-type]
+        return part(b, shape)
     if b.shape == shape:
         return place(b) if b.kind != "slice" or b.shape else place(b)[:-1] + ", ...]"
     text = view(b, b.shape)
     return f"{text}.reshape({-1 if len(shape) == 1 else shape})"
 
 
+def part(b: Buffer, shape: tuple[int, ...]) -> str:
+    """A view: all of its base, or a range of its elements, in another shape."""
+    base: Buffer = b.base  # type: ignore[assignment]
+    if b.size == base.size:
+        return view(base, shape)
+    start = max(b.offset, 0) // b.dtype.itemsize
+    return f"{view(base, (base.size,))}[{start}:{start + b.size}].reshape({shape})"
+
+
 def place(b: Buffer) -> str:
     """The name of a buffer, or the part of another one that it is."""
+    if b.kind == "view":
+        return part(b, b.shape)
     if b.kind == "taped":
         return f"tape{b.loop.number}[t{b.loop.number}][{b.number}]"
     return b.name if b.kind != "slice" else f"{place(b.base)}[t{b.loop.number}]"  # type: ignore[arg-type, union-attr]

@@ -47,7 +47,8 @@ class Buffer:
         if self.kind == "slice":
             return f"{self.base.name}[t{self.loop.number}]"  # type: ignore[union-attr]
         if self.kind == "view":
-            return self.base.name  # type: ignore[union-attr]
+            place = f"[{self.offset}:]" if self.offset > 0 else ""
+            return f"{self.base.name}{place}"  # type: ignore[union-attr]
         if self.kind == "taped":
             return f"tape{self.loop.number}[t{self.loop.number}][{self.number}]"  # type: ignore[union-attr]
         return {"input": "in", "output": "out", "constant": "const", "temporary": "tmp"}[self.kind] + str(self.number)

@@ -62,6 +62,63 @@ def _add(eqn: Eqn, define: Define) -> Any:
     return None
 
 
+def _add_or_join(eqn: Eqn, define: Define) -> Any:
+    found = _add(eqn, define)
+    return found if found is not None else _joined(eqn, define)
+
+
+def _joined(eqn: Eqn, define: Define) -> Any:
+    """The sum of two arrays that are zero except in neighbouring ranges of one axis is the two side by side.
+
+    pad(x, low 3) + pad(y, low 5)  -->  pad(concatenate(x + 0, y + 0), low 3)       for x of length 2
+
+    That is the gradient of an array that is used slice by slice, such as the stacked weights of layers: one pass
+    instead of one for each slice.
+    """
+    pads = [define(a) if type(a) is Var else None for a in eqn.inputs]
+    ranges = [_padded_range(p, define) for p in pads]
+    if None in ranges or ranges[0][0] != ranges[1][0]:
+        return None
+    (first, (axis, start, stop)), (second, (_, begin, end)) = sorted(zip(pads, ranges), key=lambda pair: pair[1][1])
+    if stop != begin:
+        return None
+    made: list[Eqn] = []
+    parts = [part for p in (first, second) for part in _parts(p.inputs[0], axis, define, made)]
+    shape = eqn.outs[0].aval.shape
+    joined = eqn.outs[0] if end - start == shape[axis] else Var(eqn.outs[0].aval.update(shape=(*shape[:axis], end - start, *shape[axis + 1 :])))
+    made.append(Eqn(layout.concatenate, tuple(parts), dict(axis=axis), (joined,), eqn.source))
+    if joined is not eqn.outs[0]:
+        low, high = ([n if d == axis else 0 for d in range(len(shape))] for n in (start, shape[axis] - end))
+        params = dict(low=tuple(low), high=tuple(high), interior=(0,) * len(shape))
+        made.append(Eqn(layout.pad, (joined, first.inputs[1]), params, eqn.outs, eqn.source))
+    return made
+
+
+def _padded_range(eqn: Eqn | None, define: Define) -> tuple[int, int, int] | None:
+    """(axis, start, stop) where an array padded with +0 along one axis is not padding."""
+    if eqn is None or eqn.prim is not layout.pad or not _is(number(eqn.inputs[1], define), 0) or any(eqn.params["interior"]):
+        return None
+    low, high = eqn.params["low"], eqn.params["high"]
+    axes = [d for d in range(len(low)) if low[d] or high[d]]
+    if len(axes) != 1 or 0 in eqn.outs[0].aval.shape:
+        return None
+    (axis,) = axes
+    return axis, low[axis], low[axis] + eqn.inputs[0].aval.shape[axis]
+
+
+def _parts(x: Any, axis: int, define: Define, made: list[Eqn]) -> list[Any]:
+    """What is joined already, or x + 0: the sum with padding would have made +0 of -0."""
+    inner = define(x) if type(x) is Var else None
+    if inner is not None and inner.prim is layout.concatenate and inner.params["axis"] == axis and len(inner.inputs) > 1:
+        return list(inner.inputs)
+    if x.aval.dtype.kind != "f":
+        return [x]
+    zeros, v = Var(x.aval), Var(x.aval)
+    zero = Literal(np.zeros((), x.aval.dtype)[()])
+    made += [Eqn(layout.broadcast, (zero,), dict(shape=x.aval.shape, dims=()), (zeros,), None), Eqn(elementwise.add, (x, zeros), {}, (v,), None)]
+    return [v]
+
+
 def _strong(eqn: Eqn, define: Define) -> Any:
     """The guard is a number other than 0: an ordinary product."""
     n = number(eqn.inputs[1], define)
@@ -229,7 +286,7 @@ def _elementwise(specific: Any) -> Callable:
 
 
 _SPECIFIC: dict[Primitive, Callable] = {
-    elementwise.mul: _mul, elementwise.div: _div, elementwise.sub: _sub, elementwise.neg: _neg, elementwise.add: _add,
+    elementwise.mul: _mul, elementwise.div: _div, elementwise.sub: _sub, elementwise.neg: _neg, elementwise.add: _add_or_join,
     elementwise.strong_product: _strong, elementwise.select: _select, elementwise.convert: _convert,
     elementwise.copy: lambda eqn, define: eqn.inputs[0], elementwise.stop: lambda eqn, define: eqn.inputs[0],
 }  # fmt: skip

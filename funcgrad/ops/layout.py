@@ -120,7 +120,7 @@ def _reshape_batch(size: int, args: list, axes: list, *, shape: tuple) -> tuple[
 
 reshape = linear(
     "reshape", lambda x, *, shape: np.reshape(x, shape), aval=_reshape_aval, batch=_reshape_batch,
-    lower=lowering.IndexMap(_reshape_lower, view=True, same_order=True),
+    lower=lowering.IndexMap(_reshape_lower, view=True, range_of=lambda old, *, shape: 0),
     transpose=lambda ct, x, *, shape: (reshape(ct, shape=x.shape),),
     samples=lambda: [
         Sample([array(2, 6)], dict(shape=(3, 4))), Sample([array(2, 3)], dict(shape=(6,))), Sample([array()], dict(shape=(1, 1))),
@@ -203,7 +203,7 @@ def _concatenate_batch(size: int, args: list, axes: list, *, axis: int) -> tuple
 
 concatenate = linear(
     "concatenate", lambda *xs, axis: np.concatenate(xs, axis), aval=_concatenate_aval, batch=_concatenate_batch,
-    lower=lowering.IndexMap(_concatenate_lower), transpose=_concatenate_transpose, linear_args=None,
+    lower=lowering.IndexMap(_concatenate_lower, joins=True), transpose=_concatenate_transpose, linear_args=None,
     samples=lambda: [
         Sample([array(2), array(3)], dict(axis=0)), Sample([array(2, 1), array(2, 3), array(2, 2)], dict(axis=1)),
         Sample([array(1, 2)], dict(axis=0)), Sample([array(2, 0), array(2, 2)], dict(axis=1)),
@@ -307,6 +307,15 @@ def _slice_transpose(ct: Any, x: Any, *, start: tuple, stop: tuple, step: tuple)
     return (pad(ct, elementwise.zeros_like_scalar(ct), low=start, high=high, interior=interior),)
 
 
+def _slice_range(shape: tuple, *, start: tuple, stop: tuple, step: tuple) -> int | None:
+    """Where a slice begins that takes whole rows: one index of each leading axis, a range of the next, all of the rest."""
+    extents = [b - a for a, b in zip(start, stop)]
+    cut = next((d for d, n in enumerate(extents) if n != 1), len(shape))
+    if any(s != 1 for s in step) or extents[cut + 1 :] != list(shape[cut + 1 :]):
+        return None
+    return sum(a * math.prod(shape[d + 1 :]) for d, a in enumerate(start))
+
+
 def _inserted(axis: int, *pairs: tuple[tuple, int]) -> list[tuple]:
     """Each tuple with one more entry at a position."""
     return [(*values[:axis], new, *values[axis:]) for values, new in pairs]
@@ -322,7 +331,7 @@ slice_ = linear(
     "slice", lambda x, *, start, stop, step: np.asarray(x)[tuple(map(slice, start, stop, step))],
     aval=_slice_aval, batch=_slice_batch, transpose=_slice_transpose,
     lower=lowering.IndexMap(
-        lambda i, read, *, start, stop, step: read(tuple(k * s + a for k, a, s in zip(i, start, step))), view=True),
+        lambda i, read, *, start, stop, step: read(tuple(k * s + a for k, a, s in zip(i, start, step))), view=True, range_of=_slice_range),
     samples=lambda: [
         Sample([array(6)], dict(start=(1,), stop=(5,), step=(1,))), Sample([array(7)], dict(start=(1,), stop=(7,), step=(3,))),
         Sample([array(3, 4)], dict(start=(0, 1), stop=(2, 4), step=(1, 2))), Sample([array(3)], dict(start=(3,), stop=(3,), step=(2,))),

@@ -51,3 +51,60 @@ def test_a_donated_input_that_is_read_through_a_view_is_not_overwritten_early() 
 def test_a_reshape_that_is_only_read_elementwise_is_still_fused() -> None:
     plan = fg.jit(lambda x: fnp.sum(fnp.exp(fnp.reshape(x, (96,))))).lower(X)._lowered().plan
     assert [type(s) for s in plan.steps] == [Call]
+
+
+def stacked(weights: Any, x: Any) -> Any:
+    for k in range(weights.shape[0]):
+        x = fnp.tanh(fnp.dot(x, weights[k]))
+    return fnp.sum(x)
+
+
+def test_rows_of_an_array_are_read_where_they_are_and_their_gradients_written_where_they_belong() -> None:
+    weights, x = np.random.default_rng(0).standard_normal((7, 48, 48)) / 7, np.ones((32, 48))
+    f = fg.value_and_grad(stacked)
+    plan = fg.jit(f).lower(weights, x)._lowered().plan
+    (value, gradient), (expected, eager) = fg.jit(f)(weights, x), f(weights, x)
+    np.testing.assert_allclose(value, expected, rtol=1e-13)
+    np.testing.assert_allclose(gradient, eager, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(run_source(plan, (weights, x))[1], eager, rtol=1e-11, atol=1e-14)
+    copied = [s for s in plan.steps if isinstance(s, Call) and any(b.kind == "input" and b.number == 0 for b in s.args)]
+    assert not copied and "select" not in fg.jit(f).lower(weights, x).as_text("kernels")
+
+
+def test_slices_that_are_no_range_are_still_copied() -> None:
+    x, w = np.arange(400.0).reshape(4, 100) / 100, np.ones((50, 60))
+    for part in (lambda x: x[:, 10:60], lambda x: x[::2, :50], lambda x: x[1:3, 50:], lambda x: x[2:3, 10:60]):
+        f = lambda x, w, part=part: fnp.dot(part(x), w)  # noqa: E731
+        np.testing.assert_allclose(fg.jit(f)(x, w), f(x, w), rtol=1e-12)
+
+
+def test_sums_of_padded_arrays_side_by_side_keep_every_bit() -> None:
+    """Neighbours are joined, overlapping and distant ranges are added; -0 becomes +0 as in the sum."""
+    x = np.array([[-0.0, 1.0, -2.0]])
+    for starts in ((0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 2, 3), (0, 0, 1), (3, 1, 2)):
+
+        def f(x: Any, starts: Any = starts) -> Any:
+            parts = [fnp.pad(x * (k + 1.0), ((s, 4 - s), (0, 0))) for k, s in enumerate(starts)]
+            return parts[0] + parts[1] + parts[2]
+
+        actual, expected = fg.jit(f)(x), f(x)
+        np.testing.assert_array_equal(actual, expected)
+        np.testing.assert_array_equal(np.signbit(actual), np.signbit(expected))
+
+
+def test_parts_of_a_concatenation() -> None:
+    """Values used elsewhere too, inputs, repetitions, numbers and loops as parts."""
+    x, y = np.arange(64.0).reshape(1, 64), np.ones((2, 64))
+
+    def f(x: Any, y: Any) -> Any:
+        a, b = fnp.tanh(x), fnp.cumsum(y, axis=0)
+        c, _ = lax.scan(lambda c, _: (c * 1.5, None), x, None, length=3)
+        joined = fnp.concatenate([a, b, y, a, fnp.zeros((1, 64)), c, x, b[1:]])
+        return joined, fnp.sum(a) + fnp.sum(b), fnp.dot(joined, fnp.ones((64, 40)))
+
+    for actual, expected in zip(fg.jit(f)(x, y), f(x, y), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-13)
+    assert not any(np.shares_memory(out, z) for out in fg.jit(f)(x, y) for z in (x, y))
+    plan = fg.jit(f).lower(x, y)._lowered().plan
+    for actual, expected in zip(run_source(plan, (x, y)), f(x, y), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-13)
