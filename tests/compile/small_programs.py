@@ -48,9 +48,28 @@ def recurrence(w: Any, xs: Any) -> Any:
     return lax.scan(step, np.zeros(3), xs)
 
 
+def branch(x: Any) -> Any:
+    return lax.cond(np.sum(x) > 0.0, lambda x: np.sin(x) * x, lambda x: -x, x)
+
+
+def growth(w: Any, x: Any) -> Any:
+    """As many steps as it takes to leave the ball."""
+    return lax.while_loop(lambda c: np.sum(c * c) < 5.0, lambda c: c * w + np.sin(c), x)
+
+
+def growth_loss(w: Any, x: Any) -> Any:
+    return np.sum(growth(w, x))
+
+
+growth_gradient = fg.grad(growth_loss, argnums=(0, 1))
 layer_gradient = fg.value_and_grad(layer_loss, argnums=(0, 1))
 
 
 def lowered(fun: Any, *shapes: tuple[int, ...]) -> Any:
     """A function lowered for float64 arrays; here, so that the lines of derivatives, those of the call, stay."""
     return fg.jit(fun).lower(*[np.zeros(shape) for shape in shapes])
+
+
+def text(fun: Any, shapes: list[tuple[int, ...]], stage: str) -> str:
+    """The text of a stage; here, since what is compiled in a loop may be derived only now."""
+    return lowered(fun, *shapes).as_text(stage)

@@ -20,6 +20,9 @@ PROGRAMS: dict[str, tuple[Callable, list[tuple[int, ...]]]] = {
     "layer_gradient": (p.layer_gradient, [(16, 32), (32,), (8, 16), (8, 32)]),
     "normalized_distance": (p.normalized_distance, [(5, 3), (5, 3)]),
     "scan": (p.recurrence, [(3,), (5, 3)]),
+    "cond": (p.branch, [(3,)]),
+    "while": (p.growth, [(3,), (3,)]),
+    "while_gradient": (p.growth_gradient, [(3,), (3,)]),
 }
 
 
@@ -27,7 +30,7 @@ PROGRAMS: dict[str, tuple[Callable, list[tuple[int, ...]]]] = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_golden(name: str, stage: str, golden: Callable[[str, str], None]) -> None:
     fun, shapes = PROGRAMS[name]
-    golden(f"{name}.{stage}", p.lowered(fun, *shapes).as_text(stage))
+    golden(f"{name}.{stage}", p.text(fun, shapes, stage))
 
 
 def test_a_missing_or_different_golden_fails(tmp_path: Path) -> None:

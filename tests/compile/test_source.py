@@ -36,6 +36,29 @@ def large_carry(x: Any, w: Any) -> Any:
     return fg.lax.scan(lambda c, _: (np.tanh(c @ w), c[0, 0]), x, None, length=3)
 
 
+def growth(w: Any, x: Any) -> Any:
+    """Not that of small_programs, whose derivatives would then carry the lines of this file in golden texts."""
+    return fg.lax.while_loop(lambda c: np.sum(c * c) < 6.0, lambda c: c * w + np.sin(c) * 1.1, x)
+
+
+growth_gradient = fg.grad(lambda w, x: np.sum(growth(w, x)), argnums=(0, 1))
+
+
+def second_growth(w: Any, x: Any) -> Any:
+    return fg.grad(lambda w: np.sum(growth_gradient(w, x)[1] ** 2))(w)
+
+
+def branches_in_loops(x: Any) -> Any:
+    def step(i: Any, c: Any) -> Any:
+        return fg.lax.switch(i % 3, [lambda c: c * 1.1, np.sin, lambda c: growth(1.3 + 0.1 * np.cos(c), c / 9)], c)
+
+    return fg.lax.fori_loop(0, 7, step, x)
+
+
+def checkpointed(x: Any) -> Any:
+    return fg.lax.scan(lambda c, _: (np.tanh(c * 1.1 + 0.1), c[0]), x, None, 9, checkpoint="sqrt")[0].sum()
+
+
 def scatter(x: Any, updates: Any, i: Any) -> Any:
     return fg.numpy.at(x)[i].add(updates), fg.numpy.at(x)[i].set(updates)
 
@@ -99,6 +122,15 @@ PROGRAMS: dict[str, tuple[Callable, list[Any]]] = {
     "transposed_products": (lambda x, y, v: (x.T @ y, y.T @ v, v @ x), [normal(64, 32), normal(64, 40), normal(64)]),
     "scan": (p.recurrence, [normal(3), normal(5, 3)]),
     "scan_gradient": (fg.grad(lambda w, xs: np.sum(p.recurrence(w, xs)[1])), [normal(3), normal(5, 3)]),
+    "cond": (p.branch, [normal(3) + 1.0]),
+    "cond_other": (p.branch, [normal(3) - 9.0]),
+    "while": (growth, [np.array([1.2, 1.5, 0.9]), normal(3) / 9]),
+    "while_gradient": (growth_gradient, [np.array([1.2, 1.5, 0.9]), normal(3) / 9]),
+    "while_without_steps": (growth_gradient, [normal(3), normal(3) + 9]),
+    "while_lanes": (fg.vmap(growth_gradient), [np.full((4, 3), 1.3), normal(4, 3) / 9 ** np.arange(4)[:, None]]),
+    "while_second": (second_growth, [np.array([1.2, 1.5, 0.9]), normal(3) / 9]),
+    "branches_in_loops": (branches_in_loops, [normal(3)]),
+    "checkpoint": (fg.grad(checkpointed), [normal(3)]),
     "large_carry": (large_carry, [normal(20, 20), normal(20, 20)]),
     "scatter": (scatter, [normal(5), normal(4), np.array([1, 3, -1, 9])]),
     "views": (views, [normal(3, 4)]),
@@ -142,7 +174,20 @@ def test_plain_python_agrees_with_machine_code(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["softmax", "layer_norm_gradient", "scan", "scatter", "int8", "uint64", "threefry", "edges", "iota", "special"],
+    [
+        "softmax",
+        "layer_norm_gradient",
+        "scan",
+        "while_gradient",
+        "cond",
+        "scatter",
+        "int8",
+        "uint64",
+        "threefry",
+        "edges",
+        "iota",
+        "special",
+    ],
 )
 def test_numba_agrees_with_machine_code(name: str) -> None:
     check_equal(*compiled_and_printed(name, njit=True))

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from control_forms import FORMS, Lax, Plain
+from control_forms import nested as nested_forms
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
@@ -189,11 +191,29 @@ def jacobians_plain(x: Any) -> Any:
     return np.sum((j + h) * A)
 
 
+@fg.custom_gradient
+def with_gradient(x: Any) -> Any:
+    y = fnp.exp(-x)
+    return y * x, lambda ct: ct * (y - y * x)
+
+
+@fg.custom_vmap
+def with_vmap(x: Any, y: Any) -> Any:
+    return fnp.sin(x) * y
+
+
+@with_vmap.def_vmap
+def with_vmap_batch(axis_size: int, in_batched: list[bool], xs: Any, ys: Any) -> tuple[Any, bool]:
+    return fnp.sin(xs) * ys, True
+
+
 def stopped(x: Any) -> Any:
     """stop_gradient hides a value from the derivative, not from the function; here it multiplies zero."""
     return fnp.sin(x) + (x - x) * fg.stop_gradient(x)
 
 
+# Conditions of these do not change in the range that shifts and differences reach.
+CONTROL_FLOW = {name: (nested_forms(Lax, (name,)), nested_forms(Plain, (name,))) for name in FORMS if name != "scan"}
 FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
     "closure": (closure, closure_plain),
     "scan": (scanned, scanned_plain),
@@ -204,12 +224,15 @@ FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
     "cross entropy": (cross_entropy, cross_entropy_plain),
     "custom_jvp": (with_jvp, lambda x: np.sin(x) * x),
     "custom_vjp": (lambda x: with_vjp(x, x * x), lambda x: np.sin(x) * x * x),
+    "custom_gradient": (with_gradient, lambda x: np.exp(-x) * x),
+    "custom_vmap": (lambda x: with_vmap(x, x * x), lambda x: np.sin(x) * x * x),
     "indexing": (indexed, indexed_plain),
     "order": (ordered, ordered_plain),
     "numpy calls": (plain_numpy_calls, plain_numpy_calls_plain),
     "nested modes": (nested_modes, nested_modes_plain),
     "jacobians": (jacobians, jacobians_plain),
     "stop_gradient": (stopped, np.sin),
+    **CONTROL_FLOW,
 }
 
 
@@ -263,6 +286,8 @@ def nested(f: Callable, names: tuple[str, ...]) -> Callable:
 @pytest.mark.parametrize("name", list(FUNCTIONS))
 def test_every_nesting(name: str, depth: int) -> None:
     for names in itertools.product(TRANSFORMS, repeat=depth):
+        if name in CONTROL_FLOW and depth == 3 and ("jit" in names[1:] or "vjp" in names):
+            continue  # these compile for long; at this depth, the other functions cover jit inside and vjp
         got = nested(FUNCTIONS[name][0], names)(POINT)
         orders = sum(n in ("grad", "jvp", "vjp") for n in names)
         expected = reference(name, orders, names.count("vmap"))
