@@ -50,8 +50,9 @@ _FIXES = {
     "bool": (
         TracerBoolConversionError,
         "the truth value of a traced array is not known while the function is traced",
-        "use funcgrad.numpy.where(condition, a, b), which chooses between values, or mark the argument static\n"
-        "(static_argnums / static_argnames) if it is an ordinary Python value",
+        "for `if`, use lax.cond(condition, f, g, *args), which runs one of two functions, or\n"
+        "funcgrad.numpy.where(condition, a, b), which chooses between values; for `while`, use lax.while_loop; or mark\n"
+        "the argument static (static_argnums / static_argnames) if it is an ordinary Python value",
     ),
     "array": (
         TracerArrayConversionError,
