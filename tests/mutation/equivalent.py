@@ -52,6 +52,8 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
         "wanted = [",
         "what is not wanted at the end need not be listed",
     ),
+    ("random_bits", "0", "return [words[0], words[0]]", "all words are of one type"),
+    ("while_loop", "(cond, body)", "for program in (cond, body)", "any of two, in whichever order"),
     ("layout", "0", "return np.int64(0)", "the window covers the whole axis, so that any start is clamped to 0"),
     ("layout", "0", "return read(tuple(_index(0)", "a result without elements reads none"),
 ]
