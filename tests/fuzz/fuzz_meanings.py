@@ -351,6 +351,19 @@ EVERY = ("reference", "interpreted", "jit", "modes", "difference")  # for every 
 ROTATING = tuple(name for name in CHECKS if name not in EVERY)
 
 
+COMPILED = ("jit", "jit_grad", "hessian", "vmap_jit", "vmap_jit_grad")
+
+
+def every(seed: int) -> tuple[str, ...]:
+    """All checks."""
+    return tuple(CHECKS)
+
+
 def short(seed: int) -> tuple[str, ...]:
-    """The checks of the short run: those for every program, and one more."""
+    """The checks of the test suite: those for every program, and one more."""
     return (*EVERY, ROTATING[seed % len(ROTATING)])
+
+
+def rotating(seed: int) -> tuple[str, ...]:
+    """All checks that compile nothing, which takes most of the time, and one of the others."""
+    return (*(name for name in CHECKS if name not in COMPILED), COMPILED[seed % len(COMPILED)])

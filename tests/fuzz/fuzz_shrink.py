@@ -16,7 +16,7 @@ from fuzz_generate import generate, reference
 from fuzz_guard import Void
 from fuzz_meanings import Case
 from fuzz_tree import Block, Program, Stmt, Struct, Var, leaves, map_vars, script, substitute, without_dead
-from fuzz_worker import kind_of, run_check
+from fuzz_worker import SIZE, kind_of, run_check
 
 SECONDS = 60.0  # for one failure
 
@@ -132,9 +132,9 @@ def _smaller_statements(stmt: Stmt, before: tuple[Var, ...]) -> Iterator[Stmt]:
             yield replace(stmt, blocks=(*stmt.blocks[:k], smaller, *stmt.blocks[k + 1 :]))
 
 
-def shrunk_text(seed: int, check: str, kind: str) -> str:
+def shrunk_text(seed: int, check: str, kind: str, size: int = SIZE) -> str:
     """A script with the smallest program found for the failure of a seed."""
-    program = generate(seed)
+    program = generate(seed, size)
     if not fails(program, check, kind):
         return script(program)
     return script(shrink(program, lambda p: fails(p, check, kind)))

@@ -26,6 +26,7 @@ from fuzz_scope import Builder
 from fuzz_tree import Program
 
 LIMIT = 10.0  # seconds for one check
+SIZE = 9  # statements of a program, outside of loops
 CHUNK = 40  # programs of one process, so that what libraries keep in memory does not add up
 
 
@@ -113,10 +114,10 @@ def run_check(case: Case, name: str, limit: float = LIMIT) -> BaseException | No
     return None
 
 
-def run_seed(seed: int, checks: Sequence[str], tell: Callable[[dict], None] = lambda _: None) -> dict[str, Any]:
+def run_seed(seed: int, size: int, checks: Sequence[str], tell: Callable[[dict], None]) -> dict[str, Any]:
     """Generate the program of a seed and check it; `tell` hears which check comes next."""
     try:
-        program = generate_with(Builder(seed), seed, 9)
+        program = generate_with(Builder(seed), seed, size)
         return run_program(program, checks, tell)
     except Void as e:
         return {"seed": seed, "void": str(e)}
@@ -144,12 +145,13 @@ def run_seeds(
     seeds: Iterable[int],
     checks_of: Callable[[int], Sequence[str]],
     heard: Callable[[dict, Report], None] = lambda *_: None,
+    size: int = SIZE,
 ) -> Report:
     """Run programs in forked processes, one process at a time."""
     report, waiting = Report(), list(seeds)
     while waiting:
         chunk, finished = waiting[:CHUNK], 0
-        for record in _forked(chunk, checks_of):
+        for record in _forked(chunk, checks_of, size):
             finished += 1
             report.add(record)
             heard(record, report)
@@ -157,14 +159,14 @@ def run_seeds(
     return report
 
 
-def _forked(seeds: Sequence[int], checks_of: Callable[[int], Sequence[str]]) -> Iterator[dict]:
+def _forked(seeds: Sequence[int], checks_of: Callable[[int], Sequence[str]], size: int) -> Iterator[dict]:
     """Records of the programs a forked process ran, the last perhaps of a crash or a hang."""
     read, write = os.pipe()
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
         os.close(read)
-        _child(write, seeds, checks_of)
+        _child(write, seeds, checks_of, size)
     os.close(write)
     last: dict = {"seed": seeds[0], "next": "generate"}
     try:
@@ -192,7 +194,7 @@ def _lost(last: dict, kind: str, detail: str = "") -> dict:
     }
 
 
-def _child(write: int, seeds: Sequence[int], checks_of: Callable[[int], Sequence[str]]) -> None:
+def _child(write: int, seeds: Sequence[int], checks_of: Callable[[int], Sequence[str]], size: int) -> None:
     """Run programs and report each as a line; never returns."""
     status = 1
     try:
@@ -204,7 +206,7 @@ def _child(write: int, seeds: Sequence[int], checks_of: Callable[[int], Sequence
 
             for seed in seeds:
                 tell({"next": "generate", "seed": seed})
-                tell(run_seed(seed, checks_of(seed), tell))
+                tell(run_seed(seed, size, checks_of(seed), tell))
         status = 0
     except BaseException:
         traceback.print_exc()

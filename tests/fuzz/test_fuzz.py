@@ -18,20 +18,20 @@ from fuzz_tree import program_text, script, statements
 from fuzz_worker import Finding, run_seeds
 from planted_bugs import FAULTS, Fault
 
-COUNT, GROUP = 500, 25
+COUNT, GROUP, SIZE = 500, 25, 4
 WITHIN = 120  # programs in which a planted fault must show
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, GROUP))
 def test_random_programs_have_one_meaning(first: int) -> None:
-    report = run_seeds(range(first, first + GROUP), short)
+    report = run_seeds(range(first, first + GROUP), short, size=SIZE)
     assert not report.findings, _message(report.findings)
     assert report.void < 0.2 * report.programs
 
 
 def _message(findings: list[Finding]) -> str:
     first = findings[0]
-    again = f"python tests/fuzz/run_fuzz.py --seed {first.seed} --count 1 --check {first.check}"
+    again = f"python tests/fuzz/run_fuzz.py --seed {first.seed} --count 1 --size {SIZE} --check {first.check}"
     return (
         f"{len(findings)} findings; seed {first.seed}, {first.check}: {first.kind}\n{first.detail}\n{again} shrinks it"
     )
