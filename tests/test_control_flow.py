@@ -726,3 +726,11 @@ def test_errors_are_the_same_under_jit() -> None:
 def test_fnp_and_np_are_the_same_inside_bodies() -> None:
     f = lambda m: lambda x: lax.fori_loop(0, 3, lambda i, y: m.sin(y) * x, x)  # noqa: E731
     close(fg.grad(f(np))(0.7), fg.grad(f(fnp))(0.7), 0)
+
+
+def test_a_very_long_range_is_counted_not_listed() -> None:
+    """An array of its indices would take 4 GB."""
+    f = fg.jit(lambda n: lax.fori_loop(7, 5 * 10**8, lambda i, c: c + n, 0))
+    assert f(2) == 2 * (5 * 10**8 - 7)
+    lowered = f.lower(2)
+    assert max([v.nbytes for v in lowered.traced.captures if isinstance(v, np.ndarray)], default=0) < 100

@@ -20,6 +20,8 @@ from ..ops.while_loop import while_loop as while_primitive
 from . import carry as carried
 from . import recording as rec
 
+LISTED = 10**7  # a range no longer than this is an array of indices, which costs less for each step than counting
+
 
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
@@ -222,8 +224,8 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
         carry = init_val;  for i in lower .. upper-1:  carry = body_fun(i, carry)
 
-    With bounds that are Python integers this is a `scan`; with traced bounds a `while_loop`. Both have derivatives of
-    every order in both modes.
+    With bounds that are Python integers this is a `scan`; with traced bounds, or more than 10^7 steps, a `while_loop`.
+    Both have derivatives of every order in both modes.
 
     Args:
         lower: the first index, an integer.
@@ -247,9 +249,10 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     del unroll
     where = f"fori_loop of {rec.name_of(body_fun)}"
     lower, upper = (_bound(where, name, b) for name, b in (("lower", lower), ("upper", upper)))
-    if not (type(lower) is Tracer or type(upper) is Tracer):
+    if not (type(lower) is Tracer or type(upper) is Tracer) and upper - lower <= LISTED:
         indices = np.arange(lower, max(lower, upper), dtype=np.int64)
         return _scan(where, lambda carry, i: (body_fun(i, carry), None), init_val, indices, init_name="init_val")[0]
+    lower, upper = (b if type(b) is Tracer else np.int64(b) for b in (lower, upper))
     return _while(where, lambda i, _: elementwise.lt(i, upper), body_fun, init_val, lower)
 
 
