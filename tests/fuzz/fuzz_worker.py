@@ -25,7 +25,8 @@ from fuzz_meanings import CHECKS, Case, Mismatch
 from fuzz_scope import Builder
 from fuzz_tree import Program
 
-LIMIT = 10.0  # seconds for one check
+LIMIT = 10.0  # seconds of processor time for one check
+SILENCE = 120.0  # seconds without a word from a process, after which it is taken to be stuck
 SIZE = 9  # statements of a program, outside of loops
 CHUNK = 40  # programs of one process, so that what libraries keep in memory does not add up
 
@@ -101,16 +102,16 @@ def run_check(case: Case, name: str, limit: float = LIMIT) -> BaseException | No
     def stop(*_: Any) -> None:
         raise Hang
 
-    previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, limit)
+    previous = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, limit)
     try:
         with np.errstate(all="ignore"):
             CHECKS[name](case)
     except (Exception, Hang) as error:
         return error
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, previous)
     return None
 
 
@@ -135,6 +136,8 @@ def run_program(program: Program, checks: Sequence[str], tell: Callable[[dict], 
         if error is not None and not isinstance(error, Void):
             detail = "".join(traceback.format_exception(error))[-3000:]
             record["findings"].append({"seed": seed, "check": name, "kind": kind_of(error), "detail": detail})
+        if isinstance(error, Hang):
+            break
     return record
 
 
@@ -206,7 +209,10 @@ def _child(write: int, seeds: Sequence[int], checks_of: Callable[[int], Sequence
 
             for seed in seeds:
                 tell({"next": "generate", "seed": seed})
-                tell(run_seed(seed, size, checks_of(seed), tell))
+                record = run_seed(seed, size, checks_of(seed), tell)
+                tell(record)
+                if any(f["kind"] == "hang" for f in record.get("findings", [])):
+                    break  # what was interrupted may be in no state to go on
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -220,7 +226,7 @@ def _messages(read: int) -> Iterator[dict]:
     Raises:
         TimeoutError: when it is silent for much longer than a check may take.
     """
-    buffered, deadline = b"", time.monotonic() + 3 * LIMIT
+    buffered, deadline = b"", time.monotonic() + SILENCE
     while True:
         ready, _, _ = select.select([read], [], [], max(deadline - time.monotonic(), 0.0))
         if not ready:
@@ -230,4 +236,4 @@ def _messages(read: int) -> Iterator[dict]:
             return
         *lines, buffered = (buffered + data).split(b"\n")
         yield from (json.loads(line) for line in lines)
-        deadline = time.monotonic() + 3 * LIMIT
+        deadline = time.monotonic() + SILENCE
