@@ -194,9 +194,13 @@ def _backward_aval(
 def _backward_linearize(*args: Any, active: Mask, **params: Any) -> tuple[list[Any], Any]:
     """Linear in the cotangents; along the other operands, the symmetric second derivative."""
     cond, body, cond_consts, body_consts, mask = (params[k] for k in ("cond", "body", "cond_consts", "body_consts", "mask"))
+    n_primal = cond_consts + len(body.inputs)
+    moving = tuple([on or new for on, new in zip(mask, active[cond_consts:n_primal])])
+    wide = control.active_inputs(body, moving, body_consts, len(body.outputs))
+    if wide != mask:
+        return _linearize_wider(args, active[:n_primal], params, wide)
     key = (body, cond, mask, cond_consts, body_consts)
     outs = while_backward(*args, **params)
-    n_primal = cond_consts + len(body.inputs)
     primals = args[:n_primal]
     forward, backward, second = _cotangent_program(*key), _tangent_program(*key), _second_program(*key)
 
@@ -214,6 +218,30 @@ def _backward_linearize(*args: Any, active: Mask, **params: Any) -> tuple[list[A
         return terms[0] if len(terms) == 1 else [elementwise.add(x, y) for x, y in zip(*terms)]
 
     return outs, tangent_map
+
+
+def _linearize_wider(args: Sequence[Any], active: Mask, params: dict, wide: Mask) -> tuple[list[Any], Any]:
+    """Operands that were constants of the first derivative move now: the backward pass for these, too, of which the
+    results asked for are taken; further carries have the cotangent zero.
+    """
+    body, body_consts, mask = params["body"], params["body_consts"], params["mask"]
+    count = len(active)
+    carries = [(on, a) for on, w, a in zip(mask[body_consts:], wide[body_consts:], body.out_avals) if w]
+    wanted = [on for on, w in zip(mask, wide) if w]
+
+    def with_all(cts: Sequence[Any], make: Any) -> list[Any]:
+        given = iter(cts)
+        return [next(given) if on else make(a) for on, a in carries]
+
+    full = [*args[:count], *with_all(args[count:], zeros)]
+    all_active = (*active, *[True] * len(carries))
+    outs, tangent_map = _backward_linearize(*full, active=all_active, **{**params, "mask": wide})
+
+    def wanted_tangents(*tangents: Any) -> list[Any]:
+        results = tangent_map(*tangents[:count], *with_all(tangents[count:], Zero))
+        return [r for r, on in zip(results, wanted) if on]
+
+    return [o for o, on in zip(outs, wanted) if on], wanted_tangents
 
 
 @memoized

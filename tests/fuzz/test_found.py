@@ -48,3 +48,36 @@ def test_machine_code_that_uses_a_value_before_it_is_computed() -> None:
 
     xs, ys = np.array([[1.5, -1.1], [-1.3, -1.0]]), np.full((2, 2), 0.5)
     np.testing.assert_allclose(fg.jit(f)(xs, ys), f(xs, ys), rtol=1e-13)
+
+
+def test_the_derivative_of_a_gradient_in_a_constant_of_the_loop() -> None:
+    """The backward pass of a while loop was differentiated only in what it was a derivative in: half the result."""
+
+    def power(v: Any, w: Any) -> Any:
+        return lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] * np.cos(w)), (0, v))[1]
+
+    def slope(w: Any) -> Any:
+        return fg.grad(lambda v: power(v, w) ** 2)(0.5)
+
+    def plain(w: Any) -> Any:
+        return 2 * 0.5 * np.cos(w) ** 6
+
+    for derivative in (fg.grad, fg.jacfwd, lambda f: fg.jit(fg.grad(f)), lambda f: fg.grad(fg.jit(f))):
+        np.testing.assert_allclose(derivative(slope)(0.3), fg.grad(plain)(0.3), rtol=1e-13)
+    np.testing.assert_allclose(fg.grad(fg.grad(slope))(0.3), fg.grad(fg.grad(plain))(0.3), rtol=1e-13)
+
+
+def test_the_derivative_of_a_gradient_in_another_carry() -> None:
+    """The same where the variable of the second derivative is carried, and reaches the first one's step by step."""
+
+    def loop(v: Any, w: Any) -> Any:
+        return lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] * np.cos(s[2]), s[2] * 1.5), (0, v, w))[1]
+
+    def plain(v: Any, w: Any) -> Any:
+        return v * np.cos(w) * np.cos(1.5 * w) * np.cos(2.25 * w)
+
+    def mixed(f: Any) -> Any:
+        return fg.grad(lambda w: fg.grad(lambda v: f(v, w) ** 2)(0.5))
+
+    for derivative in (mixed(loop), mixed(fg.jit(loop)), fg.jit(mixed(loop))):
+        np.testing.assert_allclose(derivative(0.3), mixed(plain)(0.3), rtol=1e-13)
