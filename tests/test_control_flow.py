@@ -55,7 +55,7 @@ def test_every_pair_of_forms(outer: str) -> None:
         f, plain = (fg.value_and_grad(nested(c, (outer, inner))) for c in (Lax, Plain))
         expected = per_example(plain, POINTS)
         close(fg.vmap(f)(POINTS), expected, 1e-11)
-        if (list(FORMS).index(outer) + k) % 3 == 0:
+        if (list(FORMS).index(outer) + k) % 5 == 0:
             close(fg.jit(fg.vmap(f))(POINTS), expected, 1e-11)
         else:
             close(f(POINTS[1]), plain(POINTS[1]), 1e-11)

@@ -35,7 +35,7 @@ def kept(f: Callable, *args: Any) -> list[str]:
 
 
 @both_modes
-@pytest.mark.parametrize("policy", [None, P.dots_saveable, P.save_only_these_names("hidden")])
+@pytest.mark.parametrize("policy", [None, P.save_only_these_names("hidden")])
 def test_derivatives_are_those_of_the_function(policy: Any, mode: Callable) -> None:
     plain, light = layers, fg.checkpoint(layers, policy=policy)
     transforms = [
