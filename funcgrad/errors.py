@@ -110,6 +110,32 @@ def not_differentiable(purpose: str, function: str, where: str, aval: Any) -> st
     )
 
 
+def complex_needed(purpose: str, function: str, where: str, aval: Any) -> str:
+    """The text for real numbers where a holomorphic function has complex ones."""
+    return (
+        f"{purpose} of {function}: holomorphic=True needs complex arguments and results, but {where} has type {aval}.\n"
+        "Fix: convert with astype(complex), or leave out holomorphic=True."
+    )
+
+
+def complex_argument(purpose: str, function: str, where: str, aval: Any) -> str:
+    """The text for a complex argument of a derivative that is made of derivatives along real directions."""
+    return (
+        f"{purpose} of {function}: {where} has type {aval}, but the argument must be real.\n"
+        "Fix: pass holomorphic=True if the function is holomorphic; otherwise differentiate with respect to real and "
+        "imaginary part,\nor use jvp or vjp."
+    )
+
+
+def complex_result(purpose: str, function: str, where: str, aval: Any) -> str:
+    """The text for the gradient of a complex result."""
+    return (
+        f"{purpose} of {function}: {where} has type {aval}, but it must be real.\n"
+        "Fix: pass holomorphic=True if the function is holomorphic; otherwise return a real number (x.real, abs(x)),\n"
+        "or use vjp."
+    )
+
+
 def not_scalar(purpose: str, function: str, aval: Any) -> str:
     """The text for the gradient of a function whose result is not a scalar."""
     return (
@@ -131,8 +157,9 @@ def unhashable_static(function: str, name: Any, value: Any) -> str:
 
 def not_compilable(aval: Any, source: Any) -> str:
     """The text for a dtype the compiler has no machine type for."""
+    fix = "keep real and imaginary part as two real arrays" if aval.dtype.kind == "c" else "convert with astype"
     return (
         f"jit: arrays of type {aval} cannot be compiled.\n{source_line(source)}\n"
         "Reason: machine code is generated for bool, integers, float32 and float64.\n"
-        "Fix: convert with astype, or call the function without jit, where NumPy evaluates every dtype."
+        f"Fix: {fix}, or call the function without jit, where NumPy evaluates every dtype."
     )

@@ -119,6 +119,16 @@ def rsqrt(x: Any) -> Any:
     return elementwise.rsqrt(_floating("rsqrt", x))
 
 
+def complex(x: Any, y: Any) -> Any:
+    """The complex numbers x + iy.
+
+    Example:
+        >>> complex(1.0, -2.0)
+        np.complex128(1-2j)
+    """
+    return elementwise.complex_(*[_floating("complex", v) for v in _same("complex", x, y)])
+
+
 def erf(x: Any) -> Any:
     """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
@@ -365,6 +375,7 @@ __all__ = [
     "axis_size",
     "broadcast_shapes",
     "clamp",
+    "complex",
     "concatenate",
     "cond",
     "convert_element_type",

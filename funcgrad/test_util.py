@@ -35,7 +35,8 @@ def check_grads(
     """Check the derivatives of a function against difference quotients, up to an order.
 
     With both modes, order k checks all 2^k nestings of forward and reverse mode: fwd of rev as well as rev of fwd.
-    The quotient is (8 (f(x + h t) - f(x - h t)) - (f(x + 2 h t) - f(x - 2 h t))) / 12 h in a random direction t.
+    The quotient is (8 (f(x + h t) - f(x - h t)) - (f(x + 2 h t) - f(x - 2 h t))) / 12 h in a random direction t, which
+    is complex where x is.
 
     Args:
         f: a function of pytrees of arrays to a pytree of arrays; leaves that are not floating-point stay fixed.
@@ -142,6 +143,8 @@ def check_vjp(
 ) -> None:
     """Check a reverse derivative by <ct, J t> = <J^T ct, t>, with J t from difference quotients, in random directions.
 
+    For complex numbers <ct, t> = Re(ct * t), summed over all elements.
+
     Args:
         f: a function of pytrees of floating-point arrays to such a pytree.
         f_vjp: `(*primals) -> (outputs, pullback)`, for example `functools.partial(funcgrad.vjp, f)`.
@@ -196,13 +199,24 @@ def _abstract(value: Any) -> Any:
 def _random_like(values: Any, stream: int) -> Any:
     """Normal numbers shaped like the leaves, reproducible, different for each stream."""
     rng = np.random.default_rng(_SEED + stream)
-    return tree.tree_map(lambda x: np.asarray(rng.standard_normal(np.shape(x)), np.asarray(x).dtype)[()], values)
+
+    def normal(x: Any) -> Any:
+        number = rng.standard_normal(np.shape(x))
+        number = number + 1j * rng.standard_normal(np.shape(x)) if np.iscomplexobj(x) else number
+        return np.asarray(number, np.asarray(x).dtype)[()]
+
+    return tree.tree_map(normal, values)
+
+
+def _wide(value: Any) -> Any:
+    """An array in double precision."""
+    value = np.asarray(value)
+    return value.astype(np.result_type(value, np.float64))
 
 
 def _defaults(values: Any, atol: float | None, rtol: float | None, eps: float | None) -> tuple[float, float, float]:
-    width = min(
-        [np.asarray(x).dtype.itemsize for x in tree.tree_leaves(values) if np.asarray(x).dtype.kind == "f"], default=8
-    )
+    dtypes = [np.asarray(x).dtype for x in tree.tree_leaves(values)]
+    width = min([d.itemsize // (2 if d.kind == "c" else 1) for d in dtypes if d.kind in "fc"], default=8)
     tolerance = _TOLERANCE.get(width, _TOLERANCE[8])
     return (
         tolerance if atol is None else atol,
@@ -216,7 +230,7 @@ def _quotient(f: Callable, args: tuple, tangents: tuple, eps: float) -> Any:
         return f(*tree.tree_map(lambda x, t: np.asarray(x + np.asarray(x).dtype.type(s) * t)[()], args, tangents))
 
     def formula(*values: Any) -> Any:
-        a, b, c, d = (np.asarray(v, np.float64) for v in values)
+        a, b, c, d = map(_wide, values)
         return (8 * (a - b) - (c - d)) / (12 * eps)
 
     return tree.tree_map(formula, at(eps), at(-eps), at(2 * eps), at(-2 * eps))
@@ -224,12 +238,12 @@ def _quotient(f: Callable, args: tuple, tangents: tuple, eps: float) -> Any:
 
 def _inner(xs: Any, ys: Any) -> float:
     pairs = zip(tree.tree_leaves(xs), tree.tree_leaves(ys), strict=True)
-    return sum(float(np.sum(np.asarray(x, np.float64) * np.asarray(y, np.float64))) for x, y in pairs)
+    return sum(float(np.sum(_wide(x) * _wide(y)).real) for x, y in pairs)
 
 
 def _assert_close(actual: Any, expected: Any, atol: float, rtol: float, message: str) -> None:
     given, wanted = tree.tree_structure(actual), tree.tree_structure(expected)
     assert given == wanted, f"{message}: structures {given} and {wanted}"
     for a, e in zip(tree.tree_leaves(actual), tree.tree_leaves(expected)):
-        if not np.allclose(np.asarray(a, np.float64), np.asarray(e, np.float64), atol=atol, rtol=rtol, equal_nan=True):
+        if not np.allclose(_wide(a), _wide(e), atol=atol, rtol=rtol, equal_nan=True):
             raise AssertionError(f"{message}: got {a}, expected {e} (atol={atol}, rtol={rtol})")

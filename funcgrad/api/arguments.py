@@ -16,6 +16,7 @@ from .. import errors, tree
 from ..core.tracing import Tracer, check_array
 from . import recording as rec
 
+COMPLEX = "c"  # the kind of dtype of the arguments and results of holomorphic functions
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _COLLECTORS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -60,17 +61,17 @@ class Choice:
 
         return tuple([args[k] if isinstance(k, int) else kwargs[k] for k in keys]), replace
 
-    def flatten(self, values: tuple, allow_int: bool = False) -> tuple[list[Any], Any]:
-        """The leaves of the chosen values, which must have derivatives (or be integers, if allowed)."""
+    def flatten(self, values: tuple, kinds: str = "f") -> tuple[list[Any], Any]:
+        """The leaves of the chosen values, whose dtypes must be of these kinds."""
         leaves, treedef = tree.tree_flatten(values)
-        allowed = "fbiu" if allow_int else "f"
         for i, leaf in enumerate(leaves):
             if type(leaf) is not Tracer:
                 check_array(leaf, rec.LazyText(lambda i=i: f"{self._title()}: {self._path(treedef, i)}"))
             aval = rec.abstract(leaf)
-            if aval.dtype.kind not in allowed:
-                where = self._path(treedef, i)
-                raise TypeError(errors.not_differentiable(self.purpose, rec.name_of(self.fun), where, aval))
+            if aval.dtype.kind not in kinds:
+                text = errors.complex_argument if aval.dtype.kind == "c" else errors.not_differentiable
+                text = errors.complex_needed if kinds == COMPLEX else text
+                raise TypeError(text(self.purpose, rec.name_of(self.fun), self._path(treedef, i), aval))
         return leaves, treedef
 
     def tree(self, treedef: Any) -> Any:
@@ -141,7 +142,6 @@ class Choice:
         return f"{self._title()}: it has no parameter {name!r}; it has {', '.join(names) or 'none'}.\nFix: {fix}"
 
 
-def refuse_holomorphic(purpose: str, fun: Callable, holomorphic: bool) -> None:
-    """Complex derivatives are not there yet."""
-    if holomorphic:
-        raise TypeError(f"{purpose} of {rec.name_of(fun)}: holomorphic is not supported; differentiate real inputs.")
+def reverse_kinds(holomorphic: bool, allow_int: bool = False) -> str:
+    """Kinds of dtype that arguments may have in reverse mode."""
+    return COMPLEX if holomorphic else "fcbiu" if allow_int else "fc"

@@ -22,7 +22,7 @@ from ..ops.calls import compiled_call, set_executor
 from . import recording as rec
 
 _RECENT = 4
-_KINDS = {float: "pyfloat", int: "pyint", bool: "pybool"}
+_KINDS = {float: "pyfloat", int: "pyint", bool: "pybool", complex: "pycomplex"}
 
 
 class ShapeDtypeStruct:

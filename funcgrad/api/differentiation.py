@@ -21,7 +21,7 @@ from ..transforms.linearize import linearize as linearize_program
 from ..transforms.simplify import dead_code_elimination
 from ..transforms.transpose import pullback
 from . import recording as rec
-from .arguments import Choice, refuse_holomorphic
+from .arguments import COMPLEX, Choice, reverse_kinds
 
 
 def value_and_grad(
@@ -41,6 +41,8 @@ def value_and_grad(
         fun: a function of arrays and pytrees of arrays to one real number.
         argnums: which positional argument, or arguments, to differentiate with respect to.
         has_aux: `fun` returns `(value, auxiliary data)`.
+        holomorphic: `fun` is a holomorphic function of complex arguments to one complex number; the result is its
+            complex derivative. Without it, the gradient in a complex argument x + iy is df/dx - i df/dy.
         allow_int: accept integers and booleans; their gradient is an array of the empty dtype `float0`.
         argnames: in place of argnums, the name or names of the arguments, whether they are passed by position, by
             keyword, or left to their default.
@@ -51,7 +53,8 @@ def value_and_grad(
         `argnames`.
 
     Raises:
-        TypeError: if the result is no real scalar, an argument has an integer dtype, or there is no such argument.
+        TypeError: if the result is no real scalar (no complex one, if `holomorphic`), an argument has an integer dtype
+            (is not complex, if `holomorphic`), or there is no such argument.
 
     Example:
         >>> import funcgrad as fg
@@ -80,6 +83,8 @@ def grad(
         fun: a function of arrays and pytrees of arrays to one real number.
         argnums: which positional argument, or arguments, to differentiate with respect to.
         has_aux: `fun` returns `(value, auxiliary data)`.
+        holomorphic: `fun` is a holomorphic function of complex arguments to one complex number; the result is its
+            complex derivative. Without it, the gradient in a complex argument x + iy is df/dx - i df/dy.
         allow_int: accept integers and booleans; their gradient is an array of the empty dtype `float0`.
         argnames: in place of argnums, the name or names of the arguments, whether they are passed by position, by
             keyword, or left to their default.
@@ -88,7 +93,8 @@ def grad(
         A function with the arguments of `fun` that returns the gradient, or `(gradient, aux)`.
 
     Raises:
-        TypeError: if the result is no real scalar, an argument has an integer dtype, or there is no such argument.
+        TypeError: if the result is no real scalar (no complex one, if `holomorphic`), an argument has an integer dtype
+            (is not complex, if `holomorphic`), or there is no such argument.
 
     Example:
         >>> import numpy as np, funcgrad as fg
@@ -125,12 +131,12 @@ def _value_and_grad(
     argnames: Any = None,
 ) -> Callable:
     choice = Choice(purpose, fun, argnums, argnames)
-    refuse_holomorphic(purpose, fun, holomorphic)
+    kinds = reverse_kinds(holomorphic, allow_int)
 
     @functools.wraps(fun, updated=())
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        r, treedef = record_at(choice, args, kwargs, has_aux, allow_int)
-        _check_scalar(purpose, fun, r)
+        r, treedef = record_at(choice, args, kwargs, has_aux, kinds)
+        _check_scalar(purpose, fun, r, holomorphic)
         derivative = Derivative(r, 1)
         gradient = derivative.pull([_one(r.program.outputs[0].aval)])
         results = rec.owned([*derivative.outputs, *gradient], r.operands)
@@ -143,14 +149,12 @@ def _value_and_grad(
     return wrapper
 
 
-def record_at(
-    choice: Choice, args: tuple, kwargs: dict, has_aux: bool, allow_int: bool = False
-) -> tuple[rec.Recording, Any]:
-    """Record a function of its chosen arguments: the recording, whose result is a tuple (value,) or (value, aux), and
-    the structure of the tuple of arguments.
+def record_at(choice: Choice, args: tuple, kwargs: dict, has_aux: bool, kinds: str = "f") -> tuple[rec.Recording, Any]:
+    """Record a function of its chosen arguments, whose dtypes must be of these kinds: the recording, whose result is a
+    tuple (value,) or (value, aux), and the structure of the tuple of arguments.
     """
     values, replace = choice(args, kwargs)
-    leaves, treedef = choice.flatten(values, allow_int)
+    leaves, treedef = choice.flatten(values, kinds)
     purpose, fun = choice.purpose, choice.fun
 
     def call(*inputs: Any) -> Any:
@@ -176,13 +180,16 @@ def value_tree(r: rec.Recording) -> Any:
     return tree.tree_structure(result[0])
 
 
-def _check_scalar(purpose: str, fun: Callable, r: rec.Recording) -> None:
+def _check_scalar(purpose: str, fun: Callable, r: rec.Recording, holomorphic: bool) -> None:
     structure = value_tree(r)
     if structure.num_leaves != 1 or repr(structure) != "PyTreeDef(*)":
         raise TypeError(errors.not_scalar(purpose, rec.name_of(fun), f"a pytree {structure}"))
     aval = r.program.outputs[0].aval
-    if aval.shape != () or aval.dtype.kind != "f":
+    if aval.shape != () or aval.dtype.kind not in "fc":
         raise TypeError(errors.not_scalar(purpose, rec.name_of(fun), aval))
+    if (aval.dtype.kind == COMPLEX) is not holomorphic:
+        text = errors.complex_needed if holomorphic else errors.complex_result
+        raise TypeError(text(purpose, rec.name_of(fun), "the result", aval))
 
 
 @functools.lru_cache(maxsize=256)
@@ -309,6 +316,8 @@ def _zero_tangent(atom: Any) -> Any:
 def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> Any:
     """The value of `fun` and its pullback, the map ct -> ct^T J from output to input cotangents.
 
+    Complex numbers are not conjugated: <ct, t> = Re(ct * t), summed over all elements.
+
     Args:
         fun: a function of pytrees of arrays to a pytree of arrays.
         primals: the point.
@@ -357,7 +366,7 @@ def matching(purpose: str, what: str, of: str, given: Any, expected: Sequence[An
     out = []
     for i, (g, e) in enumerate(zip(leaves, expected)):
         want, have = rec.abstract(e), rec.abstract(g)
-        if want.shape != have.shape or (want is not have and not _is_python_number(g) and is_inexact(want)):
+        if want.shape != have.shape or (want is not have and not _fits(g, want) and is_inexact(want)):
             path = tree.keystr(tree.tree_leaves_with_path(given)[i][0]) or "the only leaf"
             raise TypeError(
                 f"{purpose}: the {what} at {path} has type {have}, but its {of} has type {want}; they must be equal."
@@ -366,8 +375,9 @@ def matching(purpose: str, what: str, of: str, given: Any, expected: Sequence[An
     return out
 
 
-def _is_python_number(value: Any) -> bool:
-    return type(value) in (bool, int, float)
+def _fits(value: Any, aval: Any) -> bool:
+    """Whether a value is a Python number that stands for one of this type."""
+    return type(value) in (bool, int, float) or type(value) is complex and aval.dtype.kind == "c"
 
 
 def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:

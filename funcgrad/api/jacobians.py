@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors, tree
 from .. import numpy as fnp
-from .. import tree
 from ..core.program import Program
 from ..core.tracing import run
 from ..ops import layout
 from ..transforms.batch import batch
 from . import recording as rec
-from .arguments import Choice, refuse_holomorphic
+from .arguments import COMPLEX, Choice, reverse_kinds
 from .differentiation import Derivative, directions, float0, gradient_of, jvp_of, record_at, value_tree
 
 
@@ -40,6 +40,7 @@ def jacfwd(
         fun: a function of pytrees of arrays to a pytree of arrays.
         argnums: which positional argument, or arguments, to differentiate with respect to.
         has_aux: `fun` returns `(outputs, auxiliary data)`.
+        holomorphic: `fun` is a holomorphic function of complex arguments; the derivatives are complex.
         argnames: in place of argnums, the name or names of the arguments.
 
     Returns:
@@ -81,6 +82,7 @@ def jacrev(
         fun: a function of pytrees of arrays to a pytree of arrays.
         argnums: which positional argument, or arguments, to differentiate with respect to.
         has_aux: `fun` returns `(outputs, auxiliary data)`.
+        holomorphic: `fun` is a holomorphic function of complex arguments; the derivatives are complex.
         allow_int: accept integers and booleans; their blocks are arrays of the empty dtype `float0`.
         argnames: in place of argnums, the name or names of the arguments.
 
@@ -123,6 +125,7 @@ def hessian(
         fun: a function of pytrees of arrays to an array, or to a pytree of arrays.
         argnums: which positional argument, or arguments, to differentiate with respect to.
         has_aux: `fun` returns `(outputs, auxiliary data)`.
+        holomorphic: `fun` is a holomorphic function of complex arguments; the derivatives are complex.
         argnames: in place of argnums, the name or names of the arguments.
 
     Returns:
@@ -156,14 +159,17 @@ def _jacobian(
     argnames: Any,
 ) -> Callable:
     choice = Choice(purpose, fun, argnums, argnames)
-    refuse_holomorphic(purpose, fun, holomorphic)
+    # Reverse mode pairs with a real result, forward mode moves along real directions; but for holomorphic functions.
+    forward = blocks_of is _columns
+    kinds = "f" if forward and not holomorphic else reverse_kinds(holomorphic, allow_int)
+    out_kinds = COMPLEX if holomorphic else "fc" if forward else "f"
 
     @functools.wraps(fun, updated=())
     def jacobian_function(*args: Any, **kwargs: Any) -> Any:
-        r, treedef = record_at(choice, args, kwargs, has_aux, allow_int)
+        r, treedef = record_at(choice, args, kwargs, has_aux, kinds)
         out_tree = value_tree(r)
         count = out_tree.num_leaves
-        _check_outputs(choice, r, out_tree)
+        _check_outputs(choice, r, out_tree, out_kinds)
         derivative = Derivative(r, count)
         aux = derivative.outputs[count:]
         blocks = blocks_of(derivative, [a.aval for a in r.program.outputs[:count]])
@@ -174,11 +180,15 @@ def _jacobian(
     return jacobian_function
 
 
-def _check_outputs(choice: Choice, r: rec.Recording, out_tree: Any) -> None:
+def _check_outputs(choice: Choice, r: rec.Recording, out_tree: Any, kinds: str) -> None:
     for i, atom in enumerate(r.program.outputs[: out_tree.num_leaves]):
-        if atom.aval.dtype.kind != "f":
+        kind, where = atom.aval.dtype.kind, f"output {rec.leaf_name(out_tree, i)}"
+        if kind in "fc" and kind not in kinds:
+            text = errors.complex_needed if kinds == COMPLEX else errors.complex_result
+            raise TypeError(text(choice.purpose, rec.name_of(choice.fun), where, atom.aval))
+        if kind not in kinds:
             raise TypeError(
-                f"{choice.purpose} of {rec.name_of(choice.fun)}: output {rec.leaf_name(out_tree, i)} has type "
+                f"{choice.purpose} of {rec.name_of(choice.fun)}: {where} has type "
                 f"{atom.aval}, and only floating-point numbers have derivatives.\n"
                 "Fix: return floats (.astype(float)), or return this value as auxiliary data, with has_aux=True."
             )
@@ -371,10 +381,10 @@ def elementwise_grad(fun: Callable, argnum: int = 0) -> Callable:
 
     @functools.wraps(fun, updated=())
     def derivative_function(*args: Any, **kwargs: Any) -> Any:
-        r, treedef = record_at(choice, args, kwargs, has_aux=False)
+        r, treedef = record_at(choice, args, kwargs, has_aux=False, kinds="fc")
         arguments, outputs = r.program.in_avals[r.captured :], r.program.out_avals
         single = len(arguments) == len(outputs) == 1
-        if not (single and arguments[0].shape == outputs[0].shape and outputs[0].dtype.kind == "f"):
+        if not (single and arguments[0].shape == outputs[0].shape and _is_real(arguments[0]) and _is_real(outputs[0])):
             raise TypeError(
                 f"elementwise_grad of {rec.name_of(fun)}: the argument has type {_listed(arguments)}, the result "
                 f"{_listed(outputs)}; they must be one floating-point array each, of equal shapes.\n"
@@ -385,6 +395,10 @@ def elementwise_grad(fun: Callable, argnum: int = 0) -> Callable:
         return tree.tree_unflatten(choice.tree(treedef), [result])
 
     return derivative_function
+
+
+def _is_real(aval: Any) -> bool:
+    return aval.dtype.kind == "f"
 
 
 def _listed(avals: Sequence[Any]) -> str:

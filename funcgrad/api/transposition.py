@@ -85,7 +85,7 @@ def _traced(
 
     program, captures = trace(flat, avals, weak=weak, hoist=True, purpose=title)
     types = [*avals, *program.out_avals]
-    if any(a.dtype.kind != "f" for a in types):
+    if any(a.dtype.kind not in "fc" for a in types):
         arrow = f"{', '.join(map(str, avals))} -> {', '.join(map(str, program.out_avals))}"
         raise TypeError(
             f"{title}: arguments and results must be floating-point numbers, but the types are {arrow}.\n"

@@ -77,9 +77,9 @@ def _binary(prim: Any, function: Callable, fast: str, keeps_weak: bool = True) -
 
 def _attach_operators() -> None:
     for name, prim, function, fast in (
-        ("add", ew.add, ufuncs.add, "iuf"), ("sub", ew.sub, ufuncs.subtract, "iuf"),
-        ("mul", ew.mul, ufuncs.multiply, "iuf"),
-        ("truediv", ew.div, ufuncs.divide, "f"), ("floordiv", ew.floor_divide, ufuncs.floor_divide, "iuf"),
+        ("add", ew.add, ufuncs.add, "iufc"), ("sub", ew.sub, ufuncs.subtract, "iufc"),
+        ("mul", ew.mul, ufuncs.multiply, "iufc"),
+        ("truediv", ew.div, ufuncs.divide, "fc"), ("floordiv", ew.floor_divide, ufuncs.floor_divide, "iuf"),
         ("mod", ew.mod, ufuncs.remainder, "iuf"), ("and", ew.and_, ufuncs.bitwise_and, "biu"),
         ("or", ew.or_, ufuncs.bitwise_or, "biu"),
         ("xor", ew.xor, ufuncs.bitwise_xor, "biu"), ("lshift", ew.shift_left, ufuncs.left_shift, "iu"),

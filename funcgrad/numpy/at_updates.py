@@ -121,7 +121,7 @@ def _fill_outside(value: Any, plan: indexing.Plan, shape: tuple[int, ...], fill_
         inside = ufuncs.logical_and(inside, ufuncs.logical_and(ufuncs.greater_equal(a, 0), ufuncs.less(a, shape[d])))
     if fill_value is None:
         fill_value = (
-            math.nan if value.dtype.kind == "f" else (np.iinfo(value.dtype).min if value.dtype.kind in "iu" else 0)
+            math.nan if value.dtype.kind in "fc" else (np.iinfo(value.dtype).min if value.dtype.kind in "iu" else 0)
         )
     k = plan.advanced_shape()
     before = (

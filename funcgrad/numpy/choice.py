@@ -108,7 +108,8 @@ def real(val: Any) -> Any:
 
     Reference: numpy.real
     """
-    return _real_only(val, "real")
+    x = array_operand(val, "real")
+    return ew.real(x) if x.dtype.kind == "c" else x
 
 
 @numpy_function
@@ -117,19 +118,19 @@ def imag(val: Any) -> Any:
 
     Reference: numpy.imag
     """
-    x = _real_only(val, "imag")
-    return ew.like(x, 0)
+    x = array_operand(val, "imag")
+    return ew.imag(x) if x.dtype.kind == "c" else ew.like(x, 0)
 
 
 @numpy_function
 def angle(z: Any, deg: bool = False) -> Any:
-    """The argument of a number: 0 or pi for real ones.
+    """The argument of a number, 0 or pi for real ones; its derivative at 0 is 0.
 
     Reference: numpy.angle
     """
-    x = _real_only(z, "angle")
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
-    value = ufuncs.arctan2(ew.like(x, 0), x)
+    x = array_operand(z, "angle")
+    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
+    value = ufuncs.arctan2(imag(x), real(x))
     return ufuncs.rad2deg(value) if deg else value
 
 
@@ -146,7 +147,7 @@ def _real_only(value: Any, name: str) -> Any:
     x = array_operand(value, name)
     if x.dtype.kind == "c":
         raise TypeError(
-            f"{name} is not supported on traced complex values; keep real and imaginary part as two real arrays"
+            f"{name} is not supported on traced complex values; treat x.real and x.imag, which are real arrays"
         )
     return x
 
@@ -258,7 +259,7 @@ def isreal(x: Any) -> Any:
 
     Reference: numpy.isreal
     """
-    return ew.like(promotion.convert(_real_only(x, "isreal"), np.dtype(np.bool_)), True)
+    return ufuncs.equal(imag(x), 0)
 
 
 @numpy_function
@@ -267,7 +268,7 @@ def iscomplex(x: Any) -> Any:
 
     Reference: numpy.iscomplex
     """
-    return ew.like(promotion.convert(_real_only(x, "iscomplex"), np.dtype(np.bool_)), False)
+    return ufuncs.not_equal(imag(x), 0)
 
 
 def _type_question(name: str, answer: Any) -> Any:

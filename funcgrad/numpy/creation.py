@@ -7,6 +7,7 @@ equations (iota, broadcast), so that no array of zeros is stored in a compiled p
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -91,12 +92,19 @@ def copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, **options: Any) -> Any:
-    """The array in another dtype; the derivative passes through between floating dtypes.
+    """The array in another dtype; the derivative passes through between floating and complex dtypes.
+
+    Complex numbers become their real parts, with NumPy's warning.
 
     Reference: numpy.astype
     """
     if type(x) is Tracer:
-        return strong(promotion.convert(x, np.dtype(dtype)))
+        dtype = np.dtype(dtype)
+        if x.dtype.kind == "c" and dtype.kind in "iuf":
+            text = "Casting complex values to real discards the imaginary part"
+            warnings.warn(text, np.exceptions.ComplexWarning, stacklevel=3)
+            x = ew.real(x)
+        return strong(promotion.convert(x, dtype))
     return np.asarray(x).astype(dtype, copy=copy)
 
 

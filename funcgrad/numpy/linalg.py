@@ -34,14 +34,14 @@ def linalg_function(f: Callable) -> Callable:
     return register(real, wrapper)
 
 
-def _matrices(a: Any, name: str) -> Any:
-    """Square matrices of floating-point numbers."""
+def _matrices(a: Any, name: str, kinds: str = "f") -> Any:
+    """Square matrices of floating-point numbers, or also of complex ones."""
     x = array_operand(a, f"linalg.{name}")
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise LinAlgError(f"linalg.{name}: the last two dimensions must be square, got shape {tuple(x.shape)}")
-    if x.dtype.kind == "c":
+    if x.dtype.kind == "c" and "c" not in kinds:
         raise TypeError(f"linalg.{name} is not supported for traced values of dtype {x.dtype}")
-    return x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    return x if x.dtype.kind in kinds else promotion.convert(x, np.dtype(np.float64))
 
 
 def _symmetric(x: Any) -> Any:
@@ -64,7 +64,7 @@ def solve(a: Any, b: Any) -> Any:
 
     Reference: numpy.linalg.solve
     """
-    a, b = _matrices(a, "solve"), array_operand(b, "linalg.solve")
+    a, b = _matrices(a, "solve", "fc"), array_operand(b, "linalg.solve")
     dtype = promotion.result_dtype(a, b)
     vector = b.ndim == 1
     b = layout.reshape(b, shape=(*b.shape, 1)) if vector else b
@@ -82,7 +82,7 @@ def inv(a: Any) -> Any:
 
     Reference: numpy.linalg.inv
     """
-    return ops.inv(_matrices(a, "inv"))
+    return ops.inv(_matrices(a, "inv", "fc"))
 
 
 @linalg_function
@@ -91,7 +91,7 @@ def det(a: Any) -> Any:
 
     Reference: numpy.linalg.det
     """
-    return ops.det(_matrices(a, "det"))
+    return ops.det(_matrices(a, "det", "fc"))
 
 
 _SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
@@ -133,7 +133,7 @@ def matrix_power(a: Any, n: int) -> Any:
 
     Reference: numpy.linalg.matrix_power
     """
-    x, n = _matrices(a, "matrix_power"), promotion.static_int(n, "linalg.matrix_power")
+    x, n = _matrices(a, "matrix_power", "fc"), promotion.static_int(n, "linalg.matrix_power")
     x, n = (ops.inv(x), -n) if n < 0 else (x, n)
     result = None
     while n:
@@ -194,7 +194,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     Reference: numpy.linalg.norm
     """
     x = array_operand(x, "linalg.norm")
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
     if axis is None and (ord is None or x.ndim == 1):
         axes: tuple[int, ...] = tuple(range(x.ndim))
         return _vector_norm(x, 2, axes, keepdims) if ord is None else _vector_norm(x, ord, axes, keepdims)
@@ -214,12 +214,12 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     if ord == -math.inf:
         return reductions.min(size, axis=axes, keepdims=keepdims)
     if ord == 0:
-        return reductions.sum(promotion.convert(ufuncs.not_equal(x, 0), x.dtype), axis=axes, keepdims=keepdims)
+        return reductions.sum(promotion.convert(ufuncs.not_equal(x, 0), size.dtype), axis=axes, keepdims=keepdims)
     if ord == 1:
         return reductions.sum(size, axis=axes, keepdims=keepdims)
     if isinstance(ord, str):
         raise ValueError(f"linalg.norm: invalid norm order {ord!r} for vectors")
-    total = reductions.sum(x * x if ord == 2 else size**ord, axis=axes, keepdims=keepdims)
+    total = reductions.sum(ufuncs.squared_modulus(x) if ord == 2 else size**ord, axis=axes, keepdims=keepdims)
     # At zero the root has an infinite slope, which the chain rule would multiply by 0.
     nonzero = ufuncs.not_equal(total, 0)
     safe = elementwise.select(nonzero, total, elementwise.like(total, 1))

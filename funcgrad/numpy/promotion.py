@@ -124,11 +124,22 @@ def resolve(ufunc: np.ufunc, keys: Sequence[Any]) -> tuple[np.dtype, ...]:
 
 def convert(value: Any, dtype: Any) -> Any:
     """The value with another dtype; Python numbers become NumPy scalars (OverflowError where NumPy raises it)."""
-    if type(value) is Tracer:
-        return value if value._var.aval.dtype == dtype else elementwise.convert(value, dtype=np.dtype(dtype))
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value if value.dtype == dtype else value.astype(dtype)
-    return np.asarray(value, dtype)[()]
+    if not isinstance(value, (Tracer, np.ndarray, np.generic)):
+        return np.asarray(value, dtype)[()]
+    if value.dtype == dtype:
+        return value
+    if value.dtype.kind == "c":
+        _keep_imaginary_part(value, np.dtype(dtype))
+    return elementwise.convert(value, dtype=np.dtype(dtype)) if type(value) is Tracer else value.astype(dtype)
+
+
+def _keep_imaginary_part(value: Any, dtype: np.dtype) -> None:
+    """Refuse to turn complex numbers into real ones in passing; `astype` does it when it is asked for."""
+    if dtype.kind in "iuf":
+        raise TypeError(
+            f"complex numbers of dtype {value.dtype} do not become {dtype} of themselves, which would drop the "
+            "imaginary part.\nFix: take x.real, x.imag or abs(x) first."
+        )
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------

@@ -219,10 +219,11 @@ def _variance(
     axes = many_axes(axis, x.ndim, "var")
     ddof = ddof if correction is _NO_VALUE else correction
     deviation = _masked(ew.sub(x, promotion.broadcast(_mean(x, axes, True, where), x.shape)), where, 0)
-    total = sum(ew.square(deviation), axis=axes, keepdims=keepdims)
+    total = sum(ufuncs.squared_modulus(deviation), axis=axes, keepdims=keepdims)
+    result = total.dtype if result.kind == "c" else result
     count = _count(x, axes, where, keepdims)
     degrees = np.maximum(count - ddof, 0) if isinstance(count, int) else ufuncs.maximum(ufuncs.subtract(count, ddof), 0)
-    return ew.div(total, promotion.broadcast(promotion.convert(degrees, x.dtype), total.shape)), result
+    return ew.div(total, promotion.broadcast(promotion.convert(degrees, total.dtype), total.shape)), result
 
 
 @numpy_function
@@ -314,7 +315,7 @@ def _split_nan(a: Any, name: str) -> tuple[Any, Any]:
 def _ignoring_nan(name: str, plain: Callable, neutral: Any) -> Callable:
     def reduce(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO_VALUE) -> Any:
         x, valid = _split_nan(a, name)
-        filled = ew.select(valid, x, ew.like(x, neutral)) if x.dtype.kind == "f" else x
+        filled = ew.select(valid, x, ew.like(x, neutral)) if x.dtype.kind in "fc" else x
         extra = {} if dtype is None else {"dtype": dtype}
         return plain(filled, axis=axis, **extra, **({} if name.startswith("nancum") else {"keepdims": keepdims}))
 

@@ -53,7 +53,7 @@ def cov(
         centred = ufuncs.subtract(x, manipulation.expand_dims(mean, 1))
         correction = ddof if aweights is None else ddof * reductions.sum(ufuncs.multiply(weights, aweights)) / norm
         total, scaled = norm - correction, ufuncs.multiply(centred, weights)
-    product = linear.contract(scaled, centred, ((1,), (1,)))
+    product = linear.contract(scaled, ufuncs.conjugate(centred), ((1,), (1,)))
     return manipulation.squeeze(ufuncs.divide(product, total))
 
 
@@ -94,7 +94,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 @numpy_function
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    """The cross-correlation of two vectors.
+    """The cross-correlation of two vectors, the second one conjugated.
 
     Reference: numpy.correlate
     """
@@ -106,6 +106,7 @@ def _sliding(a: Any, v: Any, mode: str, name: str, reverse: bool) -> Any:
     a, v = promotion.promote_dtype([array_operand(a, name), array_operand(v, name)])
     if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
         raise ValueError(f"{name}: both operands must be one-dimensional and not empty")
+    v = v if reverse else ufuncs.conjugate(v)
     flipped = v.size > a.size
     if flipped:
         a, v = v, a

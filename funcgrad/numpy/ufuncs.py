@@ -88,6 +88,21 @@ def mixed(compare: Callable) -> Callable:
     return apply
 
 
+def modulus(z: Any) -> Any:
+    """|z| of complex numbers; at 0 the derivative is 0."""
+    return ew.hypot(ew.real(z), ew.imag(z))
+
+
+def squared_modulus(x: Any) -> Any:
+    """|x|^2, real also for complex numbers."""
+    return ew.square(x) if x.dtype.kind != "c" else ew.add(ew.square(ew.real(x)), ew.square(ew.imag(x)))
+
+
+def _either(question: Callable, join: Callable = ew.or_) -> Callable:
+    """A question about the parts of complex numbers."""
+    return lambda z: join(question(ew.real(z)), question(ew.imag(z)))
+
+
 def _true_divide(x: Any, y: Any) -> Any:
     return ew.div(x, y)
 
@@ -110,12 +125,12 @@ log, log2, log10, log1p = (
     unary(np.log10, ew.log10),
     unary(np.log1p, ew.log1p),
 )
-sqrt, cbrt, square = unary(np.sqrt, ew.sqrt), unary(np.cbrt, ew.cbrt), unary(np.square, ew.square, "iuf")
+sqrt, cbrt, square = unary(np.sqrt, ew.sqrt), unary(np.cbrt, ew.cbrt), unary(np.square, ew.square, "iufc")
 reciprocal = unary(
     np.reciprocal, by_kind(f=ew.reciprocal, c=ew.reciprocal, other=lambda x: ew.floor_divide(ew.like(x, 1), x))
 )
-negative, positive = unary(np.negative, ew.neg, "iuf"), unary(np.positive, same, "iuf")
-absolute = unary(np.absolute, by_kind(b=same, other=ew.abs_), "biuf")
+negative, positive = unary(np.negative, ew.neg, "iufc"), unary(np.positive, same, "iufc")
+absolute = unary(np.absolute, by_kind(b=same, c=modulus, other=ew.abs_), "biufc")
 fabs = unary(np.fabs, ew.abs_)
 sign = unary(np.sign, ew.sign, "iuf")
 signbit = unary(np.signbit, ew.signbit)
@@ -125,18 +140,18 @@ trunc = unary(np.trunc, by_kind(f=ew.trunc, other=same))
 rint = unary(np.rint, ew.rint)
 deg2rad, rad2deg = unary(np.deg2rad, _scaled(math.pi / 180)), unary(np.rad2deg, _scaled(180 / math.pi))
 radians, degrees = unary(np.radians, _scaled(math.pi / 180)), unary(np.degrees, _scaled(180 / math.pi))
-conjugate = unary(np.conjugate, by_kind(b=same, i=same, u=same, f=same), "iuf")
-isnan = unary(np.isnan, by_kind(f=ew.isnan, b=_no, i=_no, u=_no))
-isinf = unary(np.isinf, by_kind(f=ew.isinf, b=_no, i=_no, u=_no))
-isfinite = unary(np.isfinite, by_kind(f=ew.isfinite, b=_yes, i=_yes, u=_yes))
+conjugate = unary(np.conjugate, by_kind(b=same, i=same, u=same, f=same, c=ew.conj), "iufc")
+isnan = unary(np.isnan, by_kind(f=ew.isnan, c=_either(ew.isnan), b=_no, i=_no, u=_no))
+isinf = unary(np.isinf, by_kind(f=ew.isinf, c=_either(ew.isinf), b=_no, i=_no, u=_no))
+isfinite = unary(np.isfinite, by_kind(f=ew.isfinite, c=_either(ew.isfinite, ew.and_), b=_yes, i=_yes, u=_yes))
 logical_not = unary(np.logical_not, lambda x: ew.not_(boolean(x)), "b")
 invert = unary(np.invert, ew.not_, "biu")
 spacing = unary(np.spacing, lambda x: ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x))
 
-add = binary(np.add, by_kind(b=ew.or_, other=ew.add), "iuf")
-subtract = binary(np.subtract, ew.sub, "iuf")
-multiply = binary(np.multiply, by_kind(b=ew.and_, other=ew.mul), "iuf")
-divide = binary(np.true_divide, _true_divide, name="divide")
+add = binary(np.add, by_kind(b=ew.or_, other=ew.add), "iufc")
+subtract = binary(np.subtract, ew.sub, "iufc")
+multiply = binary(np.multiply, by_kind(b=ew.and_, other=ew.mul), "iufc")
+divide = binary(np.true_divide, _true_divide, "fc", name="divide")
 floor_divide = binary(np.floor_divide, ew.floor_divide, "iuf")
 remainder = binary(np.remainder, ew.mod, "iuf")
 fmod = binary(np.fmod, ew.fmod, "iuf")
@@ -207,7 +222,7 @@ def power(x: Any, y: Any, /, **options: Any) -> Any:
 def _static_power(x: Tracer, exponent: float) -> Any:
     """Powers that need no logarithm; None for the others."""
     kind = x._var.aval.dtype.kind
-    if kind not in "iuf" or (kind != "f" and (type(exponent) is float or exponent < 0)):
+    if kind not in "iufc" or (kind in "iu" and (type(exponent) is float or exponent < 0)):
         return None
     if exponent == 2:
         return ew.square(x)
@@ -215,7 +230,7 @@ def _static_power(x: Tracer, exponent: float) -> Any:
         return ew.sqrt(x)
     if exponent == 1:
         return x
-    if exponent == int(exponent) and (abs(exponent) <= 8 or kind != "f") if math.isfinite(exponent) else False:
+    if exponent == int(exponent) and (abs(exponent) <= 8 or kind in "iu") if math.isfinite(exponent) else False:
         return ew.integer_power(x, n=int(exponent))
     return None
 
@@ -224,14 +239,15 @@ register(np.power, power)
 
 
 def float_power(x: Any, y: Any, /, **options: Any) -> Any:
-    """x ** y computed in float64 at least.
+    """x ** y computed in float64 or complex128.
 
     Reference: numpy.float_power
     """
     if not promotion.has_tracer(x) and not promotion.has_tracer(y):
         return np.float_power(x, y, **options)
     checked_dtype("float_power", options)
-    return power(promotion.convert(x, np.dtype(np.float64)), promotion.convert(y, np.dtype(np.float64)))
+    dtype = np.result_type(promotion.result_dtype(x, y), np.float64)
+    return power(promotion.convert(x, dtype), promotion.convert(y, dtype))
 
 
 register(np.float_power, float_power)

@@ -29,7 +29,7 @@ from .samples import Sample, array, booleans, both, integers, pairs, reals
 # --- constants in rules ------------------------------------------------------------------------------------------------
 
 
-def like(x: Any, value: float) -> Any:
+def like(x: Any, value: complex) -> Any:
     """`value` with the shape and dtype of `x`."""
     number = np.asarray(value, x.dtype)[()]
     return number if x.shape == () else layout.broadcast(number, shape=x.shape, dims=())
@@ -209,15 +209,15 @@ rint = elementwise("rint", np.rint, scalar=sc.rint, kinds="f", partials=nondiff,
 # --- exponentials and logarithms -----------------------------------------------------------------------------------------
 
 LN2, LN10 = math.log(2), math.log(10)
-exp = elementwise("exp", np.exp, scalar=sc.exp, kinds="f", strong=True, partials=lambda out, x: out, samples=reals())
-exp2 = elementwise("exp2", np.exp2, scalar=sc.exp2, kinds="f", strong=True, partials=lambda out, x: out * LN2, samples=reals())
-expm1 = elementwise("expm1", np.expm1, scalar=sc.expm1, kinds="f", strong=True, partials=lambda out, x: exp(x), samples=reals())
-log = elementwise("log", np.log, scalar=sc.log, kinds="f", strong=True, partials=lambda out, x: 1 / x, samples=reals(0.2, 4))
-log2 = elementwise("log2", np.log2, scalar=sc.log2, kinds="f", strong=True, partials=lambda out, x: (1 / LN2) / x, samples=reals(0.2, 4))
-log10 = elementwise("log10", np.log10, scalar=sc.log10, kinds="f", strong=True, partials=lambda out, x: (1 / LN10) / x, samples=reals(0.2, 4))
-log1p = elementwise("log1p", np.log1p, scalar=sc.log1p, kinds="f", strong=True, partials=lambda out, x: 1 / (1 + x), samples=reals(-0.8, 3))
-sqrt = elementwise("sqrt", np.sqrt, scalar=sc.sqrt, kinds="f", strong=True, partials=lambda out, x: 0.5 / out, samples=reals(0.2, 4))
-rsqrt = elementwise("rsqrt", lambda x: 1 / np.sqrt(x), scalar=lambda x: 1 / sc.sqrt(x), kinds="f", strong=True,
+exp = elementwise("exp", np.exp, scalar=sc.exp, kinds="fc", strong=True, partials=lambda out, x: out, samples=reals())
+exp2 = elementwise("exp2", np.exp2, scalar=sc.exp2, kinds="fc", strong=True, partials=lambda out, x: out * LN2, samples=reals())
+expm1 = elementwise("expm1", np.expm1, scalar=sc.expm1, kinds="fc", strong=True, partials=lambda out, x: exp(x), samples=reals())
+log = elementwise("log", np.log, scalar=sc.log, kinds="fc", strong=True, partials=lambda out, x: 1 / x, samples=reals(0.2, 4))
+log2 = elementwise("log2", np.log2, scalar=sc.log2, kinds="fc", strong=True, partials=lambda out, x: (1 / LN2) / x, samples=reals(0.2, 4))
+log10 = elementwise("log10", np.log10, scalar=sc.log10, kinds="fc", strong=True, partials=lambda out, x: (1 / LN10) / x, samples=reals(0.2, 4))
+log1p = elementwise("log1p", np.log1p, scalar=sc.log1p, kinds="fc", strong=True, partials=lambda out, x: 1 / (1 + x), samples=reals(-0.8, 3))
+sqrt = elementwise("sqrt", np.sqrt, scalar=sc.sqrt, kinds="fc", strong=True, partials=lambda out, x: 0.5 / out, samples=reals(0.2, 4))
+rsqrt = elementwise("rsqrt", lambda x: 1 / np.sqrt(x), scalar=lambda x: 1 / sc.sqrt(x), kinds="fc", strong=True,
                     partials=lambda out, x: -0.5 * out / x, samples=reals(0.2, 4))
 cbrt = elementwise("cbrt", np.cbrt, scalar=sc.cbrt, kinds="f", strong=True, partials=lambda out, x: 1 / (3 * out * out), samples=reals(0.2, 4))
 
@@ -258,12 +258,12 @@ def _share(x: Any, y: Any) -> Any:
 
 # --- trigonometric -------------------------------------------------------------------------------------------------------
 
-sin = elementwise("sin", np.sin, scalar=sc.sin, kinds="f", partials=lambda out, x: cos(x), samples=reals())
-cos = elementwise("cos", np.cos, scalar=sc.cos, kinds="f", partials=lambda out, x: -sin(x), samples=reals())
-tan = elementwise("tan", np.tan, scalar=sc.tan, kinds="f", partials=lambda out, x: 1 + out * out, samples=reals(-1.3, 1.3))
-arcsin = elementwise("arcsin", np.arcsin, scalar=sc.arcsin, kinds="f", strong=True, partials=lambda out, x: 1 / sqrt((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
-arccos = elementwise("arccos", np.arccos, scalar=sc.arccos, kinds="f", strong=True, partials=lambda out, x: -1 / sqrt((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
-arctan = elementwise("arctan", np.arctan, scalar=sc.arctan, kinds="f", partials=lambda out, x: 1 / (1 + x * x), samples=reals())
+sin = elementwise("sin", np.sin, scalar=sc.sin, kinds="fc", strong="c", partials=lambda out, x: cos(x), samples=reals())
+cos = elementwise("cos", np.cos, scalar=sc.cos, kinds="fc", strong="c", partials=lambda out, x: -sin(x), samples=reals())
+tan = elementwise("tan", np.tan, scalar=sc.tan, kinds="fc", strong="c", partials=lambda out, x: 1 + out * out, samples=reals(-1.3, 1.3))
+arcsin = elementwise("arcsin", np.arcsin, scalar=sc.arcsin, kinds="fc", strong=True, partials=lambda out, x: 1 / sqrt((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
+arccos = elementwise("arccos", np.arccos, scalar=sc.arccos, kinds="fc", strong=True, partials=lambda out, x: -1 / sqrt((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
+arctan = elementwise("arctan", np.arctan, scalar=sc.arctan, kinds="fc", strong="c", partials=lambda out, x: 1 / (1 + x * x), samples=reals())
 
 
 def _over_squares(numerator: Any, x: Any, y: Any) -> Any:
@@ -289,17 +289,25 @@ hypot = elementwise("hypot", np.hypot, scalar=sc.hypot, kinds="f", samples=pairs
 
 
 def _sech_squared(x: Any) -> Any:
-    """1 - tanh^2 without cancellation: 4 e / (1 + e)^2 with e = exp(-2|x|)."""
-    e = exp(-2 * abs_(x))
+    """1 - tanh^2 without cancellation: 4 e / (1 + e)^2 with e = exp(-2|x|), or with the one of x, -x to the right of 0."""
+    e = exp(-2 * (abs_(x) if x.dtype.kind == "f" else select(lt(real(x), like(real(x), 0)), -x, x)))
     return 4 * e / square(1 + e)
 
 
-sinh = elementwise("sinh", np.sinh, scalar=sc.sinh, kinds="f", strong=True, partials=lambda out, x: cosh(x), samples=reals())
-cosh = elementwise("cosh", np.cosh, scalar=sc.cosh, kinds="f", strong=True, partials=lambda out, x: sinh(x), samples=reals())
-tanh = elementwise("tanh", np.tanh, scalar=sc.tanh, kinds="f", partials=lambda out, x: _sech_squared(x), samples=reals())
-arcsinh = elementwise("arcsinh", np.arcsinh, scalar=sc.arcsinh, kinds="f", partials=lambda out, x: 1 / hypot(like(x, 1), x), samples=reals())
-arccosh = elementwise("arccosh", np.arccosh, scalar=sc.arccosh, kinds="f", strong=True, partials=lambda out, x: (1 / sqrt(x - 1)) / sqrt(x + 1), samples=reals(1.2, 4))
-arctanh = elementwise("arctanh", np.arctanh, scalar=sc.arctanh, kinds="f", strong=True, partials=lambda out, x: 1 / ((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
+def _arcsinh_slope(x: Any) -> Any:
+    """1 / sqrt(1 + x^2) without overflow; the factors for complex numbers are cut where arcsinh is."""
+    if x.dtype.kind == "f":
+        return 1 / hypot(like(x, 1), x)
+    turned = mul(x, like(x, 1j))
+    return 1 / (sqrt(1 + turned) * sqrt(1 - turned))
+
+
+sinh = elementwise("sinh", np.sinh, scalar=sc.sinh, kinds="fc", strong=True, partials=lambda out, x: cosh(x), samples=reals())
+cosh = elementwise("cosh", np.cosh, scalar=sc.cosh, kinds="fc", strong=True, partials=lambda out, x: sinh(x), samples=reals())
+tanh = elementwise("tanh", np.tanh, scalar=sc.tanh, kinds="fc", strong="c", partials=lambda out, x: _sech_squared(x), samples=reals())
+arcsinh = elementwise("arcsinh", np.arcsinh, scalar=sc.arcsinh, kinds="fc", strong="c", partials=lambda out, x: _arcsinh_slope(x), samples=reals())
+arccosh = elementwise("arccosh", np.arccosh, scalar=sc.arccosh, kinds="fc", strong=True, partials=lambda out, x: (1 / sqrt(x - 1)) / sqrt(x + 1), samples=reals(1.2, 4))
+arctanh = elementwise("arctanh", np.arctanh, scalar=sc.arctanh, kinds="fc", strong=True, partials=lambda out, x: 1 / ((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
 
 # --- power and special functions ----------------------------------------------------------------------------------------------
 
@@ -314,7 +322,7 @@ def _power_dy(out: Any, x: Any, y: Any) -> Any:
     return out * log(positive)
 
 
-power = elementwise("power", np.power, scalar=sc.power, kinds="f", strong=True, partials=(_power_dx, _power_dy),
+power = elementwise("power", np.power, scalar=sc.power, kinds="fc", strong=True, partials=(_power_dx, _power_dy),
                     samples=both(pairs(0.3, 3), lambda: [Sample([np.array([0.0, 0.0]), np.array([2.0, 3.0])], kink=True), Sample([np.array([2.0, 1.3]), np.array([1.0, 0.0])])]))
 
 
@@ -469,6 +477,42 @@ def _where(condition: Any, out: Any) -> Any:
 copy = elementwise("copy", np.copy, scalar=lambda x: x, linear_args=(0,), kinds="biufc", transpose=lambda ct, x: (ct,), samples=reals())
 stop = elementwise("stop_gradient", lambda x: x, scalar=lambda x: x, kinds="biufc", partials=nondiff, samples=reals())
 
+# --- complex numbers: cotangents are paired with tangents by Re(ct * t), without a conjugate --------------------------------------
+
+_planes = lambda: [Sample([array(4) + 1j * array(4)]), Sample([array(2, 3) + 1j * array(2, 3)]), Sample([np.complex128(0.7 - 1.2j)]), Sample([np.zeros(0, complex)]),
+                   Sample([np.array([0j, 1, -1, 1j, -1j])])]
+
+
+def _parts_aval(name: str) -> Callable:
+    def aval(z: ShapedArray) -> ShapedArray:
+        if z.dtype.kind != "c":
+            raise TypeError(f"{name} is not defined for dtype {z.dtype}")
+        return z.update(dtype=np.float32 if z.dtype == np.complex64 else np.float64)
+
+    return aval
+
+
+def _complex_aval(re: ShapedArray, im: ShapedArray) -> ShapedArray:
+    if re is not im or re.dtype not in (np.float32, np.float64):
+        raise TypeError(f"complex: needs two equal types of float32 or float64, got {[re, im]}")
+    return re.update(dtype=np.complex64 if re.dtype == np.float32 else np.complex128)
+
+
+def _complex_impl(re: Any, im: Any) -> Any:
+    """Assembled, since re + 1j * im is NaN where im is infinite."""
+    z = np.empty(np.shape(re), np.complex64 if re.dtype == np.float32 else np.complex128)
+    z.real, z.imag = re, im
+    return z[()]
+
+
+real = elementwise("real", lambda z: np.asarray(z).real[()], aval=_parts_aval("real"), linear_args=(0,), samples=_planes,
+                   transpose=lambda ct, z: (convert(ct, dtype=z.dtype),))
+imag = elementwise("imag", lambda z: np.asarray(z).imag[()], aval=_parts_aval("imag"), linear_args=(0,), samples=_planes,
+                   transpose=lambda ct, z: (complex_(like(ct, 0), neg(ct)),))
+conj = elementwise("conj", np.conjugate, kinds="c", linear_args=(0,), samples=_planes, transpose=lambda ct, z: (conj(ct),))
+complex_ = elementwise("complex", _complex_impl, aval=_complex_aval, linear_args=(0, 1), samples=pairs(ties=True),
+                       transpose=lambda ct, re, im: (real(ct) if is_linear(re) else None, neg(imag(ct)) if is_linear(im) else None))
+
 # --- dtype conversion -----------------------------------------------------------------------------------------------------------
 
 
@@ -485,12 +529,15 @@ convert = elementwise("convert", _quiet(lambda x: x), scalar=lambda x, *, dtype:
                       aval=lambda x, *, dtype: shaped(x.shape, dtype),
                       samples=lambda: [Sample([array(3)], dict(dtype=np.dtype("float32"))), Sample([array(3)], dict(dtype=np.dtype("int32"))),
                                        Sample([np.array([3, -1, 0])], dict(dtype=np.dtype("float64"))), Sample([array(3)], dict(dtype=np.dtype("bool"))),
-                                       Sample([np.array([True, False])], dict(dtype=np.dtype("float32")))])
+                                       Sample([np.array([True, False])], dict(dtype=np.dtype("float32"))),
+                                       Sample([array(3)], dict(dtype=np.dtype("complex64"))), Sample([array(2) + 1j * array(2)], dict(dtype=np.dtype("float64")))])
 
 
 def _convert_impl(x: Any, *, dtype: np.dtype) -> Any:
+    """From complex to real numbers, which transposes the way back, the real part: `numpy.creation.astype` warns of it."""
+    x = np.asarray(x)
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(x).astype(dtype)[()]
+        return (x.real if x.dtype.kind == "c" and dtype.kind in "iuf" else x).astype(dtype)[()]
 
 
 convert.impl, convert.linearize = _convert_impl, _convert_linearize

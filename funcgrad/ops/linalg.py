@@ -91,14 +91,14 @@ def _total(x: Any) -> Any:
 # --- types and batching -----------------------------------------------------------------------------------------------
 
 
-def _square(name: str, a: ShapedArray) -> ShapedArray:
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2] or a.dtype.kind != "f":
+def _square(name: str, a: ShapedArray, kinds: str = "f") -> ShapedArray:
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2] or a.dtype.kind not in kinds:
         raise TypeError(f"{name}: needs square matrices of floating-point numbers, got {a}")
     return a
 
 
 def _system(name: str, a: ShapedArray, b: ShapedArray) -> ShapedArray:
-    _square(name, a)
+    _square(name, a, "fc")
     if b.dtype != a.dtype or b.ndim != a.ndim or b.shape[:-1] != a.shape[:-1]:
         raise TypeError(f"{name}: right-hand sides {b} do not fit matrices {a}")
     return b
@@ -229,7 +229,7 @@ def _square_samples() -> list[Sample]:
 inv = library(
     "inv",
     np.linalg.inv,
-    aval=lambda a: _square("inv", a),
+    aval=lambda a: _square("inv", a, "fc"),
     batch=_batch_one(lambda: inv),
     linearize=_inv_linearize,
     lower=lowering.Callback(),
@@ -239,8 +239,8 @@ inv = library(
 # --- determinants -----------------------------------------------------------------------------------------------------
 
 
-def _one_number(name: str) -> Callable:
-    return lambda a: shaped(_square(name, a).shape[:-2], a.dtype)
+def _one_number(name: str, kinds: str = "f") -> Callable:
+    return lambda a: shaped(_square(name, a, kinds).shape[:-2], a.dtype)
 
 
 def _det_linearize(a: Any) -> tuple[Any, Callable]:
@@ -250,11 +250,11 @@ def _det_linearize(a: Any) -> tuple[Any, Callable]:
 
 
 def _cofactors_impl(a: Any) -> Any:
-    """From a = u s v: det(u) det(v) u diag(products of the other singular values) v."""
+    """From a = u s v: det(u) det(v) conj(u) diag(products of the other singular values) conj(v)."""
     u, s, v = np.linalg.svd(a)
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), np.ones((), s.dtype), s[..., None, :]).prod(-1)
-    return (np.linalg.det(u) * np.linalg.det(v))[..., None, None] * ((u * others[..., None, :]) @ v)
+    return (np.linalg.det(u) * np.linalg.det(v))[..., None, None] * ((u.conj() * others[..., None, :]) @ v.conj())
 
 
 def _cofactors_linearize(a: Any) -> tuple[Any, Callable]:
@@ -279,7 +279,7 @@ def _slogdet_linearize(a: Any) -> tuple[list[Any], Callable]:
 det = library(
     "det",
     lambda a: np.linalg.det(a)[()],
-    aval=_one_number("det"),
+    aval=_one_number("det", "fc"),
     batch=_batch_one(lambda: det),
     linearize=_det_linearize,
     lower=lowering.Callback(),
@@ -288,7 +288,7 @@ det = library(
 cofactors = library(
     "cofactors",
     _cofactors_impl,
-    aval=lambda a: _square("cofactors", a),
+    aval=lambda a: _square("cofactors", a, "fc"),
     batch=_batch_one(lambda: cofactors),
     linearize=_cofactors_linearize,
     lower=lowering.Callback(),

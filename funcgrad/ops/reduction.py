@@ -88,7 +88,7 @@ def _shift(x: Any, count: int, reverse: bool, axis: int) -> Any:
     return layout.concatenate(*((kept, ones) if reverse else (ones, kept)), axis=axis)
 
 
-reduce_prod = reduction("reduce_prod", lambda x, *, axes: np.multiply.reduce(x, axis=axes, dtype=x.dtype), combine="mul",
+reduce_prod = reduction("reduce_prod", lambda x, *, axes: np.multiply.reduce(x, axis=axes, dtype=x.dtype), combine="mul", kinds="iufc",
                         linearize=_prod_linearize, samples=_samples())  # fmt: skip
 
 

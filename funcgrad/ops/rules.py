@@ -28,12 +28,12 @@ def elementwise(
     name: str,
     impl: Rule,
     *,
-    scalar: Rule,
+    scalar: Rule | None = None,
     samples: Rule,
     partials: Any = None,
     transpose: Rule | None = None,
     linear_args: tuple[int, ...] = (),
-    strong: bool = False,
+    strong: bool | str = False,
     kinds: str = "iuf",
     out_dtype: Any = None,
     aval: Rule | None = None,
@@ -42,17 +42,19 @@ def elementwise(
 
     Args:
         impl: the NumPy function, `(*arrays, **params) -> array`.
-        scalar: `(*Expr, **params) -> Expr`, for the compiler.
+        scalar: `(*Expr, **params) -> Expr`, for the compiler; None for ops on types that it does not know.
         partials: one function per operand, `(out, *args, **params) -> partial derivative`, or None for an operand without one;
             or `nondiff`.
         transpose: for ops linear in the operands `linear_args`, instead of partials.
-        strong: some partial can be infinite or NaN; where a tangent is exactly zero, so is its contribution.
+        strong: some partial can be infinite or NaN; where a tangent is exactly zero, so is its contribution. Kind letters
+            say that this is so for these dtypes only.
         kinds: NumPy kind letters of the dtypes the op accepts.
         out_dtype: dtype of the result where it is not that of the operands.
         aval: the whole type rule, for operands of different dtypes.
     """
     declared = partials if partials is not None else transpose
-    prim = Primitive(name, impl=impl, lower=lowering.Scalar(scalar), samples=samples, differentiation=declared)
+    lower = None if scalar is None else lowering.Scalar(scalar)
+    prim = Primitive(name, impl=impl, lower=lower, samples=samples, differentiation=declared)
     prim.aval = aval or same_aval(name, kinds, out_dtype)
     prim.batch = lambda size, args, axes, **params: batch_elementwise(prim, size, args, axes, params)
     if transpose is not None:
@@ -78,17 +80,18 @@ def same_aval(name: str, kinds: str, out_dtype: Any = None) -> Rule:
     return aval
 
 
-def _partials_rule(prim: Primitive, partials: Sequence[Rule | None], strong: bool) -> Rule:
+def _partials_rule(prim: Primitive, partials: Sequence[Rule | None], strong: bool | str) -> Rule:
     """out_dot = sum of partial_k * tangent_k; a partial is computed only for operands that have a tangent."""
 
     def linearize(*primals: Any, **params: Any) -> tuple[Any, Rule]:
         out = prim(*primals, **params)
+        guarded = out.dtype.kind in strong if isinstance(strong, str) else strong
 
         def tangent_map(*tangents: Any) -> Any:
             total: Any = Zero(out.aval)
             for partial, t in zip(partials, tangents):
                 if type(t) is not Zero and partial is not None:
-                    term = layout.product(partial(out, *primals, **params), t, strong)
+                    term = layout.product(partial(out, *primals, **params), t, guarded)
                     total = term if type(total) is Zero else linear_ops.add_any(total, term)
             return total
 

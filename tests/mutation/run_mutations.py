@@ -122,10 +122,10 @@ def check_op(prim: Any) -> None:
     import compiled_checks
     import registry_checks as rc
     from batching_checks import check_batching
-    from registry_cases import cases, integer_cases, single_cases
+    from registry_cases import cases, complex_cases, integer_cases, single_cases
 
     rc.check_declaration(prim)
-    every = [*cases(prim), *single_cases(prim)]
+    every = [*cases(prim), *single_cases(prim), *complex_cases(prim)]
     for check in (rc.check_types, rc.check_jacobian, rc.check_derivatives, check_batching):
         for case in every:
             check(case)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from registry_cases import Case, assert_close, call, random_like, values_of
+from registry_cases import Case, assert_close, call, pairing, random_like, values_of
 
 from funcgrad.core.avals import is_inexact
 from funcgrad.core.check import check
@@ -28,7 +28,7 @@ def examples(case: Case) -> list[list[Any]]:
 
 def _vary(value: Any, k: int) -> Any:
     value = np.asarray(value)
-    if value.dtype.kind == "f":
+    if value.dtype.kind in "fc":
         return (value * value.dtype.type(1 + 0.01 * k))[()]
     if value.size > 1:
         return np.roll(value, k)
@@ -126,14 +126,13 @@ def _compare_inside(case: Case, axes: tuple[int | None, ...], tangents: list[lis
 def _compare_pullback(
     case: Case, batched: Program, operands: list[Any], tangents: list[Any], t_outs: list[Any]
 ) -> None:
-    """<ct, J t> = <J^T ct, t> for the batched op."""
+    """<ct, J t> = <J^T ct, t> for the batched op, where <ct, t> = Re(ct * t)."""
     reverse, ct_avals = vjp_program(batched, case.active)
     rng = case.rng()
     cts = [random_like(rng, a) for a in ct_avals]
     grads = values_of(reverse, [*operands, *cts])
-    left = sum(float(np.sum(np.multiply(c, t, dtype=float))) for c, t in zip(cts, t_outs, strict=True))
-    right = sum(float(np.sum(np.multiply(g, t, dtype=float))) for g, t in zip(grads, tangents, strict=True))
-    scale = sum(float(np.sum(np.abs(np.multiply(c, t, dtype=float)))) for c, t in zip(cts, t_outs))
+    left, right = pairing(cts, t_outs), pairing(grads, tangents)
+    scale = pairing([np.abs(c) for c in cts], [np.abs(t) for t in t_outs])
     tolerance = 1e-5 if case.single else 1e-13
     ok = left == right or abs(left - right) <= tolerance * max(scale, 1) or (np.isnan(left) and np.isnan(right))
     assert ok, f"{case.name}: dot product test of vmap: {left} and {right}"

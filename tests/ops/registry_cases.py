@@ -1,7 +1,8 @@
 """Samples of ops as cases to check: each one call of one op, as a program with operands.
 
 With this module one can list the cases of an op in double precision as declared (`cases`), in single precision
-(`single_cases`) and at every integer width (`integer_cases`), and evaluate programs (`values_of`).
+(`single_cases`), with complex numbers in place of real ones (`complex_cases`) and at every integer width
+(`integer_cases`), and evaluate programs (`values_of`).
 """
 
 from __future__ import annotations
@@ -51,13 +52,20 @@ class Case:
     @property
     def single(self) -> bool:
         """Whether anything here is of single precision."""
-        return any(a.dtype == np.float32 for a in (*self.program.in_avals, *self.program.out_avals))
+        return any(a.dtype in SINGLE for a in (*self.program.in_avals, *self.program.out_avals))
+
+    @property
+    def complex(self) -> bool:
+        """Whether anything here is complex, which the compiler refuses."""
+        return any(a.dtype.kind == "c" for a in (*self.program.in_avals, *self.program.out_avals))
 
     def rng(self) -> np.random.Generator:
         """Random numbers of this case's own."""
         return np.random.default_rng(zlib.crc32(self.name.encode()))
 
 
+SINGLE = (np.dtype(np.float32), np.dtype(np.complex64))
+_TO_SINGLE = {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.complex64)}
 _canonical: dict[Program, Program] = {}
 
 
@@ -120,13 +128,35 @@ def _cast_held(value: Any, dtypes: dict) -> Any:
 
 
 def single_cases(prim: Primitive) -> list[Case]:
-    """The float samples in single precision."""
-    dtypes = {np.dtype(np.float64): np.dtype(np.float32)}
+    """The float and complex samples in single precision."""
+    dtypes = _TO_SINGLE
     return [
         make_case(prim, i, [_cast(a, dtypes) for a in s.args], cast_params(s.params, dtypes), s.kink, "-float32")
         for i, s in enumerate(samples_of(prim))
-        if any(np.asarray(a).dtype == np.float64 for a in s.args)
+        if any(np.asarray(a).dtype in dtypes for a in s.args)
     ]
+
+
+def complex_cases(prim: Primitive, single: bool = False) -> list[Case]:
+    """The float samples with imaginary parts, where the op takes complex numbers; none of them is at a kink."""
+    out, rng = [], np.random.default_rng(zlib.crc32(prim.name.encode()))
+    for i, s in enumerate(samples_of(prim)):
+        if subprograms(s.params) or not any(np.asarray(a).dtype == np.float64 for a in s.args):
+            continue
+        args = [_off_the_axis(rng, a) for a in s.args]
+        args = [_cast(a, _TO_SINGLE) for a in args] if single else args
+        try:
+            out.append(make_case(prim, i, args, s.params, False, "-complex64" if single else "-complex"))
+        except TypeError:
+            return []
+    return out
+
+
+def _off_the_axis(rng: np.random.Generator, value: Any) -> Any:
+    """Float64 numbers with imaginary parts that keep them off the real axis and within the unit strip."""
+    value = np.asarray(value)
+    imaginary = rng.uniform(0.2, 0.8, value.shape) * rng.choice([-1, 1], value.shape)
+    return (value + 1j * imaginary)[()] if value.dtype == np.float64 else value
 
 
 def integer_cases(prim: Primitive) -> list[Case]:
@@ -161,7 +191,17 @@ def call(program: Program, args: Any) -> list[Any]:
 
 def random_like(rng: np.random.Generator, aval: Any) -> Any:
     """Numbers of a type, of size about one and away from zero."""
-    return np.asarray(rng.uniform(0.3, 1.0, aval.shape) * rng.choice([-1, 1], aval.shape), aval.dtype)[()]
+
+    def parts() -> Any:
+        return rng.uniform(0.3, 1.0, aval.shape) * rng.choice([-1, 1], aval.shape)
+
+    return np.asarray(parts() + 1j * parts() if aval.dtype.kind == "c" else parts(), aval.dtype)[()]
+
+
+def pairing(cts: Any, tangents: Any) -> float:
+    """<ct, t> = Re(ct * t), summed over the elements of all arrays."""
+    pairs = zip(cts, tangents, strict=True)
+    return sum(float(np.sum(np.multiply(c, t, dtype=np.result_type(c, t, np.float64))).real) for c, t in pairs)
 
 
 def assert_close(actual: Any, expected: Any, tolerance: float, what: str) -> None:
@@ -184,8 +224,10 @@ __all__ = [
     "assert_close",
     "call",
     "cases",
+    "complex_cases",
     "integer_cases",
     "is_differentiable",
+    "pairing",
     "random_like",
     "single_cases",
     "values_of",

@@ -93,17 +93,20 @@ PATHS = {k: list(itertools.product(("jvp", "vjp"), repeat=k)) for k in (1, 2, 3)
 
 
 def _dot(xs: list[Any], ys: list[Any]) -> Any:
-    """Sum of all products, in the widest dtype of the operands."""
+    """The real part of the sum of all products, in the widest dtype of the operands."""
     total = None
     for x, y in zip(xs, ys):
         term = reduction.reduce_sum(elementwise.mul(x, y), axes=tuple(range(len(x.shape))))
+        term = elementwise.real(term) if term.dtype.kind == "c" else term
         term = elementwise.convert(term, dtype=np.dtype(np.float64))
         total = term if total is None else elementwise.add(total, term)
     return total
 
 
 class Functional:
-    """<w, f(x)> as a program of (x, w, t1, t2, t3), and its directional derivatives along any path of modes."""
+    """<w, f(x)> = Re(w * f(x)), summed, as a program of (x, w, t1, t2, t3), and its directional derivatives along any
+    path of modes.
+    """
 
     def __init__(self, program: Program, active: tuple[bool, ...]) -> None:
         self.count = len(program.inputs)
@@ -202,26 +205,29 @@ def check_derivatives(case: Case, orders: tuple[int, ...] = (1, 2, 3)) -> int:
 
 
 def check_jacobian(case: Case) -> None:
-    """Columns by forward mode and rows by reverse mode give one matrix; each operand alone gives its part of it."""
+    """Columns by forward mode and rows by reverse mode give one matrix; each operand alone gives its part of it.
+
+    A complex number counts as two real ones, so that no derivative goes unseen for not being holomorphic.
+    """
     if not case.differentiable:
         return
     check_activity(case)
     by_columns = forward_jacobian(case, case.active)
     by_rows = reverse_jacobian(case, case.active)
     tolerance = 1e-5 if case.single else 1e-13
-    n = sum(a.size for a, on in zip(case.program.in_avals, case.active) if on)
+    n = sum(_width(a) for a, on in zip(case.program.in_avals, case.active) if on)
     if n <= MAX_FULL:
         assert_close(by_rows, by_columns, tolerance, f"{case.name}: rows against columns of the Jacobian")
     start = 0
     for i, (a, on) in enumerate(zip(case.program.in_avals, case.active)):
         if on:
             alone = forward_jacobian(case, tuple(k == i for k in range(len(case.args))))
-            part = by_columns[:, start : start + a.size]
+            part = by_columns[:, start : start + _width(a)]
             assert_close(alone, part, tolerance, f"{case.name}: only operand {i} active")
             if n <= MAX_FULL and sum(case.active) > 1:
                 rows = reverse_jacobian(case, tuple(k == i for k in range(len(case.args))))
                 assert_close(rows, part, tolerance, f"{case.name}: only operand {i} active, by rows")
-            start += a.size
+            start += _width(a)
 
 
 def check_activity(case: Case) -> None:
@@ -244,20 +250,29 @@ def check_activity(case: Case) -> None:
                 assert needed or not active, f"{case.name}: result {k} does not depend on operand {i}"
 
 
+def _width(aval: Any) -> int:
+    """How many real numbers there are in an array."""
+    return aval.size * (2 if aval.dtype.kind == "c" else 1)
+
+
 def _flat(values: list[Any]) -> np.ndarray:
-    return np.concatenate([np.ravel(v).astype(np.float64) for v in values]) if values else np.zeros(0)
+    """All numbers one after the other, complex ones as real and imaginary part."""
+    parts = [np.ravel(v).astype(np.complex128 if np.iscomplexobj(v) else np.float64).view(np.float64) for v in values]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def _directions(avals: list[Any]) -> list[list[Any]]:
-    """All unit vectors of a list of types."""
-    total = sum(a.size for a in avals)
+    """All unit vectors of a list of types: 1, and for complex types also i."""
+    total = sum(_width(a) for a in avals)
     out = []
     for k in range(total):
         flat, parts, start = np.zeros(total), [], 0
         flat[k] = 1
         for a in avals:
-            parts.append(flat[start : start + a.size].reshape(a.shape).astype(a.dtype)[()])
-            start += a.size
+            part = flat[start : start + _width(a)]
+            part = part.view(np.complex128) if a.dtype.kind == "c" else part
+            parts.append(part.reshape(a.shape).astype(a.dtype)[()])
+            start += _width(a)
         out.append(parts)
     return out
 
@@ -271,7 +286,7 @@ def forward_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
     outs, residuals = results[:count], results[count:]
     for out, expected in zip(outs, values_of(case.program, case.args), strict=True):
         assert_close(out, expected, 1e-5 if case.single else 1e-13, f"{case.name}: values of its derivative rule")
-    rows = sum(a.size for a in case.program.out_avals if is_inexact(a))
+    rows = sum(_width(a) for a in case.program.out_avals if is_inexact(a))
     columns = []
     for t in _directions([a for a, on in zip(case.program.in_avals, active) if on]):
         t_outs = values_of(parts.linear, [*residuals, *t])
@@ -282,7 +297,7 @@ def forward_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
         columns.append(
             _flat(
                 [
-                    next(given) if on else np.zeros(a.shape)
+                    next(given) if on else np.zeros(a.shape, a.dtype)
                     for a, on in zip(case.program.out_avals, active_outputs)
                     if is_inexact(a)
                 ]
@@ -292,7 +307,10 @@ def forward_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
 
 
 def reverse_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
-    """Rows: the pullback at unit cotangents, with residuals recomputed and with known values."""
+    """Rows: the pullback at unit cotangents, with residuals recomputed and with known values.
+
+    Since <ct, t> = Re(ct * t), an imaginary part is what -i asks for: real vectors and matrices hold the conjugates.
+    """
     backward, parts = pullback(case.program, active, False)
     joined, _ = pullback(case.program, active, True)
     residuals = values_of(parts.forward, case.args)[len(case.program.outputs) :]
@@ -300,12 +318,12 @@ def reverse_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
     for eqn in case.program.eqns:
         outs = values_of(case.program, case.args)
         env.update(zip(eqn.outs, outs))
-    columns = sum(a.size for a, on in zip(case.program.in_avals, active) if on)
+    columns = sum(_width(a) for a, on in zip(case.program.in_avals, active) if on)
     rows = []
     differentiable = [a for a in case.program.out_avals if is_inexact(a)]
     for ct in _directions(differentiable):
         given = [
-            c
+            np.conj(c)
             for c, on in zip(ct, [o for o, a in zip(parts.active_outputs, case.program.out_avals) if is_inexact(a)])
             if on
         ]
@@ -313,5 +331,5 @@ def reverse_jacobian(case: Case, active: tuple[bool, ...]) -> np.ndarray:
         again = values_of(joined, [*[env[v] for v in parts.known], *given])
         for x, y in zip(cts, again, strict=True):
             np.testing.assert_array_equal(x, y, err_msg=f"{case.name}: pullback from known values")
-        rows.append(_flat(cts))
+        rows.append(_flat([np.conj(ct) for ct in cts]))
     return np.stack(rows) if rows else np.zeros((0, columns))

@@ -6,13 +6,15 @@ The checks are in registry_checks.py and compiled_checks.py; this file applies t
 
 from __future__ import annotations
 
+from typing import Any
+
 import compiled_checks
 import numpy as np
 import pytest
 import registry_cases
 import registry_checks as rc
 from batching_checks import check_batching
-from registry_cases import REGISTRY, Case, Primitive, integer_cases, is_differentiable, single_cases
+from registry_cases import REGISTRY, Case, Primitive, complex_cases, integer_cases, is_differentiable, single_cases
 
 from funcgrad.core import lowering
 from funcgrad.core.primitive import nondiff
@@ -79,8 +81,37 @@ def test_printed_source(prim: Primitive) -> None:
 
 
 def has_no_results(prim: Primitive) -> bool:
-    """An op that is called for its effect alone; `tests/test_callbacks.py` looks at the effects."""
-    return prim.effect and not any(case.program.outputs for case in rc.cases(prim))
+    """An op that is called for its effect alone, which `tests/test_callbacks.py` looks at, or only has complex results
+    or operands, which are not compiled.
+    """
+    return all(case.complex or prim.effect and not case.program.outputs for case in rc.cases(prim))
+
+
+# --- complex numbers ------------------------------------------------------------------------------------------------
+
+HOLOMORPHIC = """
+    add sub neg mul div strong_product square reciprocal integer_power power exp exp2 expm1 log log2 log10 log1p sqrt
+    rsqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh select copy checkpoint_name convert
+    broadcast reshape transpose concatenate pad slice flip dynamic_slice dynamic_update_slice gather scatter scatter_add
+    reduce_sum reduce_prod cumsum cumprod dot_general inv solve triangular_solve det cofactors psum all_gather barrier
+"""
+COMPLEX = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY) if complex_cases(REGISTRY[name])]
+
+
+def test_which_ops_take_complex_numbers() -> None:
+    assert {p.values[0].name for p in COMPLEX if is_differentiable(p.values[0])} == set(HOLOMORPHIC.split())
+
+
+@pytest.mark.parametrize("prim", COMPLEX)
+def test_complex_numbers(prim: Primitive) -> None:
+    for case in complex_cases(prim, single=True)[:2]:
+        rc.check_types(case)
+        rc.check_jacobian(case)
+    for number, case in enumerate(complex_cases(prim)):
+        rc.check_types(case)
+        rc.check_derivatives(case, orders=(1, 2))
+        rc.check_jacobian(case)
+        check_batching(case, derivatives=number == 0)  # the rules of real numbers, whose every case has been checked
 
 
 # --- the samples themselves -----------------------------------------------------------------------------------------
@@ -154,6 +185,21 @@ def wrong_rule(monkeypatch: pytest.MonkeyPatch) -> Primitive:
 def test_a_wrong_sign_is_found(wrong_rule: Primitive) -> None:
     with pytest.raises(AssertionError, match="against differences"):
         rc.check_derivatives(rc.cases(wrong_rule)[0])
+
+
+@pytest.mark.parametrize("name", ["conj", "imag", "complex"])
+def test_a_cotangent_conjugated_once_too_often_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    prim, conj = REGISTRY[name], REGISTRY["conj"]
+    right = prim.transpose
+
+    def wrong(ct: Any, *args: Any) -> list[Any]:
+        given = conj(ct) if ct.dtype.kind == "c" else ct
+        return [conj(c) if c.dtype.kind == "c" and given is ct else c for c in right(given, *args)]
+
+    monkeypatch.setattr(registry_cases, "_canonical", {})
+    monkeypatch.setattr(prim, "transpose", wrong)
+    with pytest.raises(AssertionError, match="rows against columns"):
+        rc.check_jacobian(next(case for case in rc.cases(prim) if np.size(case.args[0]) == 1))
 
 
 def test_an_op_without_declaration_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
