@@ -143,7 +143,7 @@ def _arg_batch(size: int, args: list, axes: list, *, axis: int, prim: Any) -> tu
 def _arg_reduce(name: str, f: Callable, better: Callable) -> Any:
     samples = lambda: [Sample([array(5)], dict(axis=0)), Sample([array(2, 3)], dict(axis=1)), Sample([array(3, 2)], dict(axis=0)),
                        Sample([np.array([1.0, 3.0, 3.0, 1.0])], dict(axis=0)), Sample([np.array([1.0, np.nan, 3.0])], dict(axis=0)),
-                       Sample([np.array([[3, 1, 1]])], dict(axis=1))]  # fmt: skip
+                       Sample([np.array([[3, 1, 1]])], dict(axis=1)), Sample([array(2, 3, 2)], dict(axis=1))]  # fmt: skip
     prim = library(name, lambda x, *, axis: f(x, axis=axis), aval=_nonempty(name), batch=None, linearize=nondiff, lower=lowering.ArgReduce(better), samples=samples)
     prim.batch = lambda size, args, axes, *, axis: _arg_batch(size, args, axes, axis=axis, prim=prim)
     return prim
