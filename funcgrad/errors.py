@@ -51,8 +51,8 @@ _FIXES = {
         TracerBoolConversionError,
         "the truth value of a traced array is not known while the function is traced",
         "for `if`, use lax.cond(condition, f, g, *args), which runs one of two functions, or\n"
-        "funcgrad.numpy.where(condition, a, b), which chooses between values; for `while`, use lax.while_loop; or mark\n"
-        "the argument static (static_argnums / static_argnames) if it is an ordinary Python value",
+        "funcgrad.numpy.where(condition, a, b), which chooses between values; for `while`, use lax.while_loop;\n"
+        "or mark the argument static (static_argnums / static_argnames) if it is an ordinary Python value",
     ),
     "array": (
         TracerArrayConversionError,
