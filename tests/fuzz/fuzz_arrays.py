@@ -43,6 +43,9 @@ REDUCTIONS = [
     "fnp.repeat({0}, 2, {axis})", "fnp.expand_dims({0}, {axis})", "fnp.concatenate([{0}, 2.0 * {0}], {axis})",
     "fnp.stack([{0}, fnp.sin({0})], {axis})", "fnp.diff({0}, axis={axis})",
     "fnp.take({0}, np.array([0, 0]), {axis})", "fnp.moveaxis({0}, {axis}, 0)", "fnp.average({0}, axis={axis})",
+    "({0} - fnp.mean({0}, {axis}, keepdims=True)) / fnp.sqrt(fnp.var({0}, {axis}, keepdims=True) + 0.1)",
+    "fnp.exp({0}) / fnp.sum(fnp.exp({0}), {axis}, keepdims=True)",
+    "{0} * fnp.sum(fnp.tanh({0}), {axis}, keepdims=True)",
 ]  # fmt: skip
 MOVEMENTS = [
     "fnp.reshape({0}, (-1,))", "fnp.transpose({0})", "{0}[::-1]", "{0}[1:]", "{0}[..., 0]", "{0}[:, None]",

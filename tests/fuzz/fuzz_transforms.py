@@ -82,7 +82,8 @@ def vmap(scope: Scope) -> Struct | None:
 
 SCALAR = [
     "fg.grad({f0})({0})", "fg.grad({f0}, (0, 1))({0}, {1})", "fg.value_and_grad({f0})({0})",
-    "fg.hvp({f0}, ({0},), ({1},))", "fg.jacfwd(fg.grad({f0}))({0})", "fg.jit(fg.grad({f0}))({0})",
+    "fg.hvp({f0}, ({0},), ({1},))", "fg.jacfwd(fg.grad({f0}))({0})",
+    "fg.jit(fg.grad({f0}))({0})", "fg.jvp(fg.grad({f0}), ({0},), ({1},))",
     "fg.grad(fg.checkpoint({f0}))({0})",
 ]  # fmt: skip
 VECTOR = [
@@ -119,6 +120,14 @@ def derivative(scope: Scope) -> Struct | None:
     return scope.emit("derivative", text, args, [body])
 
 
+def mapped_derivative(scope: Scope) -> Struct | None:
+    """The gradient of every slice."""
+    x = scope.pick(lambda v: len(v.shape) > 0 and v.size <= 12, ["float64"])
+    body = x and scope.function([scope.value(x)[0]], scope.builder.fill, _scalar_result, exact=True)
+    texts = ["fg.vmap(fg.grad({f0}))({0})", "lax.map(fg.grad({f0}), {0})"]
+    return body and scope.emit("derivative", texts[scope.rng.integers(2)], [x], [body])
+
+
 def _scalar_result(scope: Scope, params: tuple) -> Var | None:
     v = next(iter(scope.outcome(1, ["float64"])), None)
     texts = ["fnp.sum(fnp.sin({0}))", "fnp.mean({0} * {0})", "fnp.sum(fnp.tanh({0}) * fnp.mean({1}))"]
@@ -131,5 +140,6 @@ def _vector_result(scope: Scope, _: tuple) -> Var | None:
 
 
 TRANSFORMS: list[tuple[Callable[[Scope], Struct | None], float]] = [
-    (jit, 0.7), (checkpoint, 1), (custom_vjp, 0.8), (custom_jvp, 0.8), (stopped, 0.4), (vmap, 1.2), (derivative, 1.2),
+    (jit, 0.7), (checkpoint, 1), (custom_vjp, 0.8), (custom_jvp, 0.8), (stopped, 0.4), (vmap, 1.2), (derivative, 1.4),
+    (mapped_derivative, 0.6),
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from fuzz_tree import program_text, script, statements
 from fuzz_worker import Finding, run_seeds
 from planted_bugs import FAULTS, Fault
 
-COUNT, GROUP, SIZE = 500, 25, 4
+COUNT, GROUP, SIZE = 500, 25, 3
 WITHIN = 120  # programs in which a planted fault must show
 
 
