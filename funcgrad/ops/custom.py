@@ -174,7 +174,7 @@ def _custom_vjp_linearize(
     params = dict(backward=backward, residuals=len(residuals)) | ({"zeros": zeros[0]} if zeros else {})
 
     def tangent_map(*tangents: Any) -> list[Any]:
-        t_in = [instantiate(t) for t in tangents[fixed:] if is_inexact(t.aval)]
+        t_in = [instantiate(t) for t, a in zip(tangents[fixed:], program.in_avals[fixed:]) if is_inexact(a)]
         t_out = iter(custom_linear(*residuals, *t_in, **params))
         return [next(t_out) if is_inexact(a) else Zero(a) for a in program.out_avals]
 
@@ -254,7 +254,7 @@ def _linear_linearize(*args: Any, backward: Program, residuals: int, **params: A
         active = tuple(type(t) is not Zero for t in tangents)
         both, active_outputs = jvp_program(program, active)
         t_out = iter(call(both, [*args, *(t for t in tangents if type(t) is not Zero)])[len(outs) :])
-        return [next(t_out) if on else Zero(o.aval) for on, o in zip(active_outputs, outs)]
+        return [next(t_out) if on else Zero(a) for on, a in zip(active_outputs, program.out_avals)]
 
     return outs, tangent_map
 

@@ -81,3 +81,11 @@ def test_the_derivative_of_a_gradient_in_another_carry() -> None:
 
     for derivative in (mixed(loop), mixed(fg.jit(loop)), fg.jit(mixed(loop))):
         np.testing.assert_allclose(derivative(0.3), mixed(plain)(0.3), rtol=1e-13)
+
+
+def test_a_tangent_that_is_a_constant_array() -> None:
+    """A rule may give an array for a tangent: what comes next took it for a traced value."""
+    constant = with_jvp(lambda x: np.full(2, 0.5))
+    double = fg.custom_vjp(lambda x: 2.0 * x)
+    double.defvjp(lambda x: (2.0 * x, None), lambda _, ct: (2.0 * ct,))
+    assert fg.grad(lambda x: np.sum(double(constant(x)) + x))(np.ones(2)).tolist() == [1.0, 1.0]
