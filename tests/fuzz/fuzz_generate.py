@@ -98,6 +98,17 @@ def kinds(program: Program) -> Counter[str]:
     return Counter(stmt.kind for stmt in statements(program.block))
 
 
+def order(block: Block) -> int:
+    """How often a value is differentiated inside the program, at most."""
+    return max((_order(stmt) for stmt in block.body), default=0)
+
+
+def _order(stmt: Stmt) -> int:
+    inner = max((order(b) for b in stmt.blocks), default=0)
+    twice = "hvp" in stmt.text or "(fg.grad(" in stmt.text and "vmap" not in stmt.text and "jit" not in stmt.text
+    return inner + (stmt.kind == "derivative") * (2 if twice else 1)
+
+
 def nestings(block: Block, outer: tuple[str, ...] = ()) -> Counter[str]:
     """How often each kind occurs directly inside another one, and how deep things are nested."""
     found: Counter[str] = Counter()
