@@ -42,15 +42,15 @@ class Scalar:
 
 @dataclass(frozen=True)
 class IndexMap:
-    """Data movement: `fn(index, *reads, **params) -> Expr`. `view` says that it reads one operand once,
-    unconditionally; `range_of(shape of the operand, **params)`, at which element of the operand the result begins,
-    when it is a range of its elements in the same order (a reshape, some slices), else None: where the operand is in
-    memory, the result is there, too; `joins`, that it is its operands one after the other
-    along the parameter `axis` (concatenate), so that they may be computed where they belong.
+    """Data movement: `fn(index, *reads, **params) -> Expr`.
+
+    `range_of(shape of the operand, **params)` says at which element of the operand the result begins, when it is a
+    range of its elements in the same order (a reshape, some slices), else None: where the operand is in memory, the
+    result is there, too. `joins` says that the result is its operands one after the other along the parameter `axis`
+    (concatenate), so that they may be computed where they belong.
     """
 
     fn: Callable[..., Any]
-    view: bool = False
     range_of: Callable[..., int | None] | None = None
     joins: bool = False
 

@@ -76,7 +76,7 @@ def _gather_transpose(ct: Any, x: Any, *, name: Any, size: int) -> tuple[Any]:
 
 all_gather = linear(
     "all_gather", _gather_impl, aval=lambda x, *, name, size: x.update(shape=(size, *x.shape)), batch=_gather_batch,
-    lower=lowering.IndexMap(_gather_lower, view=True), transpose=_gather_transpose,
+    lower=lowering.IndexMap(_gather_lower), transpose=_gather_transpose,
     samples=lambda: [Sample([array(3)], dict(name="one", size=1)), Sample([array()], dict(name="one", size=1))],
 )  # fmt: skip
 

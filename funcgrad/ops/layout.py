@@ -61,7 +61,7 @@ def _broadcast_batch(size: int, args: list, axes: list, *, shape: tuple, dims: t
 
 broadcast = linear(
     "broadcast", _broadcast_impl, aval=_broadcast_aval, batch=_broadcast_batch,
-    lower=lowering.IndexMap(lambda i, read, *, shape, dims: read(tuple(i[d] for d in dims)), view=True),
+    lower=lowering.IndexMap(lambda i, read, *, shape, dims: read(tuple(i[d] for d in dims))),
     transpose=lambda ct, x, *, shape, dims: (reduction.reduce_sum(ct, axes=tuple(d for d in range(len(shape)) if d not in dims)),),
     samples=lambda: [
         Sample([array(3)], dict(shape=(2, 3), dims=(1,))), Sample([array(2)], dict(shape=(2, 3), dims=(0,))),
@@ -120,7 +120,7 @@ def _reshape_batch(size: int, args: list, axes: list, *, shape: tuple) -> tuple[
 
 reshape = linear(
     "reshape", lambda x, *, shape: np.reshape(x, shape), aval=_reshape_aval, batch=_reshape_batch,
-    lower=lowering.IndexMap(_reshape_lower, view=True, range_of=lambda old, *, shape: 0),
+    lower=lowering.IndexMap(_reshape_lower, range_of=lambda old, *, shape: 0),
     transpose=lambda ct, x, *, shape: (reshape(ct, shape=x.shape),),
     samples=lambda: [
         Sample([array(2, 6)], dict(shape=(3, 4))), Sample([array(2, 3)], dict(shape=(6,))), Sample([array()], dict(shape=(1, 1))),
@@ -149,7 +149,7 @@ def _transpose_batch(size: int, args: list, axes_in: list, *, axes: tuple) -> tu
 
 transpose = linear(
     "transpose", lambda x, *, axes: np.transpose(x, axes), aval=_transpose_aval, batch=_transpose_batch,
-    lower=lowering.IndexMap(lambda i, read, *, axes: read(tuple(i[k] for k in _inverse(axes))), view=True),
+    lower=lowering.IndexMap(lambda i, read, *, axes: read(tuple(i[k] for k in _inverse(axes)))),
     transpose=lambda ct, x, *, axes: (transpose(ct, axes=_inverse(axes)),),
     samples=lambda: [
         Sample([array(2, 3)], dict(axes=(1, 0))), Sample([array(2, 3, 4)], dict(axes=(2, 0, 1))), Sample([array()], dict(axes=())),
@@ -331,10 +331,12 @@ slice_ = linear(
     "slice", lambda x, *, start, stop, step: np.asarray(x)[tuple(map(slice, start, stop, step))],
     aval=_slice_aval, batch=_slice_batch, transpose=_slice_transpose,
     lower=lowering.IndexMap(
-        lambda i, read, *, start, stop, step: read(tuple(k * s + a for k, a, s in zip(i, start, step))), view=True, range_of=_slice_range),
+        lambda i, read, *, start, stop, step: read(tuple(k * s + a for k, a, s in zip(i, start, step))), range_of=_slice_range),
     samples=lambda: [
         Sample([array(6)], dict(start=(1,), stop=(5,), step=(1,))), Sample([array(7)], dict(start=(1,), stop=(7,), step=(3,))),
-        Sample([array(3, 4)], dict(start=(0, 1), stop=(2, 4), step=(1, 2))), Sample([array(3)], dict(start=(3,), stop=(3,), step=(2,))),
+        Sample([array(3, 4)], dict(start=(0, 1), stop=(2, 4), step=(1, 2))), Sample([array(3, 4)], dict(start=(1, 1), stop=(2, 3), step=(1, 1))),
+        Sample([array(3, 2, 2)], dict(start=(1, 0, 0), stop=(3, 2, 2), step=(1, 1, 1))), Sample([array(3, 3)], dict(start=(1, 0), stop=(3, 2), step=(1, 1))),
+         Sample([array(3)], dict(start=(3,), stop=(3,), step=(2,))),
     ],
 )  # fmt: skip
 
@@ -354,7 +356,7 @@ flip = linear(
     "flip", lambda x, *, axes: np.flip(x, axes), aval=lambda x, *, axes: x,
     batch=lambda size, args, ax, *, axes: (flip(args[0], axes=tuple(a + (a >= ax[0]) for a in axes)), ax[0]),
     lower=lowering.IndexMap(
-        lambda i, read, *, axes: read(tuple(read.shape[d] - 1 - k if d in axes else k for d, k in enumerate(i))), view=True),
+        lambda i, read, *, axes: read(tuple(read.shape[d] - 1 - k if d in axes else k for d, k in enumerate(i)))),
     transpose=lambda ct, x, *, axes: (flip(ct, axes=axes),),
     samples=lambda: [Sample([array(3)], dict(axes=(0,))), Sample([array(2, 3)], dict(axes=(0, 1))), Sample([array(2, 3)], dict(axes=(1,)))],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from funcgrad import lax
 from funcgrad.compile.control_plan import POOL_WIDTH
 from funcgrad.compile.source import run_source
 from funcgrad.compile.steps import LanePool
+from funcgrad.ops.while_lanes import EAGER_WIDTH
 
 
 def growth(a: Any, n: Any) -> Any:
@@ -41,6 +42,16 @@ def test_every_lane_makes_its_own_steps(size: int) -> None:
     np.testing.assert_allclose(fg.jit(fg.vmap(growth))(*rows), expected, rtol=1e-13)
     lowered = fg.jit(fg.vmap(growth)).lower(*rows)._lowered()
     np.testing.assert_allclose(run_source(lowered.plan, rows)[0], expected, rtol=1e-13)
+
+
+def test_eager_lanes_take_the_places_of_those_that_have_ended() -> None:
+    """More lanes than places, with constants of their own, an integer among the carries, and some that never start."""
+    random = np.random.default_rng(3)
+    a, n = random.uniform(0.5, 1.5, 3 * EAGER_WIDTH + 7), random.integers(0, 9, 3 * EAGER_WIDTH + 7)
+    f = lambda a, n: lax.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, np.sin(s[1]) + a), (0, a))  # noqa: E731
+    counts, values = fg.vmap(f)(a, n)
+    np.testing.assert_array_equal(counts, n)
+    np.testing.assert_allclose(values, [f(*row)[1] for row in zip(a, n)], rtol=1e-13)
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -50,9 +50,12 @@ EXCLUDED = {"__init__.py", "samples.py", "identities.py"}  # no rules in them
 SURVIVED, KILLED, STILLBORN, STUCK = "survived", "killed", "stillborn", "stuck"
 VERDICT = "verdict: "  # begins the last message of a child
 POINTWISE = "pointwise tests"
+# What no sample of an op could show: effects in their order, an axis with a name, more lanes than places in a pool.
 OWN_TESTS = {
-    "callback": ("ops/test_effects", "test_callbacks")
-}  # effects in their order are nothing that a sample of an op could show
+    "callback": ("ops/test_effects", "test_callbacks"),
+    "collective": ("test_collectives",),
+    "while_lanes": ("compile/test_lane_pool",),
+}
 SECONDS = 400  # for a mutant in all
 OP_SECONDS = 60  # for the checks of one op, or for the pointwise tests; without a fault none takes a third of it
 MEMORY = 8 << 30  # bytes of address space of a child
