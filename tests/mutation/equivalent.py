@@ -54,12 +54,11 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
     ),
     ("random_bits", "0", "return [words[0], words[0]]", "all words are of one type"),
     ("while_loop", "(cond, body)", "for program in (cond, body)", "any of two, in whichever order"),
-    *(
-        ("layout", part, place, "only where the batch axis goes: the rule says where it went")
-        for part, place in (
-            ("axes[0] == len(args[0].shape) - 1 > 0", "if axes[0] == len(args[0].shape) - 1 > 0"),
-            ("dims and axes[0] == len(dims)", "if dims and axes[0] == len(dims)"),
-        )
+    (
+        "layout",
+        "0",
+        "if axes[0] == len(args[0].shape) - 1 > 0",
+        "vectors take the other way, which gives the same with the batch axis in front",
     ),
     ("layout", "0", "return np.int64(0)", "the window covers the whole axis, so that any start is clamped to 0"),
     ("layout", "0", "return read(tuple(_index(0)", "a result without elements reads none"),
