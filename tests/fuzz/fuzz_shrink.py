@@ -16,7 +16,7 @@ from fuzz_generate import generate, reference
 from fuzz_guard import Void
 from fuzz_meanings import Case
 from fuzz_tree import Block, Program, Stmt, Struct, Var, leaves, map_vars, script, substitute, without_dead
-from fuzz_worker import SIZE, kind_of, run_check
+from fuzz_worker import SIZE, fork, kind_of, run_check
 
 SECONDS = 60.0  # for one failure
 
@@ -42,7 +42,7 @@ def fails(program: Program, check: str, kind: str) -> bool:
 
 def _dies(program: Program, check: str) -> bool:
     """Whether a process that runs the check dies, or takes too long."""
-    child = os.fork()
+    child = fork()
     if child == 0:
         signal.alarm(15)  # its default action ends the process
         try:

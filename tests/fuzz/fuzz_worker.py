@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -162,11 +163,18 @@ def run_seeds(
     return report
 
 
+def fork() -> int:
+    """`os.fork`, without the warning that there are threads: those of the BLAS library know how to be forked."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def _forked(seeds: Sequence[int], checks_of: Callable[[int], Sequence[str]], size: int) -> Iterator[dict]:
     """Records of the programs a forked process ran, the last perhaps of a crash or a hang."""
     read, write = os.pipe()
     sys.stdout.flush()
-    child = os.fork()
+    child = fork()
     if child == 0:
         os.close(read)
         _child(write, seeds, checks_of, size)
