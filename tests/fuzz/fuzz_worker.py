@@ -150,9 +150,10 @@ def run_seeds(
     checks_of: Callable[[int], Sequence[str]],
     heard: Callable[[dict, Report], None] = lambda *_: None,
     size: int = SIZE,
+    report: Report | None = None,
 ) -> Report:
-    """Run programs in forked processes, one process at a time."""
-    report, waiting = Report(), list(seeds)
+    """Run programs in forked processes, one process at a time; results are added to `report`."""
+    report, waiting = Report() if report is None else report, list(seeds)
     while waiting:
         chunk, finished = waiting[:CHUNK], 0
         for record in _forked(chunk, checks_of, size):
@@ -176,6 +177,7 @@ def _forked(seeds: Sequence[int], checks_of: Callable[[int], Sequence[str]], siz
     sys.stdout.flush()
     child = fork()
     if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.close(read)
         _child(write, seeds, checks_of, size)
     os.close(write)

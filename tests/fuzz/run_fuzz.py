@@ -9,6 +9,7 @@ Prints progress, every finding with its traceback and its shrunk program, and co
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
@@ -37,7 +38,12 @@ def main() -> int:
         if report.programs % options.every == 0:
             print(f"[{time.perf_counter() - start:.0f} s] {report.summary().splitlines()[0]}", flush=True)
 
-    report = run_seeds(seeds, checks, heard, options.size)
+    report = Report()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        run_seeds(seeds, checks, heard, options.size, report)
+    except (KeyboardInterrupt, SystemExit):
+        print("stopped")
     print(f"{time.perf_counter() - start:.0f} s\n{report.summary()}")
     return 1 if report.findings else 0
 
