@@ -12,6 +12,7 @@
 | effect    | bool | does something besides computing results: kept, in order, never merged      |
 | perform   | (args, params) -> results                              | how an eager Trace lets an effect happen |
 | collective | bool                                                  | its parameter `name` is that of a batch axis |
+| prune     | (eqn, used) -> eqn                                     | the same for some of its results only |
 | samples   | () -> iterable of (args, params)                       | feeds every registry test |
 """
 
@@ -41,6 +42,7 @@ class Primitive:
         "multiple_results",
         "name",
         "perform",
+        "prune",
         "samples",
         "transpose",
     )
@@ -61,6 +63,7 @@ class Primitive:
             "samples",
             "differentiation",
             "perform",
+            "prune",
         ):
             setattr(self, field, rules.pop(field, None))
         if rules:

@@ -18,7 +18,7 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Primitive, Zero
-from ..core.program import Literal, Program, as_function, memoized
+from ..core.program import Eqn, Literal, Program, as_function, memoized
 from ..core.tracing import retrace
 from ..transforms.batch import batch as batch_program
 from ..transforms.linearize import instantiate
@@ -191,6 +191,24 @@ def _aligned(program: Program, out_axes: Sequence[int | None], out_on: Sequence[
     return retrace(aligned, program.in_avals)
 
 
+def _prune(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
+    """The switch without results nobody reads, and without operands that no branch needs for the others."""
+    branches = eqn.params["branches"]
+    thin, kept = _pruned_branches(branches[0], branches[1:], used)
+    inputs = (eqn.inputs[0], *[a for a, k in zip(eqn.inputs[1:], kept) if k])
+    return eqn.replace(inputs=inputs, outs=tuple([v for v, u in zip(eqn.outs, used) if u]), params=dict(branches=thin))
+
+
+@memoized
+def _pruned_branches(first: Program, others: Branches, used: tuple[bool, ...]) -> tuple[Branches, tuple[bool, ...]]:
+    thin = [
+        dead_code_elimination(Program(b.inputs, b.eqns, [o for o, u in zip(b.outputs, used) if u])) for b in (first, *others)
+    ]
+    read = [{a for eqn in b.eqns for a in eqn.inputs} | set(b.outputs) for b in thin]
+    kept = tuple(any(b.inputs[i] in r for b, r in zip(thin, read)) for i in range(len(first.inputs)))
+    return tuple(Program([v for v, k in zip(b.inputs, kept) if k], b.eqns, b.outputs) for b in thin), kept
+
+
 # --- samples ----------------------------------------------------------------------------------------------------------------
 
 
@@ -220,7 +238,7 @@ def _samples() -> list[Sample]:
 
 switch: Primitive = library(
     "switch", _impl, aval=_aval, batch=_batch, lower=lowering.Branch(), samples=_samples,
-    linearize=_linearize, transpose=_transpose, multiple_results=True, activity=True,
+    linearize=_linearize, transpose=_transpose, multiple_results=True, activity=True, prune=_prune,
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Primitive, Zero
-from ..core.program import Literal, Program, as_function, memoized
+from ..core.program import Eqn, Literal, Program, Var, as_function, memoized
 from ..core.tracing import retrace
 from ..transforms.batch import batch as batch_program
 from ..transforms.batch import batched_shape
@@ -244,6 +244,36 @@ def batched_body(body: Program, size: int, on: tuple[bool, ...], consts: int, ca
     return retrace(step, [v.aval.update(shape=batched_shape(v.aval.shape, size, 0 if b else None)) for v, b in zip(body.inputs, on)])
 
 
+def _scan_prune(eqn: Eqn, used: tuple[bool, ...]) -> Eqn:
+    """The scan without results nobody reads, and without carries and operands that only those needed."""
+    p = eqn.params
+    body, needed, kept = _pruned_body(p["body"], p["consts"], p["carries"], used)
+    split_at = p["consts"], p["consts"] + p["carries"]
+    counts = dict(consts=sum(kept[: split_at[0]]), carries=sum(kept[split_at[0] : split_at[1]]))
+    inputs = tuple([a for a, k in zip(eqn.inputs, kept) if k])
+    return eqn.replace(inputs=inputs, outs=tuple([v for v, n in zip(eqn.outs, needed) if n]), params={**p, "body": body, **counts})
+
+
+@memoized
+def _pruned_body(
+    body: Program, consts: int, carries: int, used: tuple[bool, ...]
+) -> tuple[Program, tuple[bool, ...], tuple[bool, ...]]:
+    """The body for some of the results, which results that makes, and which operands it reads: a carry that a needed
+    result depends on is needed itself.
+    """
+    needed = used
+    while True:
+        outputs = [o for o, n in zip(body.outputs, needed) if n]
+        thin = dead_code_elimination(Program(body.inputs, body.eqns, outputs))
+        read = {a for eqn in thin.eqns for a in eqn.inputs if type(a) is Var} | {a for a in outputs if type(a) is Var}
+        grown = tuple(n or (k < carries and body.inputs[consts + k] in read) for k, n in enumerate(needed))
+        if grown == needed:
+            break
+        needed = grown
+    kept = tuple(needed[i - consts] if consts <= i < consts + carries else v in read for i, v in enumerate(body.inputs))
+    return Program([v for v, k in zip(body.inputs, kept) if k], thin.eqns, outputs), needed, kept
+
+
 def _scan_samples() -> list[Sample]:
     f64 = shaped((), np.float64)
     decay = retrace(lambda a, c, x: [a * c + x, elementwise.sin(c)], [f64, f64, f64])
@@ -276,5 +306,5 @@ def _storing_samples() -> list[Sample]:
 
 scan: Primitive = library(
     "scan", _scan_impl, aval=_scan_aval, batch=_scan_batch, lower=lowering.Loop(), samples=_scan_samples,
-    linearize=_scan_linearize, transpose=_scan_transpose, multiple_results=True, activity=True,
+    linearize=_scan_linearize, transpose=_scan_transpose, multiple_results=True, activity=True, prune=_scan_prune,
 )  # fmt: skip

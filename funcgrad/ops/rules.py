@@ -197,13 +197,15 @@ def library(
     transpose: Rule | None = None,
     multiple_results: bool = False,
     activity: bool = False,
+    prune: Rule | None = None,
 ) -> Primitive:
     """Declare an op by stating all its rules; `linearize` may be `nondiff`, and takes `active=` where `activity` says
     so.
     """
     prim = Primitive(
-        name, impl=impl, aval=aval, batch=batch, lower=lower, samples=samples, multiple_results=multiple_results, activity=activity
-    )
+        name, impl=impl, aval=aval, batch=batch, lower=lower, samples=samples, multiple_results=multiple_results, activity=activity,
+        prune=prune,
+    )  # fmt: skip
     prim.differentiation, prim.transpose = linearize or transpose, transpose
     prim.linearize = None if linearize is nondiff else linearize
     return prim

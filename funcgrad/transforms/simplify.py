@@ -12,17 +12,24 @@ from ..core.program import Eqn, Program, Var, is_effectful, memoized
 
 @memoized
 def dead_code_elimination(program: Program) -> Program:
-    """Drop equations whose results nothing reads and that have no effect.
+    """Drop equations whose results nothing reads and that have no effect, and from loops and branches what only
+    computes such results.
 
     { lambda a . b = sin a; c = cos a in (c,) }  -->  { lambda a . c = cos a in (c,) }
     """
     live = {a for a in program.outputs if type(a) is Var}
     kept: list[Eqn] = []
+    changed = False
     for eqn in reversed(program.eqns):
-        if any(v in live for v in eqn.outs) or is_effectful(eqn):
+        used = tuple([v in live for v in eqn.outs])
+        if any(used) or is_effectful(eqn):
+            if eqn.prim.prune is not None and not all(used) and not is_effectful(eqn):
+                eqn, changed = eqn.prim.prune(eqn, used), True
             kept.append(eqn)
             live.update(a for a in eqn.inputs if type(a) is Var)
-    return program if len(kept) == len(program.eqns) else Program(program.inputs, kept[::-1], program.outputs)
+    if not changed and len(kept) == len(program.eqns):
+        return program
+    return Program(program.inputs, kept[::-1], program.outputs)
 
 
 @memoized

@@ -7,7 +7,6 @@ import gc
 import subprocess
 import sys
 import threading
-import time
 
 import llvmlite
 import numpy as np
@@ -199,30 +198,3 @@ def test_libraries_are_freed_and_outlive_their_linker() -> None:
     assert repeat(1000) - before < 3000  # a shared linker alone would keep 9 MB
     for library in kept:
         np.testing.assert_array_equal(scale(library), 3.0 * np.arange(1003))
-
-
-def straight_line(operations: int) -> str:
-    lines = ["define void @entry(ptr %p) {", "%v0 = load double, ptr %p"]
-    lines += [f"%v{k + 1} = {'fadd' if k % 2 else 'fmul'} double %v{k}, %v{k // 2}" for k in range(operations)]
-    return "\n".join([*lines, f"store double %v{operations}, ptr %p", "ret void", "}"])
-
-
-def test_straight_line_code_compiles_in_linear_time() -> None:
-    def seconds(operations: int) -> float:
-        text, best = straight_line(operations), float("inf")
-        for _ in range(3):
-            start = time.perf_counter()
-            native.compile_object(text)
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    assert seconds(4000) < 25 * seconds(400)
-
-
-def test_small_modules_compile_in_milliseconds() -> None:
-    text, best = loop(), float("inf")
-    for _ in range(8):
-        start = time.perf_counter()
-        native.compile_text(text)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.1  # 8 ms on an idle machine
