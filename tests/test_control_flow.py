@@ -613,17 +613,17 @@ ERRORS: dict[str, tuple[type[Exception], str, Callable]] = {
     ),
     "float bound": (
         TypeError,
-        r"fori_loop of keep: upper must be an integer, got 2\.5\.\nFix: convert it with int",
+        r"fori_loop of keep: upper must be an integer scalar, got 2\.5\.\nFix: convert it with int",
         lambda: lax.fori_loop(0, 2.5, keep, 1.0),
     ),
     "traced float bound": (
         TypeError,
-        r"fori_loop of keep: lower must be an integer, got float64\[\]",
+        r"fori_loop of keep: lower must be an integer scalar, got float64\[\]",
         lambda: fg.jit(lambda n: lax.fori_loop(n, 3, keep, 1.0))(1.0),
     ),
     "vector bound": (
         TypeError,
-        r"lower must be an integer, got int64\[2\]",
+        r"lower must be an integer scalar, got int64\[2\]",
         lambda: fg.jit(lambda n: lax.fori_loop(n, 3, keep, 1.0))(np.array([1, 2])),
     ),
     "batch_size": (

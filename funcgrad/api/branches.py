@@ -5,7 +5,6 @@ All branches are traced and must return the same types; only the chosen one runs
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -83,19 +82,7 @@ def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
     if not branches:
         raise ValueError(f"{where}: there must be at least one branch.")
     names = [f"branches[{k}] ({rec.name_of(f)})" for k, f in enumerate(branches)]
-    return _choose(where, _checked_index(where, index), list(branches), names, operands)
-
-
-def _checked_index(where: str, index: Any) -> Any:
-    if type(index) is Tracer and index.ndim == 0 and index.dtype.kind in "iu":
-        return index
-    try:
-        if type(index) is not Tracer:
-            return operator.index(index)
-    except TypeError:
-        pass
-    found = index.aval if type(index) is Tracer else repr(index)
-    raise TypeError(f"{where}: the index must be an integer scalar, got {found}.\nFix: convert it with astype(int).")
+    return _choose(where, carried.integer(where, "the index", index), list(branches), names, operands)
 
 
 def _choose(where: str, index: Any, functions: list[Callable], names: list[str], operands: tuple) -> Any:

@@ -6,6 +6,7 @@ them (a Python number in the state takes the dtype that the body gives it), and 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core.tracing import check_array, trace
+from ..core.tracing import Tracer, check_array, trace
 from ..numpy import promotion
 from . import recording as rec
 
 Tracing = Callable[[list[Any], list[bool]], "Traced"]
+INDEX = np.dtype(np.int64)
 ROUNDS = 3  # as given, with the dtypes the body gives, and once more for numbers derived from those
 
 
@@ -40,6 +42,21 @@ def flatten(where: str, name: str, value: Any) -> tuple[list[Any], Any]:
     """Leaves and structure; a leaf that is no array is refused by its path."""
     paths, treedef = tree.tree_flatten_with_path(value)
     return [check_array(x, f"{where}: {name}{tree.keystr(path)}") for path, x in paths], treedef
+
+
+def integer(where: str, what: str, value: Any) -> Any:
+    """An integer scalar: an int64 Tracer, or a Python int."""
+    if type(value) is Tracer and value.dtype.kind in "iu" and value.ndim == 0:
+        return promotion.convert(value, INDEX)
+    try:
+        if type(value) is not Tracer:
+            return operator.index(value)
+    except TypeError:
+        pass
+    found = value.aval if type(value) is Tracer else repr(value)
+    raise TypeError(
+        f"{where}: {what} must be an integer scalar, got {found}.\nFix: convert it with int(...) or astype(int)."
+    )
 
 
 def trace_flat(where: str, f: Callable, avals: Sequence[Any], weak: Sequence[bool]) -> Traced:

@@ -5,7 +5,6 @@ Outside `jit` the body runs on plain NumPy, once for each step.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from .. import tree
 from ..core.avals import shaped
 from ..core.tracing import Tracer
 from ..numpy import promotion
-from ..ops import control, elementwise, layout
+from ..ops import control, elementwise
 from ..ops.while_loop import while_loop as while_primitive
 from . import carry as carried
 from . import recording as rec
@@ -248,25 +247,12 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     """
     del unroll
     where = f"fori_loop of {rec.name_of(body_fun)}"
-    lower, upper = (_bound(where, name, b) for name, b in (("lower", lower), ("upper", upper)))
+    lower, upper = (carried.integer(where, name, b) for name, b in (("lower", lower), ("upper", upper)))
     if not (type(lower) is Tracer or type(upper) is Tracer) and upper - lower <= LISTED:
         indices = np.arange(lower, max(lower, upper), dtype=np.int64)
         return _scan(where, lambda carry, i: (body_fun(i, carry), None), init_val, indices, init_name="init_val")[0]
     lower, upper = (b if type(b) is Tracer else np.int64(b) for b in (lower, upper))
     return _while(where, lambda i, _: elementwise.lt(i, upper), body_fun, init_val, lower)
-
-
-def _bound(where: str, name: str, value: Any) -> Any:
-    """An integer: an int64 Tracer, or a Python int."""
-    if type(value) is Tracer and value.dtype.kind in "iu" and value.ndim == 0:
-        return promotion.convert(value, layout.INDEX)
-    try:
-        if type(value) is not Tracer:
-            return operator.index(value)
-    except TypeError:
-        pass
-    found = value.aval if type(value) is Tracer else repr(value)
-    raise TypeError(f"{where}: {name} must be an integer, got {found}.\nFix: convert it with int(...) or astype(int).")
 
 
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
