@@ -535,7 +535,7 @@ ERRORS: dict[str, tuple[type[Exception], str, Callable]] = {
     "no branches": (ValueError, "switch of 0 branches: there must be at least one", lambda: lax.switch(0, [])),
     "float index": (
         TypeError,
-        r"integer scalar, got 1\.0\.\nFix: convert it with ast",
+        r"integer scalar, got 1\.0\.\nFix: convert it with int",
         lambda: lax.switch(1.0, [keep], 1),
     ),
     "traced float index": (
