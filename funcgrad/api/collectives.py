@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,13 +24,12 @@ class _Axes(threading.local):
 _axes = _Axes()
 
 
-@contextmanager
-def bound_axis(name: Any, size: int) -> Iterator[None]:
-    """While a function is traced for `vmap`, its axis is known by this name."""
+def with_axis(name: Any, size: int, f: Callable[[], Any]) -> Any:
+    """The result of f, for which the axis of a `vmap` is known by its name."""
     outer = _axes.sizes
-    _axes.sizes = outer if name is None else {**outer, name: size}
     try:
-        yield
+        _axes.sizes = outer if name is None else {**outer, name: size}
+        return f()
     finally:
         _axes.sizes = outer
 
@@ -205,5 +203,13 @@ def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
 
 
 __all__ = [
-    "all_gather", "axis_index", "axis_size", "bound_axis", "pmax", "pmean", "pmin", "ppermute", "psum",
+    "all_gather",
+    "axis_index",
+    "axis_size",
+    "pmax",
+    "pmean",
+    "pmin",
+    "ppermute",
+    "psum",
+    "with_axis",
 ]  # fmt: skip

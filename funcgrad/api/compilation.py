@@ -17,7 +17,7 @@ from .. import errors, tree
 from ..core.avals import aval_of, native_dtype, shaped
 from ..core.printing import format_program
 from ..core.program import Program
-from ..core.tracing import Tracer, _state, check_array, trace
+from ..core.tracing import Tracer, check_array, state, trace
 from ..ops.calls import compiled_call, set_executor
 from . import recording as rec
 
@@ -103,7 +103,7 @@ class Jitted:
         self._has_static = bool(self.static_argnums or self.static_argnames)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if _state.trace is None:
+        if state.trace is None:
             dynamic, static = self._split(args, kwargs) if self._has_static else ((args, kwargs), ())
             for entry in self._recent.get(static, ()):
                 leaves: list[Any] = []
@@ -115,11 +115,11 @@ class Jitted:
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
         """Look the signature up, or trace and compile it; under an open Trace, inline."""
-        if _state.trace is not None and not _state.trace.eager:
+        if state.trace is not None and not state.trace.eager:
             return self.fun(*args, **kwargs)
         dynamic, static = self._split(args, kwargs)
         leaves, treedef = tree.tree_flatten(dynamic)
-        if _state.trace is not None:
+        if state.trace is not None:
             return self._record(leaves, treedef, static, args, kwargs)
         leaves = [_as_leaf(x, lambda i=i: self._where(dynamic, i)) for i, x in enumerate(leaves)]
         key = (treedef, static, *[_signature(x) for x in leaves])

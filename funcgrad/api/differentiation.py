@@ -15,7 +15,7 @@ import numpy as np
 from .. import errors, tree
 from ..core.avals import is_inexact
 from ..core.program import Eqn, Program, Var, memoized
-from ..core.tracing import Trace, Tracer, replay, run
+from ..core.tracing import Trace, Tracer, replay, run, state
 from ..ops import elementwise
 from ..transforms.linearize import linearize as linearize_program
 from ..transforms.simplify import dead_code_elimination
@@ -281,9 +281,13 @@ def _with_derivative(forward: Program, stopped: tuple[int, ...]) -> Program:
 def _residuals(program: Program, active: tuple[bool, ...]) -> Program:
     """Values of `Linearized.known` -> residuals, recorded anew so that no equation defines a variable that is given."""
     parts = linearize_program(program, active)
-    with Trace(purpose="residuals") as t:
+    t = Trace(purpose="residuals")
+    try:
+        t.open()
         known = [t.input(v.aval) for v in parts.residuals_of.inputs]
         result, _ = t.program(known, replay(parts.residuals_of, known))
+    finally:
+        state.trace = t.parent
     return dead_code_elimination(result)
 
 
@@ -296,11 +300,15 @@ def _pushforward(program: Program, active: tuple[bool, ...], given: bool) -> Pro
     if not given:
         return parts.linear
     count = len(parts.forward.outputs) - len(program.outputs)
-    with Trace(purpose="pushforward") as t:
+    t = Trace(purpose="pushforward")
+    try:
+        t.open()
         known = [t.input(v.aval) for v in parts.residuals_of.inputs]
         tangents = [t.input(v.aval) for v in parts.linear.inputs[count:]]
         residuals = replay(parts.residuals_of, known)
         joined, _ = t.program([*known, *tangents], replay(parts.linear, [*residuals, *tangents]))
+    finally:
+        state.trace = t.parent
     return rec.late(dead_code_elimination(joined), len(tangents))
 
 

@@ -19,7 +19,7 @@ from .. import tree
 from ..core.avals import aval_of, is_inexact, is_weak
 from ..core.check import maybe_check
 from ..core.program import Eqn, Program, Var, memoized
-from ..core.tracing import Trace, Tracer, check_array, concrete_value, current_trace, run
+from ..core.tracing import Trace, Tracer, check_array, concrete_value, current_trace, run, state
 
 # Programs by structure: eager gradients of the same computation find the derivative that was built the first time.
 _canonical: OrderedDict[Program, Program] = OrderedDict()
@@ -71,12 +71,16 @@ def abstract(value: Any) -> Any:
 
 def record(fun: Callable[..., Any], leaves: Sequence[Any], purpose: str) -> Recording:
     """Run `fun(*leaves)`, a function to any pytree, under an eager Trace."""
-    with Trace(eager=True, hoist=True, purpose=purpose) as trace:
+    trace = Trace(eager=True, hoist=True, purpose=purpose)
+    try:
+        trace.open()
         inputs = [trace.input(abstract(x), concrete_value(x), _weak(x)) for x in leaves]
         outs, out_tree = tree.tree_flatten(fun(*inputs))
         for i, o in enumerate(outs):
             check_output(o, purpose, out_tree, i)
         program, captures = trace.program(inputs, outs)
+    finally:
+        state.trace = trace.parent
     operands = [*captures, *leaves]
     abstract_run = not trace.eager or (current_trace() is not None and any(type(x) is Tracer for x in operands))
     if abstract_run:

@@ -75,8 +75,10 @@ def _run_batched(
         return [rec.check_output(o, f"vmap of {rec.name_of(fun)}", structure, i) for i, o in enumerate(outs)]
 
     weak = [rec._weak(x) for x in leaves]
-    with collectives.bound_axis(name, size):
-        program, captures = trace(flat, single, weak=weak, hoist=True, purpose=f"vmap of {rec.name_of(fun)}")
+    title = f"vmap of {rec.name_of(fun)}"
+    program, captures = collectives.with_axis(
+        name, size, lambda: trace(flat, single, weak=weak, hoist=True, purpose=title)
+    )
     program = rec.canonical(program)
     program, result_axes = batch_axis(program, size, (*[None] * len(captures), *axes), name)
     results = run(program, [*captures, *leaves])

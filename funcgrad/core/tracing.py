@@ -35,12 +35,12 @@ class _State(threading.local):
     trace: Trace | None = None
 
 
-_state = _State()
+state = _State()
 
 
 def current_trace() -> Trace | None:
     """The innermost open Trace of this thread, or None."""
-    return _state.trace
+    return state.trace
 
 
 class Tracer:
@@ -99,30 +99,36 @@ class Tracer:
 
 
 class Trace:
-    """An open recording. Use `trace` or `with Trace(...)`; Traces nest, the innermost one records."""
+    """An open recording. Use `trace` or `with Trace(...)`; Traces nest, the innermost one records.
+
+    In the library a Trace is closed by `finally: state.trace = t.parent`, not by `with`: Ctrl-C may come when a
+    function is entered, `__exit__` too, and would leave the Trace open for good. An assignment is not interrupted.
+    """
 
     def __init__(self, eager: bool = False, hoist: bool = False, purpose: str = "trace") -> None:
-        parent = _state.trace
+        parent = state.trace
         self.eager = eager and (parent is None or parent.eager)
         self.hoist, self.purpose = hoist, purpose
         self.eqns: list[Eqn] = []
         self.values: list[Any] = []  # of every equation's results, in order; only in an eager Trace
-        self.parent: Trace | None = None
+        self.parent: Trace | None = parent
         self.captures: list[tuple[Var, Any]] = []
         self.source: Any = None  # where the user caused what is being recorded, when it is not the line that runs now
         self._captured: dict[int, tuple[Var, Any, Any]] = {}  # id -> variable, value kept, the object that has this id
-        self.opened = False
 
-    def __enter__(self) -> Trace:
-        self.parent, _state.trace, self.opened = _state.trace, self, True
+    def open(self) -> Trace:
+        """Become the innermost Trace."""
+        self.parent, state.trace = state.trace, self
         return self
 
+    __enter__ = open
+
     def __exit__(self, *exc: Any) -> None:
-        _state.trace, self.opened = self.parent, False
+        state.trace = self.parent
 
     def is_open(self) -> bool:
         """Whether this Trace is on the stack of the current thread."""
-        trace = _state.trace
+        trace = state.trace
         while trace is not None:
             if trace is self:
                 return True
@@ -243,7 +249,7 @@ class Trace:
 
 def replay(program: Program, args: Sequence[Any]) -> list[Any]:
     """Bind the equations of a program again; recorded, they keep the user's lines they came from."""
-    trace = _state.trace
+    trace = state.trace
     if trace is None:
         return evaluate(program, args, bind)
     outer = trace.source
@@ -276,16 +282,16 @@ def concrete_value(value: Any) -> Any:
 @contextlib.contextmanager
 def untraced() -> Iterator[None]:
     """What runs here runs as if no Trace were open: the user's code that is called back with values."""
-    trace, _state.trace = _state.trace, None
+    trace, state.trace = state.trace, None
     try:
         yield
     finally:
-        _state.trace = trace
+        state.trace = trace
 
 
 def bind(prim: Primitive, args: Sequence[Any], params: dict) -> Any:
     """Apply a primitive: record it in the innermost open Trace, or evaluate it when there is none."""
-    trace = _state.trace
+    trace = state.trace
     if trace is not None:
         return trace.record(prim, args, params)
     for i, a in enumerate(args):
@@ -305,7 +311,7 @@ def run(program: Program, args: Sequence[Any]) -> list[Any]:
     args = [np.asarray(a)[()] if type(a) in PYTHON_SCALARS else a for a in args]
     # Derivatives meet infinite partials whose products are then defined to be zero: no reason to warn the user.
     with np.errstate(all="ignore"):
-        if _state.trace is None or not any(type(a) is Tracer for a in args) and _state.trace.eager:
+        if state.trace is None or not any(type(a) is Tracer for a in args) and state.trace.eager:
             return as_function(program)(*args)
         return replay(program, args)
 
@@ -323,9 +329,13 @@ def trace(
     Returns:
         The Program, whose leading inputs are the captures, and the list of captured values.
     """
-    with Trace(hoist=hoist, purpose=purpose) as t:
+    t = Trace(hoist=hoist, purpose=purpose)
+    try:
+        t.open()
         inputs = [t.input(aval, None, bool(weak and weak[i])) for i, aval in enumerate(avals)]
         return t.program(inputs, f(*inputs))
+    finally:
+        state.trace = t.parent
 
 
 def retrace(f: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray]) -> Program:
@@ -383,6 +393,7 @@ __all__ = [
     "replay",
     "retrace",
     "run",
+    "state",
     "trace",
     "untraced",
 ]

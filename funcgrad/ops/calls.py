@@ -82,7 +82,9 @@ def _batch(size: int, args: list, axes: list, *, program: Program) -> tuple[list
 
 def _samples() -> list[Sample]:
     x = shaped((2,), np.float64)
-    return [Sample([array(2), array(2)], dict(program=retrace(lambda a, b: [elementwise.sin(a) * b, a + b], [x, x])))]
+    both = retrace(lambda a, b: [elementwise.sin(a) * b, a + b], [x, x])
+    apart = retrace(lambda a, b: [elementwise.sin(a), b * b], [x, x])
+    return [Sample([array(2), array(2)], dict(program=p)) for p in (both, apart)]
 
 
 compiled_call = library("compiled_call", _impl, aval=_aval, batch=_batch, linearize=_linearize, transpose=_transpose, multiple_results=True,

@@ -11,13 +11,11 @@ may have a name: then equations that speak of it (collectives, parameter `name`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ..core.check import maybe_check
 from ..core.program import Program, Var, context, memoized, subprograms
-from ..core.tracing import Trace, bind
+from ..core.tracing import Trace, bind, state
 
 Axes = tuple[int | None, ...]
 
@@ -25,15 +23,6 @@ Axes = tuple[int | None, ...]
 def current_axis() -> Any:
     """The name of the axis that is being batched, if it has one and the program speaks of it."""
     return context.axis
-
-
-@contextmanager
-def _named(name: Any) -> Iterator[None]:
-    outer, context.axis = context.axis, name
-    try:
-        yield
-    finally:
-        context.axis = outer
 
 
 @memoized
@@ -45,8 +34,12 @@ def names_of_axes(program: Program) -> frozenset:
 
 def batch_axis(program: Program, size: int, in_axes: Axes, name: Any) -> tuple[Program, Axes]:
     """`batch` over an axis with a name."""
-    with _named(name if name is not None and name in names_of_axes(program) else None):
+    outer = context.axis
+    try:
+        context.axis = name if name is not None and name in names_of_axes(program) else None
         return batch(program, size, in_axes)
+    finally:
+        context.axis = outer
 
 
 def batched_shape(shape: tuple[int, ...], size: int, axis: int | None) -> tuple[int, ...]:
@@ -57,7 +50,9 @@ def batched_shape(shape: tuple[int, ...], size: int, axis: int | None) -> tuple[
 @memoized
 def batch(program: Program, size: int, in_axes: Axes) -> tuple[Program, Axes]:
     """Batch a program over the axes of its inputs (None: the input has no batch axis)."""
-    with Trace(purpose="vmap") as t:
+    t = Trace(purpose="vmap")
+    try:
+        t.open()
         avals = [v.aval.update(shape=batched_shape(v.aval.shape, size, a)) for v, a in zip(program.inputs, in_axes)]
         inputs = [t.input(aval) for aval in avals]
         env: dict[Var, tuple[Any, int | None]] = dict(zip(program.inputs, zip(inputs, in_axes)))
@@ -67,6 +62,8 @@ def batch(program: Program, size: int, in_axes: Axes) -> tuple[Program, Axes]:
             env.update(zip(eqn.outs, _batch_equation(eqn, size, [p[0] for p in pairs], [p[1] for p in pairs])))
         outs = [env[a] if type(a) is Var else (a.value, None) for a in program.outputs]
         result, _ = t.program(inputs, [value for value, _ in outs])
+    finally:
+        state.trace = t.parent
     return maybe_check(result, "vmap"), tuple(axis for _, axis in outs)
 
 

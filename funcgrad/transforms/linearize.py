@@ -21,7 +21,7 @@ from ..core.avals import is_inexact
 from ..core.check import maybe_check
 from ..core.primitive import Zero
 from ..core.program import Eqn, Program, Var, memoized
-from ..core.tracing import Trace, Tracer, bind
+from ..core.tracing import Trace, Tracer, bind, state
 from . import linear_ops
 from .simplify import dead_code_elimination
 
@@ -47,7 +47,9 @@ def linearize(program: Program, active: tuple[bool, ...]) -> Linearized:
     """Split a program into its forward part and the linear map at that point; `active` says which inputs have
     tangents.
     """
-    with Trace(purpose="linearize") as forward:
+    forward = Trace(purpose="linearize")
+    try:
+        forward.open()
         inputs = [forward.input(v.aval) for v in program.inputs]
         env: dict[Var, Any] = dict(zip(program.inputs, inputs))
         tape = _forward_pass(forward, program, active, env)
@@ -55,6 +57,8 @@ def linearize(program: Program, active: tuple[bool, ...]) -> Linearized:
         outputs = [_read(env, a) for a in program.outputs]
         full, _ = forward.program(inputs, [*outputs, *residuals])
         residual_atoms = [forward.atom(r) for r in residuals]
+    finally:
+        state.trace = forward.parent
     full, linear, keep = _drop_unused_residuals(full, linear, len(residuals), len(outputs))
     residual_atoms = [r for r, k in zip(residual_atoms, keep) if k]
     known: dict[Any, Var] = {}  # a rule may return an operand as it is: then two variables stand for one
@@ -97,7 +101,9 @@ def _forward_pass(trace: Trace, program: Program, active: Sequence[bool], env: d
 
 def _linear_pass(program: Program, active: Sequence[bool], env: dict, tape: list) -> tuple[Program, list, tuple]:
     """Run the tangent maps in a Trace of their own; captures become residuals."""
-    with Trace(purpose="linearize", hoist=True) as linear:
+    linear = Trace(purpose="linearize", hoist=True)
+    try:
+        linear.open()
         tangents: dict[Var, Any] = {
             v: linear.input(v.aval) for v, on in zip(program.inputs, active) if on and is_inexact(v.aval)
         }
@@ -114,6 +120,8 @@ def _linear_pass(program: Program, active: Sequence[bool], env: dict, tape: list
         outs = [tangent_of(tangents, a) for a in program.outputs]
         active_outputs = tuple(type(t) is not Zero for t in outs)
         linear_program, captures = linear.program(inputs, [t for t in outs if type(t) is not Zero])
+    finally:
+        state.trace = linear.parent
     return linear_program, captures, active_outputs
 
 

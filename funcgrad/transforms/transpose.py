@@ -17,7 +17,7 @@ from ..core.avals import is_inexact
 from ..core.check import maybe_check
 from ..core.primitive import LinearArg, Zero
 from ..core.program import Eqn, Program, Var, memoized
-from ..core.tracing import Trace, bind, replay
+from ..core.tracing import Trace, bind, replay, state
 from . import linear_ops
 from .linearize import instantiate, linearize
 from .simplify import dead_code_elimination
@@ -31,7 +31,9 @@ def transpose(program: Program, linear_count: int) -> Program:
         A program of (other inputs, cotangents of all outputs) -> cotangents of the linear inputs.
     """
     split = len(program.inputs) - linear_count
-    with Trace(purpose="transpose") as t:
+    t = Trace(purpose="transpose")
+    try:
+        t.open()
         residuals = [t.input(v.aval) for v in program.inputs[:split]]
         ct_inputs = [t.input(a.aval) for a in program.outputs]
         env = dict(zip(program.inputs[:split], residuals))
@@ -44,6 +46,8 @@ def transpose(program: Program, linear_count: int) -> Program:
             _transpose_equation(eqn, env, cts)
         outs = [instantiate(_cotangent(cts, v)) for v in program.inputs[split:]]
         result, _ = t.program([*residuals, *ct_inputs], outs)
+    finally:
+        state.trace = t.parent
     return maybe_check(dead_code_elimination(result), "transpose")
 
 
@@ -102,9 +106,13 @@ def pullback(program: Program, active: tuple[bool, ...], given: bool) -> tuple[P
     backward = transpose(parts.linear, linear_count)
     if not given:
         return backward, parts
-    with Trace(purpose="pullback") as t:
+    t = Trace(purpose="pullback")
+    try:
+        t.open()
         known = [t.input(v.aval) for v in parts.residuals_of.inputs]
         cts = [t.input(v.aval) for v in backward.inputs[count:]]
         residuals = replay(parts.residuals_of, known)
         joined, _ = t.program([*known, *cts], replay(backward, [*residuals, *cts]))
+    finally:
+        state.trace = t.parent
     return dead_code_elimination(joined), parts

@@ -60,6 +60,13 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
         "if axes[0] == len(args[0].shape) - 1 > 0",
         "vectors take the other way, which gives the same with the batch axis in front",
     ),
+    (
+        "layout",
+        "0",
+        "return out if out is not None else",
+        "a result without elements reads none; operands are of one dtype",
+    ),
+    ("programs", "False", "outs = scan(*fixed, *xs", "lanes do not depend on each other, in whichever order they run"),
     ("layout", "0", "return np.int64(0)", "the window covers the whole axis, so that any start is clamped to 0"),
     ("layout", "0", "return read(tuple(_index(0)", "a result without elements reads none"),
 ]
