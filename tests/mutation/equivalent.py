@@ -66,6 +66,8 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
         "return out if out is not None else",
         "a result without elements reads none; operands are of one dtype",
     ),
+    ("cumulative", "1", "factor = elementwise.mul(factor, _shifted(", "it meets the zeros shifted into the total"),
+    ("linalg", "2", "for k in np.ndindex(a.shape[:-2])", "SciPy from 1.15 on solves batches by itself"),
     ("programs", "False", "outs = scan(*fixed, *xs", "lanes do not depend on each other, in whichever order they run"),
     ("layout", "0", "return np.int64(0)", "the window covers the whole axis, so that any start is clamped to 0"),
     ("layout", "0", "return read(tuple(_index(0)", "a result without elements reads none"),
