@@ -68,6 +68,13 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
     ),
     ("cumulative", "1", "factor = elementwise.mul(factor, _shifted(", "it meets the zeros shifted into the total"),
     ("linalg", "2", "for k in np.ndindex(a.shape[:-2])", "SciPy from 1.15 on solves batches by itself"),
+    ("elementwise", "neg(self)", "Tracer.__neg__", "funcgrad.numpy replaces this operator"),
+    (
+        "linalg",
+        "matmul(v, matmul(_mirrored(t), v), x_transposed=True)",
+        "matmul(",
+        "v' T v of a symmetric T is symmetric",
+    ),
     ("programs", "False", "outs = scan(*fixed, *xs", "lanes do not depend on each other, in whichever order they run"),
     ("layout", "0", "return np.int64(0)", "the window covers the whole axis, so that any start is clamped to 0"),
     ("layout", "0", "return read(tuple(_index(0)", "a result without elements reads none"),

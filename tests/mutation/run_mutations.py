@@ -54,6 +54,7 @@ POINTWISE = "pointwise tests"
 OWN_TESTS = {
     "callback": ("ops/test_effects", "test_callbacks"),
     "collective": ("test_collectives",),
+    "remat": ("test_rematerialization", "test_callbacks"),
     "while_lanes": ("compile/test_lane_pool",),
 }
 SECONDS = 400  # for a mutant in all
