@@ -34,15 +34,15 @@ def _steps(e: Any, steps: list[Any], moves: Moves = ()) -> None:  # type: ignore
         e.step(step)
     for state, following in moves:
         if state.stack:
-            _copy(e, e.pointer(following), e.pointer(state), state)
+            _copy(e, e.pointer(following), e.pointer(state), state.nbytes)
         else:
             a, b = e.pointer(state), e.pointer(following)
             e.lines += [f"store ptr {b}, ptr {e.swapped[state]}", f"store ptr {a}, ptr {e.swapped[following]}"]
 
 
-def _copy(e: Any, source: str, target: str, like: Buffer) -> None:
+def _copy(e: Any, source: str, target: str, nbytes: int) -> None:
     e.declarations["@llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-    e.lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {like.nbytes}, i1 false)")
+    e.lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {nbytes}, i1 false)")
 
 
 def emit_scan(e: Any, s: Loop) -> None:
@@ -124,7 +124,7 @@ def _keep(e: Any, s: TapeLoop, base: str, room: str, count: str, end: str) -> No
     for state, taped in zip(s.kept, s.taped):
         place = e.fresh("k")
         e.lines.append(f"{place} = getelementptr inbounds i8, ptr {record}, i64 {taped.offset}")
-        _copy(e, e.pointer(state), place, state)
+        _copy(e, e.pointer(state), place, state.nbytes)
 
 
 def _walk_back(e: Any, s: TapeLoop, base: str, count: str) -> None:
@@ -193,8 +193,7 @@ def _row(e: Any, b: Buffer, number: str, rows: int) -> tuple[str, int]:
 
 def _copy_row(e: Any, source: tuple[Buffer, str, int], target: tuple[Buffer, str, int]) -> None:
     (x, nbytes), (y, _) = _row(e, *source), _row(e, *target)
-    e.declarations["@llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-    e.lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {y}, ptr {x}, i64 {nbytes}, i1 false)")
+    _copy(e, x, y, nbytes)
 
 
 def _load_lane(e: Any, s: LanePool, place: str, ids: str, following: str) -> None:

@@ -111,8 +111,7 @@ class StepTable:
         else:
             name, operands, integers = self.product(step)
         placed = [word for b in operands for word in self.place(b)]
-        words = [f"ptrtoint (ptr @{name} to i64)", 2 + len(placed) + len(integers), *placed, *integers]
-        return words
+        return [f"ptrtoint (ptr @{name} to i64)", 2 + len(placed) + len(integers), *placed, *integers]
 
     def product(self, step: Multiply) -> tuple[str, list[Buffer], list[int]]:
         """The function of a product, its operands and integers."""

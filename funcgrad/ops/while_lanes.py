@@ -23,11 +23,6 @@ from .rules import library
 from .samples import Sample
 
 EAGER_WIDTH = 256  # lanes in the pool outside compiled code, where a step costs a fixed time
-PARAMS = ("cond", "body", "cond_consts", "body_consts")
-
-
-def _loop(params: dict) -> dict:
-    return {k: params[k] for k in PARAMS}
 
 
 def pool_programs(params: dict, width: int) -> tuple[Program, Program]:
@@ -120,7 +115,7 @@ def _samples() -> list[Sample]:
         rows = [np.stack([np.asarray(a) * 1, np.asarray(a) + np.asarray(a).dtype.type(1)]) for a in args[first:]]
         on = (*[False] * first, *[True] * len(rows))
         found.append(Sample([*args[:first], *rows], dict(params, size=2, on=on)))
-    params, args = while_loop.sample_loops()[0]
+    params, _ = while_loop.sample_loops()[0]
     limits, rates, starts = np.array([4.0, 9.0, 0.1]), np.array([1.7, 1.5, 1.6]), np.array([0.6, 0.5, 0.4])
     return [*found, Sample([limits, rates, starts], dict(params, size=3, on=(True, True, True)))]
 
