@@ -9,7 +9,7 @@ import numpy as np
 from fuzz_arrays import ARRAYS
 from fuzz_control import CONTROL
 from fuzz_guard import Guard, Void
-from fuzz_reference import flat, namespace
+from fuzz_reference import STEP, flat, namespace
 from fuzz_scope import FLOATS, Builder, Scope
 from fuzz_transforms import TRANSFORMS
 from fuzz_tree import Block, Program, Stmt, Var, program_text, statements, without_dead
@@ -77,14 +77,16 @@ def _results(scope: Scope) -> tuple[Var, ...]:
     return tuple(dict.fromkeys([own[-1], *scope.outcome(4), *others]))
 
 
-def reference(program: Program, inputs: Any = None, wide: bool = False) -> tuple[list[Any], list[bytes]]:
-    """The results by plain NumPy, and the decisions made on the way.
+def reference(
+    program: Program, inputs: Any = None, wide: bool = False, step: float = STEP
+) -> tuple[list[Any], list[bytes]]:
+    """The results by plain NumPy, and the decisions made on the way. Derivatives are difference quotients of this step.
 
     Raises:
         Void: when a value is large or a kink is near.
     """
     guard = Guard(0.0 if wide else 1e-3)
-    names = namespace(guard, wide)
+    names = namespace(guard, wide, step)
     exec(program_text(program, watch=True), names)
     given = program.inputs if inputs is None else inputs
     if wide:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from fuzz_generate import kinds, order, reference
 from fuzz_guard import Void
+from fuzz_reference import STEP as QUOTIENT_STEP
 from fuzz_reference import flat
 from fuzz_tree import PREAMBLE, Program, program_text
 
@@ -170,7 +171,20 @@ def check_reference(case: Case) -> None:
     if case.order > 3:
         raise Void("difference quotients of difference quotients")
     loose = (1e-9, 1e-7, 1e-5, 1e-2)[case.order]  # their noise grows by 1 / STEP at each order
-    case.close("eager against reference", case.eager, case.reference, loose, case.values)
+    try:
+        case.close("eager against reference", case.eager, case.reference, loose, case.values)
+    except Mismatch:
+        if case.order and not _settled(case, loose):
+            raise Void("the reference depends on the step of its difference quotients") from None
+        raise
+
+
+def _settled(case: Case, tolerance: float) -> bool:
+    """Is the library far from a result of the reference that stays where it is when the steps of quotients get smaller?"""
+    finer = [reference(case.program, step=QUOTIENT_STEP / k)[0] for k in (2, 4)]
+    off = [_error("", np.asarray(a), np.asarray(b)) for a, b in zip(case.eager, case.reference)]
+    moved = [max(_error("", np.asarray(r[k]), np.asarray(b)) for r in finer) for k, b in enumerate(case.reference)]
+    return any(m <= 0.1 * e for m, e in zip(moved, off) if e > tolerance)
 
 
 def check_interpreted(case: Case) -> None:
@@ -258,6 +272,8 @@ def check_jit_grad(case: Case) -> None:
 def check_hessian(case: Case) -> None:
     if case.single:
         raise Void("float32")
+    if case.order > 2:
+        raise Void("derivatives of fifth order")
     case.gradient  # noqa: B018  (void where it is steep)
     loss, point = case.along(case.loss()), case.inputs[:3]
     us = case.tangents

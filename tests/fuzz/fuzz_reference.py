@@ -19,8 +19,8 @@ STEP = 5e-4  # of difference quotients of fourth order, whose errors are then ab
 MAX_STEPS = 60
 
 
-def namespace(guard: Guard, wide: bool = False) -> dict[str, Any]:
-    """The names a program uses; with `wide`, float32 is float64, for difference quotients."""
+def namespace(guard: Guard, wide: bool = False, step: float = STEP) -> dict[str, Any]:
+    """The names a program uses; with `wide`, float32 is float64; derivatives are difference quotients of this step."""
     numpy = Numpy(guard)
     return {
         "np": np,
@@ -30,7 +30,7 @@ def namespace(guard: Guard, wide: bool = False) -> dict[str, Any]:
         "with_vjp": lambda f: f,
         "with_jvp": lambda f: f,
         "lax": Lax(guard),
-        "fg": Transformations(guard),
+        "fg": Transformations(guard, step),
     }
 
 
@@ -155,8 +155,8 @@ class Transformations:
 
     checkpoint_policies = types.SimpleNamespace(dots_saveable=None, everything_saveable=None, nothing_saveable=None)
 
-    def __init__(self, guard: Guard) -> None:
-        self.guard = guard
+    def __init__(self, guard: Guard, step: float) -> None:
+        self.guard, self.step = guard, step
 
     def checkpoint(self, f: Any, policy: Any = None) -> Any:
         return f
@@ -235,8 +235,8 @@ class Transformations:
             return _beside(guard, frozen, way, lambda: f(*moved))
 
         def quotient(tangents: tuple) -> Any:
-            points = [at(s * STEP, tangents) for s in (1, -1, 2, -2)]
-            return mapped_columns(lambda p: (8 * (p[0] - p[1]) - (p[2] - p[3])) / (12 * STEP), points)
+            points = [at(s * self.step, tangents) for s in (1, -1, 2, -2)]
+            return mapped_columns(lambda p: (8 * (p[0] - p[1]) - (p[2] - p[3])) / (12 * self.step), points)
 
         return out, quotient
 
