@@ -180,7 +180,7 @@ def check_reference(case: Case) -> None:
 
 
 def _settled(case: Case, tolerance: float) -> bool:
-    """Is the library far from a result of the reference that stays where it is when the steps of quotients get smaller?"""
+    """Is the library far from a result of the reference that stays where it is with smaller steps of its quotients?"""
     finer = [reference(case.program, step=QUOTIENT_STEP / k)[0] for k in (2, 4)]
     off = [_error("", np.asarray(a), np.asarray(b)) for a, b in zip(case.eager, case.reference)]
     moved = [max(_error("", np.asarray(r[k]), np.asarray(b)) for r in finer) for k, b in enumerate(case.reference)]
