@@ -46,9 +46,10 @@ from .kernel import (
     walk,
 )  # fmt: skip
 
-# Costs are in units of one vectorized addition, about an eighth of a nanosecond.
-WORTHWHILE = 1.6e6  # from this cost on a kernel is divided: 0.2 ms
-CHUNK_COST = 2.5e5  # of one chunk, at least: waking a thread takes 5 to 50 microseconds
+# Costs are in units of one vectorized addition of 8 bytes, about a fortieth of a nanosecond (0.02 to 0.04 in a dozen
+# kernels whose data is in cache).
+WORTHWHILE = 6e6  # from this cost on a kernel is divided: 0.15 ms
+CHUNK_COST = 1e6  # of one chunk, at least: waking a thread takes 5 to 50 microseconds
 MOST_CHUNKS = 64
 SMALL = 16  # results of chunks take part of the time: each must be that much smaller than the loop
 MEMORY = 4.0
@@ -91,20 +92,19 @@ def _nest(loop: For) -> Iterator[For]:
         loop = loop.body[0]
 
 
-def _cost(statement: object) -> float:
+def _cost(statement: Any) -> float:
     """The cost of a statement, in units of one vectorized addition."""
     if isinstance(statement, (For, If)):
         return (statement.count if isinstance(statement, For) else 1) * sum(map(_cost, statement.body))
     seen: set[Expr] = set()
     nodes = [e for root in expressions(statement) for e in walk(root, seen)]
-    memory = MEMORY * isinstance(statement, (Store, Accumulate))
-    return memory + sum(_node_cost(e) for e in nodes)
+    stored = MEMORY * statement.value.dtype.itemsize / 8 if isinstance(statement, (Store, Accumulate)) else 0.0
+    return stored + sum(_node_cost(e) for e in nodes)
 
 
 def _node_cost(e: Expr) -> float:
-    if e.op in FUNCTIONS:
-        return 10.0
-    return MEMORY if e.op == "load" else COSTS.get(e.op, 1.0)
+    cost = MEMORY if e.op == "load" else 10.0 if e.op in FUNCTIONS else COSTS.get(e.op, 1.0)
+    return cost * (0.1 if e.dtype == INDEX and e.op != "load" else e.dtype.itemsize / 8)
 
 
 def _nodes(body: list) -> Iterator[Expr]:
