@@ -203,7 +203,22 @@ end:
 }}
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
-_lock = threading.Lock()
+_ALONE = """\
+define void @parallel(ptr %body, ptr %context, i64 %chunks) noinline nounwind {
+start:
+  br label %head
+head:
+  %c = phi i64 [ 0, %start ], [ %next, %head ]
+  call void %body(ptr %context, i64 %c)
+  %next = add i64 %c, 1
+  %more = icmp ult i64 %next, %chunks
+  br i1 %more, label %head, label %end
+end:
+  ret void
+}
+"""
+_POSIX = hasattr(signal, "pthread_sigmask")
+_lock = threading.RLock()
 _workers = 0
 
 
@@ -215,6 +230,8 @@ def threads() -> int:
 @cache
 def _library() -> native.Library:
     """The pool, compiled once in a process and never freed: its workers are inside."""
+    if not _POSIX:
+        return compile_cached(_ALONE, {}, ("parallel",))
     control = thread_control()
     name = "@funcgrad_pool_blas_threads()"
     asked = f"declare i32 {name} nounwind" if control else f"define internal i32 {name} {{\n  ret i32 1024\n}}"
@@ -222,6 +239,7 @@ def _library() -> native.Library:
     library = compile_cached(_TEXT.format(size=_SIZE, blas_threads=asked), symbols, _EXPORTS)
     _function(library, "pool_reset")()
     os.register_at_fork(after_in_child=_forget_workers)
+    config.THREADS.watch(_adjust)
     return library
 
 
@@ -232,19 +250,26 @@ def _function(library: native.Library, name: str) -> ctypes._CFuncPtr:
 def _forget_workers() -> None:
     """Only the thread that forked lives on in the child."""
     global _workers, _lock
-    _workers, _lock = 0, threading.Lock()
+    _workers, _lock = 0, threading.RLock()
     _function(_library(), "pool_reset")()
 
 
 def prepare() -> None:
     """Make `@funcgrad_parallel` known to the linker, and start workers; before code that calls it is linked."""
     with _lock:
+        native.define_symbols({SYMBOL: _library().address("parallel")})
+        _adjust()
+
+
+def _adjust() -> None:
+    """Let the value of `config.THREADS` hold for the next call."""
+    if not _POSIX:
+        return
+    with _lock:
         library = _library()
-        native.define_symbols({SYMBOL: library.address("parallel")})
-        if hasattr(signal, "pthread_sigmask"):
-            _start_workers(library)
-        _set_limit(library)
-        config.THREADS.watch(lambda: _set_limit(library))
+        _start_workers(library)
+        state = ctypes.CFUNCTYPE(ctypes.c_void_p)(library.address("pool_state"))()
+        ctypes.c_int64.from_address(state + 192 + 8 * _FIELDS.index("limit")).value = min(threads(), _workers + 1)
 
 
 def _start_workers(library: native.Library) -> None:
@@ -258,9 +283,3 @@ def _start_workers(library: native.Library) -> None:
             _workers += 1
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _set_limit(library: native.Library) -> None:
-    """Let the value of `config.THREADS` hold for the next call."""
-    state = ctypes.CFUNCTYPE(ctypes.c_void_p)(library.address("pool_state"))()
-    ctypes.c_int64.from_address(state + 192 + 8 * _FIELDS.index("limit")).value = min(threads(), _workers + 1)
