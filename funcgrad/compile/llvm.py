@@ -23,6 +23,9 @@ def memory_type(dtype: Any) -> str:
     return "i8" if np.dtype(dtype) == np.bool_ else llvm_type(dtype)
 
 
+SHORT = range(8, 65)  # lengths of loops that LLVM would unroll before it thinks of vectors
+
+
 class KernelEmitter:
     """Turns one kernel into the text of one LLVM function."""
 
@@ -143,10 +146,19 @@ class KernelEmitter:
             f"{step} = add nuw nsw i64 {position}, 1",
             f"store i64 {step}, ptr {counter}",
             f"{again} = icmp ult i64 {step}, {end}",
-            f"br i1 {again}, label %{head}, label %{done}",
+            f"br i1 {again}, label %{head}, label %{done}{self.hints(s)}",
             f"{done}:",
         ]
         return self.rebound(scope, tuple(dict.fromkeys(changing)))
+
+    def hints(self, s: For) -> str:
+        """Short sums are not unrolled: as a loop they vectorize, as a row of additions they do not."""
+        if not (s.count in SHORT and all(isinstance(t, (Update, Accumulate)) for t in s.body)):
+            return ""
+        self.declarations["!unroll"] = '!0 = !{!"llvm.loop.unroll.disable"}'
+        number = sum(name.startswith("!") for name in self.declarations)
+        self.declarations[f"!{number}"] = f"!{number} = distinct !{{!{number}, !0}}"
+        return f", !llvm.loop !{number}"
 
     def bounds(self, s: For) -> tuple[str, str]:
         """Where a loop begins and ends."""

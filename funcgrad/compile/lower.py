@@ -26,6 +26,7 @@ import numpy as np
 from ..core import lowering
 from ..core import scalar as sc
 from ..core.program import Eqn, Literal, Var
+from .jam import jam
 from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update, nest
 from .schedule import Group, Schedule, _domain, _trailing
 
@@ -455,7 +456,8 @@ def lower_group(plan: Schedule, group: Group, escaping: set[Var]) -> tuple[Kerne
     """The kernel of a group, and the values (Vars, Literals, row buffers) its parameters stand for."""
     lowered = GroupLowering(plan, group, escaping)
     lowered.notes = notes_of(group.anchors)
-    return lowered.run()
+    kernel, operands = lowered.run()
+    return jam(kernel), operands
 
 
 def notes_of(eqns: list[Eqn]) -> list[tuple[str, int]]:

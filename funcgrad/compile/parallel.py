@@ -134,7 +134,8 @@ class _Division:
         grain = -(-self.loop.count // chunks)
         chunks = -(-self.loop.count // grain)
         results = self._results(chunks)
-        bodies = [self._clear(), self._chunk(grain, results), self._combined(chunks, results) if results else []]
+        end = self._combined(chunks, results) if results or self.after else []
+        bodies = [self._clear(), self._chunk(grain, results), end]
         return Split([self._kernel(body, results, chunks * (k == 1)) for k, body in enumerate(bodies) if body], results)
 
     # -- may it be divided?
@@ -182,12 +183,10 @@ class _Division:
         return [s for s in statements(self.main.body) if isinstance(s, (Store, Accumulate)) and s.buffer == name]
 
     def _surroundings_allow(self) -> bool:
-        """Before the loop only variables and empty sums; after it, something only if there are results to combine."""
+        """Before the loop only variables and empty sums."""
         if not {s.sym for s in self.before if isinstance(s, Declare)} >= set(self.sums):
             return False
-        if any(e.op == "load" for s in self.before if not isinstance(s, Declare) for e in _nodes([s])):
-            return False
-        return not self.after or bool(self.sums or self.arrays)
+        return not any(e.op == "load" for s in self.before if not isinstance(s, Declare) for e in _nodes([s]))
 
     # -- its parts
 

@@ -96,13 +96,12 @@ class Planner:
         """Steps that compute a program; `env` says where inputs are and where outputs go."""
         plan = schedule(program)
         self.plan.schedules.append(plan)
-        readers = _readers(plan)
+        readers, computed = _readers(plan), set(program.inputs)
         steps: list[Any] = []
         for item in plan.items:
             if isinstance(item, Group):
-                escaping = {
-                    v for v in item.results() if v in program.outputs or any(r is not item for r in readers.get(v, ()))
-                }
+                escaping = {v for v in item.results() if v not in computed and _escapes(v, item, program, readers)}
+                computed.update(item.results())
                 kernel, operands = lower_group(plan, item, escaping)
                 steps += self.call(kernel, [self.buffer(a, env) for a in operands])
             else:
@@ -247,6 +246,12 @@ def _readers(plan: Schedule) -> dict[Var, list[Any]]:
             else:
                 stack.extend(a for a in plan.producer[v].inputs if type(a) is Var)
     return readers
+
+
+def _escapes(v: Var, group: Group, program: Program, readers: dict[Var, list[Any]]) -> bool:
+    """Whether a result of a group must be in memory: unless whoever reads it computes it, too."""
+    others = [r for r in readers.get(v, ()) if r is not group]
+    return v in program.outputs or not all(isinstance(r, Group) and v in r.results() for r in others)
 
 
 def assign_workspace(plan: Plan) -> None:

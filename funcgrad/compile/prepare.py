@@ -128,7 +128,7 @@ def _is_matrix_times_vector(eqn: Eqn) -> bool:
 
 
 def _sum_of_products(eqn: Eqn) -> list[Eqn]:
-    """{ c = dot_general[contract=((1,), (0,))] a b }  -->  { d = broadcast b; e = mul a d; c = reduce_sum[axes=(1,)] e }
+    """{ c = dot_general[contract=((1,), (0,))] a b }  -->  { d = broadcast b; e = mul a d; c = reduce_sum e }
 
     A product with a vector is bound by reading the matrix. As a sum it shares that reading with all else that is done
     to the rows: a linear model and its gradient are one pass.

@@ -36,6 +36,8 @@ REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
 # Costs are in units of one multiplication per element. Keeping a value costs a store and a load.
 
 STORE_AND_LOAD = 4.0
+LARGE = 1 << 18  # bytes that are not expected to stay in a cache
+CHEAP_SUM = 32.0  # cost of a sum of a few products, below that of writing it to memory and reading it
 COMPUTE_AGAIN = 8.0  # from this cost on, a later stage of a row reads a value rather than compute it again
 LEAST_JOINED = 1024  # bytes of a concatenation whose operands are computed in place
 MOST_CHOSEN = 6  # operands of a concatenation among which every element may be chosen
@@ -274,9 +276,28 @@ class Scheduler:
             k, group = len(self.items), Group(domain)
             self.items.append(group)
             self._fits(group, k, eqn, domain, reads)
+        self._compute_again(group, eqn, reads)
         group.anchors.append(eqn)
         for v in eqn.outs:
             self.position[v] = k
+
+    def _compute_again(self, group: Group, eqn: Eqn, reads: list) -> None:
+        """A large array of short sums that another group has formed is formed again rather than kept in memory."""
+        for v, how in reads:
+            maker = self.producer.get(v)
+            if maker is None or v in group.results() or not isinstance(maker.prim.lower, lowering.Reduce):
+                continue
+            rows = self._row_need(group, v, how, len(_domain(eqn)))
+            if type(rows) is int and group.rows in (None, rows) and self._is_cheap_to_sum(maker):
+                group.rows = rows
+                group.anchors.append(maker)
+
+    def _is_cheap_to_sum(self, eqn: Eqn) -> bool:
+        """Whether a reduction is short, its result large, and all it reads small beside that."""
+        (x,), (v,) = eqn.inputs, eqn.outs
+        if v.aval.nbytes < LARGE or (1.0 + self.cost.get(x, 0.0)) * x.aval.size > CHEAP_SUM * v.aval.size:
+            return False
+        return all(4 * source.aval.size <= v.aval.size for source, _ in self._reads(eqn))
 
     def _may_share(self, v: Var) -> bool:
         return isinstance(self.items[self.position[v]], Group)

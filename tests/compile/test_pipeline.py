@@ -131,6 +131,17 @@ def test_layer_norm_with_its_gradient_is_one_kernel_that_keeps_one_value_in_a_ro
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
 
 
+def test_distances_of_all_pairs_are_never_in_memory() -> None:
+    def entropy(x: Any) -> Any:
+        squared = np.sum((x[:, None] - x[None]) ** 2, axis=-1)
+        return np.sum(np.log(np.sum(np.exp(-squared), axis=1)))
+
+    x = np.random.default_rng(0).standard_normal((250, 3))
+    compiled = lowered(fg.value_and_grad(entropy), x)
+    assert not any(b.shape[:2] == (250, 250) for b in compiled.plan.temporaries)
+    np.testing.assert_allclose(fg.jit(fg.grad(entropy))(x), fg.grad(entropy)(x), rtol=1e-12, atol=1e-14)
+
+
 def test_the_gradient_of_cross_entropy_is_a_few_kernels() -> None:
     compiled = lowered(fg.value_and_grad(p.cross_entropy), zeros(64, 10), zeros(64, 10))
     assert len(compiled.plan.steps) <= 2
