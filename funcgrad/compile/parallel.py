@@ -77,7 +77,7 @@ def split(kernel: Kernel) -> Split | None:
         return None
     at = max(range(len(costs)), key=costs.__getitem__)
     before, main, after = kernel.body[:at], kernel.body[at], kernel.body[at + 1 :]
-    if not isinstance(main, For) or costs[at] < 0.9 * sum(costs):
+    if not isinstance(main, For) or costs[at] < 0.75 * sum(costs):
         return None
     for loop in _nest(main):
         found = _Division(kernel, before, main, loop, after).run(costs[at])
