@@ -24,7 +24,7 @@ from .callback import Callback
 from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
-from .matrices import operands
+from .matrix_layout import operands
 from .parallel import split
 from .schedule import Group, Schedule, schedule
 from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, root_buffers

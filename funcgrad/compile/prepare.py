@@ -15,7 +15,7 @@ from ..core.program import Eqn, Literal, Program, Var, subprograms
 from ..ops import contraction, elementwise, layout, reduction
 from ..ops.identities import identities
 from ..transforms.simplify import dead_code_elimination, simplify
-from . import matrices
+from . import matrix_layout
 
 
 def prepare(program: Program) -> Program:
@@ -103,11 +103,13 @@ def _canonical_contraction(eqn: Eqn) -> list[Eqn]:
     inputs, contract, batch = list(eqn.inputs), list(eqn.params["contract"]), list(eqn.params["batch"])
     order = sorted(range(len(contract[0])), key=lambda i: contract[0][i])
     contract = [tuple(axes[i] for i in order) for axes in contract]
-    for side, place in enumerate(matrices.operands(*(a.aval.shape for a in inputs), tuple(contract), tuple(batch))):
+    for side, place in enumerate(
+        matrix_layout.operands(*(a.aval.shape for a in inputs), tuple(contract), tuple(batch))
+    ):
         if place is not None:
             continue
         b, c = batch[side], contract[side]
-        free = matrices.free(inputs[side].aval.ndim, c, b)
+        free = matrix_layout.free(inputs[side].aval.ndim, c, b)
         chosen = (*b, *c, *free) if side else (*b, *free, *c)
         v = Var(inputs[side].aval.update(shape=tuple(inputs[side].aval.shape[d] for d in chosen)))
         made.append(Eqn(layout.transpose, (inputs[side],), dict(axes=chosen), (v,), eqn.source))

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from .kernel import CHUNK, Kernel
-from .matrices import Matrices
+from .matrix_layout import MatrixLayout
 from .plan import Plan
 from .python_text import PythonPrinter
 from .steps import (
@@ -265,7 +265,7 @@ class ProgramWriter:
         self.block(s.pull, s.moves)
 
 
-def _as_matrices(b: Buffer, place: Matrices, batch: tuple[int, ...], size: tuple[int, int]) -> str:
+def _as_matrices(b: Buffer, place: MatrixLayout, batch: tuple[int, ...], size: tuple[int, int]) -> str:
     """An operand of a product, batch axes first."""
     axes = [d for group in place.axes for d in group]
     if axes == sorted(axes):

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core.program import Eqn
 from .callback import Callback
-from .matrices import Matrices
+from .matrix_layout import MatrixLayout
 
 
 @dataclass(eq=False)
@@ -88,7 +88,7 @@ class Multiply:
     m: int
     n: int
     k: int
-    places: tuple[Matrices, Matrices]
+    places: tuple[MatrixLayout, MatrixLayout]
 
     @property
     def count(self) -> int:

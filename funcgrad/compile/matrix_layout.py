@@ -16,7 +16,7 @@ Axes = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Matrices:
+class MatrixLayout:
     """One operand of a product.
 
     axes: batch, row and column axes of the array, in order. steps: elements from one matrix to the next along each
@@ -29,12 +29,12 @@ class Matrices:
     turned: bool
 
 
-def matrices(shape: Axes, batch: Axes, rows: Axes, columns: Axes) -> Matrices | None:
+def matrix_layout(shape: Axes, batch: Axes, rows: Axes, columns: Axes) -> MatrixLayout | None:
     """An array as matrices, or None if they are not in memory like that.
 
-    >>> matrices((8, 128, 4, 64), (0, 2), (1,), (3,))
-    Matrices(axes=((0, 2), (1,), (3,)), steps=(32768, 64), distance=256, turned=False)
-    >>> matrices((8, 4), (1,), (0,), ()) is None
+    >>> matrix_layout((8, 128, 4, 64), (0, 2), (1,), (3,))
+    MatrixLayout(axes=((0, 2), (1,), (3,)), steps=(32768, 64), distance=256, turned=False)
+    >>> matrix_layout((8, 4), (1,), (0,), ()) is None
     False
     """
     if not _is_one(rows) or not _is_one(columns):
@@ -45,9 +45,9 @@ def matrices(shape: Axes, batch: Axes, rows: Axes, columns: Axes) -> Matrices | 
     axes = (batch, rows, columns)
     width, height = (math.prod(shape[d] for d in group) for group in (columns, rows))
     if along == 1 or (along is None and down is not None):
-        return Matrices(axes, steps, down if down is not None else width, turned=False)
+        return MatrixLayout(axes, steps, down if down is not None else width, turned=False)
     if down == 1 or down is None:
-        return Matrices(axes, steps, along if along is not None else height, turned=True)
+        return MatrixLayout(axes, steps, along if along is not None else height, turned=True)
     return None
 
 
@@ -56,10 +56,10 @@ def _is_one(axes: Axes) -> bool:
     return axes == tuple(range(axes[0], axes[0] + len(axes))) if axes else True
 
 
-def operands(x: Axes, y: Axes, contract: tuple[Axes, Axes], batch: tuple[Axes, Axes]) -> list[Matrices | None]:
+def operands(x: Axes, y: Axes, contract: tuple[Axes, Axes], batch: tuple[Axes, Axes]) -> list[MatrixLayout | None]:
     """Both operands of a contraction of arrays of these shapes: the first has the contracted axes as its columns."""
     (cx, cy), (bx, by) = contract, batch
-    return [matrices(x, bx, free(len(x), cx, bx), cx), matrices(y, by, cy, free(len(y), cy, by))]
+    return [matrix_layout(x, bx, free(len(x), cx, bx), cx), matrix_layout(y, by, cy, free(len(y), cy, by))]
 
 
 def free(ndim: int, contract: Axes, batch: Axes) -> Axes:
