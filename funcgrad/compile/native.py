@@ -19,7 +19,7 @@ process.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal
 
@@ -35,6 +35,7 @@ __all__ = [
     "load_object",
     "optimized",
     "target_key",
+    "undefined",
 ]
 
 Pipeline = Literal["full", "light"]
@@ -215,6 +216,24 @@ def define_symbols(addresses: Mapping[str, int]) -> None:
             raise ValueError(f"symbol {name!r} has the null address")
     with _lock:
         _symbols.update(addresses)
+
+
+def undefined(names: Iterable[str]) -> list[str]:
+    """Those of some symbols that `define_symbols` was not told.
+
+    Args:
+        names: symbols.
+
+    Returns:
+        A sorted list.
+
+    Example:
+        >>> define_symbols({"funcgrad_doctest": 4096})
+        >>> undefined(["funcgrad_doctest", "funcgrad_nowhere"])
+        ['funcgrad_nowhere']
+    """
+    with _lock:
+        return sorted(set(names) - _symbols.keys())
 
 
 @cache
