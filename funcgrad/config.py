@@ -1,5 +1,8 @@
 """Settings: every FUNCGRAD_* environment variable in one table.
 
+    config.CHECK.value = 1                          assign the value of a setting, or
+    config.update("explain_cache_misses", True)     name it as in the table, with or without FUNCGRAD_
+
 | variable       | default | meaning |
 |----------------|---------|---------------------------------------------------------------------------------------------|
 | FUNCGRAD_CHECK | 0       | 1: check every program after every transformation and pass |
@@ -40,3 +43,27 @@ CACHE = _integer("FUNCGRAD_CACHE", 1)
 CACHE_DIR = Setting("FUNCGRAD_CACHE_DIR", os.environ.get("FUNCGRAD_CACHE_DIR", ""))
 CACHE_SIZE = _integer("FUNCGRAD_CACHE_SIZE", 1 << 30)
 MALLOC = _integer("FUNCGRAD_MALLOC", 1)
+
+
+def update(name: str, value: Any) -> None:
+    """Change a setting of the running program.
+
+    Args:
+        name: as in the table above, in any case, with or without `FUNCGRAD_`.
+        value: its new value.
+
+    Raises:
+        ValueError: there is no such setting, naming those that there are.
+
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> fg.config.update("check", True)
+        >>> fg.config.CHECK.value
+        True
+        >>> fg.config.update("check", 0)
+    """
+    found = globals().get(name.upper().removeprefix("FUNCGRAD_"))
+    if not isinstance(found, Setting):
+        names = sorted(key.lower() for key, setting in globals().items() if isinstance(setting, Setting))
+        raise ValueError(f"config: there is no setting {name!r}; there are {', '.join(names)}.")
+    found.value = value

@@ -98,16 +98,17 @@ class CompiledFunction:
         self.executable, self.treedef, self.out_tree, self.name = executable, treedef, out_tree, name
         self._code, self._lowered = code, lowered
         self._launch = executable.call
+        self._flat = treedef == tree.tree_structure(((0,) * treedef.num_leaves, {}))  # each argument is one leaf
         self._flatten = tree.generate_flattener(treedef)
         self._unflatten = tree.generate_unflattener(out_tree)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves: list[Any] = []
-        if self._flatten((args, kwargs), leaves):
-            outs = self._launch(*leaves)
-            if outs is not None:
-                return self._unflatten(outs)
-        return self._checked(args, kwargs)
+        if self._flat and not kwargs:
+            outs = self._launch(*args)
+        else:
+            leaves: list[Any] = []
+            outs = self._launch(*leaves) if self._flatten((args, kwargs), leaves) else None
+        return self._checked(args, kwargs) if outs is None else self._unflatten(outs)
 
     def _checked(self, args: tuple, kwargs: dict) -> Any:
         """What the machine code did not take as it is: another memory layout is copied, another type is refused."""

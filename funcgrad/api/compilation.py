@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import config, errors, tree
+from .. import errors, tree
 from ..core.avals import aval_of, shaped
 from ..core.program import Program
 from ..core.tracing import Tracer, state, trace
@@ -124,7 +124,7 @@ class Jitted:
         key = (treedef, static, *[signature(x) for x in leaves])
         entry = self._entries.get(key)
         if entry is None:
-            self._explain(key, self._entries)
+            misses.report(self.fun, key, self._entries, self._traced)
             entry = self._entries[key] = self._compile(leaves, treedef, args, kwargs)
         others = [e for e in self._recent.get(static, ()) if e is not entry]
         self._recent[static] = (entry, *others[: _RECENT - 1])
@@ -139,7 +139,7 @@ class Jitted:
         key = (treedef, static, *[(x.aval, x.weak) if type(x) is Tracer else signature(x) for x in checked])
         traced = self._traced.get(key)
         if traced is None:
-            self._explain(key, self._traced)
+            misses.report(self.fun, key, self._traced, self._entries)
             traced = self._trace(checked, treedef, args, kwargs)
             if not any(
                 type(c) is Tracer for c in traced.captures
@@ -147,13 +147,6 @@ class Jitted:
                 self._traced[key] = traced
         outs = compiled_call(*traced.captures, *checked, program=rec.canonical(traced.program))
         return tree.tree_unflatten(traced.out_tree, outs)
-
-    def _explain(self, key: tuple, known: dict) -> None:
-        if config.EXPLAIN_CACHE_MISSES.value:
-            code = getattr(self.fun, "__code__", self.fun)
-            others = [j for j in _all if j is not self and getattr(j.fun, "__code__", j.fun) is code]
-            sizes = [len(j._entries) + len(j._traced) for j in others]
-            misses.report(rec.name_of(self.fun), key, known, [n for n in sizes if n])
 
     def _where(self, dynamic: Any, position: int) -> str:
         return f"jit of {rec.name_of(self.fun)}: {argument_name(dynamic, position)}"

@@ -36,8 +36,9 @@ class MemoryAnalysis:
         constant_size_in_bytes: closed-over arrays and literals.
         generated_code_size_in_bytes: machine code; None before it is made.
 
-    Not in it, because only running tells: the states that the derivative of a `while_loop` keeps, and what NumPy
-    allocates inside operations without a compiled form.
+    Not in it, because only running tells: the states that the derivative of a `while_loop` keeps, what NumPy allocates
+    inside operations without a compiled form, and what BLAS keeps for itself from its first large product on (up to 50
+    MB).
     """
 
     argument_size_in_bytes: int
