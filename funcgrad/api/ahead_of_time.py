@@ -98,7 +98,7 @@ class CompiledFunction:
         self.executable, self.treedef, self.out_tree, self.name = executable, treedef, out_tree, name
         self._code, self._lowered = code, lowered
         self._launch = executable.call
-        self._flat = treedef == tree.tree_structure(((0,) * treedef.num_leaves, {}))  # each argument is one leaf
+        self._flat = is_flat(treedef)
         self._flatten = tree.generate_flattener(treedef)
         self._unflatten = tree.generate_unflattener(out_tree)
 
@@ -205,6 +205,11 @@ def load(
 # --- leaves -----------------------------------------------------------------------------------------------------------
 
 
+def is_flat(treedef: Any) -> bool:
+    """Whether the structure of (args, kwargs) is that of positional arguments of one leaf each: nothing to flatten."""
+    return treedef == tree.tree_structure(((0,) * treedef.num_leaves, {}))
+
+
 def as_leaf(x: Any, where: Callable[[], str]) -> Any:
     """A number or array that compiled code takes, in native byte order; refuses the rest, naming it."""
     if type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8:
@@ -251,6 +256,6 @@ def argument_name(dynamic: Any, position: int) -> str:
 
 
 __all__ = [
-    "KINDS", "CompiledFunction", "Lowered", "Traced", "argument_name", "as_leaf", "compact", "describe", "load",
-    "signature",
+    "KINDS", "CompiledFunction", "Lowered", "Traced", "argument_name", "as_leaf", "compact", "describe", "is_flat",
+    "load", "signature",
 ]  # fmt: skip

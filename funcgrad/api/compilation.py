@@ -22,7 +22,7 @@ from ..core.tracing import Tracer, state, trace
 from ..ops.calls import compiled_call, set_executor
 from . import misses
 from . import recording as rec
-from .ahead_of_time import KINDS, Lowered, Traced, argument_name, as_leaf, compact, signature
+from .ahead_of_time import KINDS, Lowered, Traced, argument_name, as_leaf, compact, is_flat, signature
 
 _RECENT = 4
 _all: weakref.WeakSet[Jitted] = weakref.WeakSet()
@@ -71,10 +71,12 @@ def trace_flat(
 class _Entry:
     """One compiled signature: how to flatten its arguments, call it, and rebuild its result."""
 
-    __slots__ = ("executable", "flatten", "launch", "unflatten")
+    __slots__ = ("executable", "flat", "flatten", "launch", "unflatten")
 
-    def __init__(self, flatten: Callable, launch: Callable, unflatten: Callable, executable: Any) -> None:
-        self.flatten, self.launch, self.unflatten, self.executable = flatten, launch, unflatten, executable
+    def __init__(self, treedef: Any, out_tree: Any, executable: Any) -> None:
+        self.flat, self.flatten = is_flat(treedef), tree.generate_flattener(treedef)
+        self.unflatten = tree.generate_unflattener(out_tree)
+        self.executable, self.launch = executable, executable.call
 
 
 class Jitted:
@@ -105,11 +107,13 @@ class Jitted:
         if state.trace is None:
             dynamic, static = self._split(args, kwargs) if self._has_static else ((args, kwargs), ())
             for entry in self._recent.get(static, ()):
-                leaves: list[Any] = []
-                if entry.flatten(dynamic, leaves):
-                    outs = entry.launch(*leaves)
-                    if outs is not None:
-                        return entry.unflatten(outs)
+                if entry.flat and not kwargs:
+                    outs = entry.launch(*args)
+                else:
+                    leaves: list[Any] = []
+                    outs = entry.launch(*leaves) if entry.flatten(dynamic, leaves) else None
+                if outs is not None:
+                    return entry.unflatten(outs)
         return self._call(args, kwargs)
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
@@ -193,9 +197,7 @@ class Jitted:
 
         traced = self._trace(leaves, treedef, args, kwargs)
         executable, _ = build(traced.program, traced.kinds, traced.captures, traced.donated)
-        return _Entry(
-            tree.generate_flattener(treedef), executable.call, tree.generate_unflattener(traced.out_tree), executable
-        )
+        return _Entry(treedef, traced.out_tree, executable)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace and lower for these arguments (arrays or `ShapeDtypeStruct`), without running."""

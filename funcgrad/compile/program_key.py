@@ -115,6 +115,7 @@ def _operation(eqn: Eqn, strict: bool) -> str:
     return eqn.prim.name + "".join([f" {k}={_value(v, strict)}" for k, v in sorted(eqn.params.items())])
 
 
+@functools.cache
 def _aval(aval: ShapedArray) -> str:
     return f"{aval.dtype.str}{aval.shape}"
 
