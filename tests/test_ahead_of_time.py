@@ -289,6 +289,28 @@ def test_a_jitted_function_is_pickled_as_its_name_or_as_jit_of_a_name() -> None:
         pickle.dumps(fg.jit(lambda x: x))
 
 
+CLOUDPICKLE = """
+import funcgrad as fg
+
+@fg.jit
+def decorated(x):
+    return x * 2
+
+scope = {"__name__": "joblib.externals.cloudpickle.cloudpickle"}
+exec("def dump(f): return f.__reduce__()", scope)
+print(decorated.__reduce__(), scope["dump"](decorated)[1][0] is decorated.fun)
+"""
+
+
+def test_cloudpickle_gets_the_function_where_no_worker_knows_its_name() -> None:
+    assert in_new_process(CLOUDPICKLE) == "decorated True\n"
+
+
+def test_workers_of_joblib() -> None:
+    joblib = pytest.importorskip("joblib")
+    assert joblib.Parallel(n_jobs=2)(joblib.delayed(module_level)(k) for k in (1.0, 2.0)) == [2.0, 4.0]
+
+
 # --- C functions ----------------------------------------------------------------------------------------------------
 
 

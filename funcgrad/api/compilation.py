@@ -79,6 +79,14 @@ class _Entry:
         self.executable, self.launch = executable, executable.call
 
 
+def _is_copying() -> bool:
+    """Whether the pickler is cloudpickle's (joblib's). It copies functions of `__main__`: its workers have another."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and not frame.f_globals.get("__name__", "").endswith("cloudpickle.cloudpickle"):
+        frame = frame.f_back
+    return frame is not None
+
+
 class Jitted:
     """What `jit` returns: the compiled function, with its caches and ahead-of-time stages."""
 
@@ -95,11 +103,11 @@ class Jitted:
 
     def __reduce__(self) -> Any:
         """By name where the name means this object, as functions are; else as `jit` of the function."""
-        found: Any = sys.modules.get(getattr(self, "__module__", ""))
-        name = getattr(self, "__qualname__", "")
+        module, name = getattr(self, "__module__", ""), getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(module)
         for part in name.split("."):
             found = getattr(found, part, None)
-        if found is self:
+        if found is self and not (module == "__main__" and _is_copying()):
             return name
         return Jitted, (self.fun, self.static_argnums, self.static_argnames, self.donate_argnums)
 
