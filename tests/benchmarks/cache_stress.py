@@ -81,7 +81,7 @@ def damaged_calls(trials: int, programs: int, rng: random.Random) -> tuple[int, 
     wrong += sum(not is_right(k) for k in range(programs))
     folder = Path(fg.cache.info()["directory"])
     for _ in range(trials):
-        entries = [p for p in folder.iterdir() if p.suffix in (".o", ".artifact")]
+        entries = [p for p in folder.iterdir() if p.suffix in (".o", ".artifact") and p.stat().st_size]
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             spoil(rng.choice(entries), entries, rng)
