@@ -174,11 +174,11 @@ class CompiledFunction:
         return c_function(self.executable, signature, f"compiled function {self.name}")
 
     def __reduce__(self) -> tuple:
-        from ..compile.artifact import FOREIGN
+        from ..compile.callback import NUMBA_SYMBOL
         from ..compile.native import target_key
         from ..compile.program_key import source_digest
 
-        foreign = [s for s in self.executable.artifact.symbols if s.startswith(FOREIGN)]
+        foreign = [s for s in self.executable.artifact.symbols if s.startswith(NUMBA_SYMBOL)]
         if foreign:
             raise pickle.PicklingError(errors.compiled_foreign(self.name))
         e = self.executable

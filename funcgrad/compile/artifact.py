@@ -19,7 +19,6 @@ from ..core.program import Eqn, Var
 from . import blas_threads, callback, library, native
 
 _SYMBOL = re.compile(r"@(funcgrad_\w+)")
-FOREIGN = "funcgrad_njit_"  # functions that Numba compiled in one process
 # Who makes known the functions that machine code calls; code that is compiled here has asked them before.
 _PROVIDERS = (library.define_blas_symbols, blas_threads.prelude, callback.define_out_of_memory)
 
@@ -128,4 +127,4 @@ def aval(buffer: Any) -> ShapedArray:
     return shaped(buffer.shape, buffer.dtype)
 
 
-__all__ = ["FOREIGN", "Artifact", "MemoryAnalysis", "aval", "symbols_of"]
+__all__ = ["Artifact", "MemoryAnalysis", "aval", "symbols_of"]

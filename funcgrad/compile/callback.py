@@ -21,6 +21,7 @@ from ..core.program import Eqn
 from . import native
 
 SYMBOL = "funcgrad_callback_"
+NUMBA_SYMBOL = "funcgrad_njit_"  # functions that Numba compiled in this process
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_void_p))
 _pending = threading.local()
 

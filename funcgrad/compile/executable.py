@@ -117,8 +117,16 @@ def _compiled(
     compiled = pipeline.compile_program(program, len(constants))
     artifact = pipeline.artifact_of(compiled, len(constants), donated)
     if name:
-        cache.write(name, pickle.dumps(artifact))
+        _keep(name, artifact)
     return Executable(artifact, compiled.code, kinds, constants), compiled.code
+
+
+def _keep(name: str, artifact: Artifact) -> None:
+    try:
+        data = pickle.dumps(artifact)
+    except (pickle.PicklingError, AttributeError, TypeError):  # an operation holds what only this process knows
+        return
+    cache.write(name, data)
 
 
 def _raising(launch: Callable[..., Any]) -> Callable[..., Any]:
