@@ -267,6 +267,7 @@ def choose(count: int, seed: int, only: str = "") -> list[Mutant]:
 def preload() -> None:
     """Import what every child needs, but nothing of the package; LAPACK stays in one thread, to take its usual time."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ["FUNCGRAD_CACHE"] = "2"  # a faulty pass has the same source on disk as the right one
     os.environ["FUNCGRAD_CACHE_DIR"] = os.environ.get("FUNCGRAD_CACHE_DIR") or tempfile.mkdtemp(
         prefix="mutation-cache-"
     )

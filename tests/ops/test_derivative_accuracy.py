@@ -16,7 +16,7 @@ import pytest
 from mpmath import mp
 from registry_cases import REGISTRY, retrace, values_of
 
-from funcgrad.compile.executable import Executable
+from funcgrad.compile.executable import build
 from funcgrad.core import lowering
 from funcgrad.core.avals import shaped
 from funcgrad.transforms.linearize import jvp
@@ -142,7 +142,7 @@ def slopes(name: str, operands: list[np.ndarray], active: int, compiled: bool) -
     both, _ = jvp(program, tuple(i == active for i in range(len(operands))))
     values = [*operands, np.ones_like(operands[0])]
     if compiled:
-        return np.asarray(Executable(both, ["array"] * len(values)).call(*values)[1])
+        return np.asarray(build(both, ["array"] * len(values))[0].call(*values)[1])
     return np.asarray(values_of(both, values)[1])
 
 
