@@ -196,6 +196,8 @@ class PythonPrinter(Printer):
         """A function of `core.scalar.FUNCTIONS`."""
         if name in _MATH or (name == "lgamma" and self.compilable):
             return Text(f"np.{dtype.name}(math.{name}({operands[0].text}))")
+        if name == "gauss":
+            return Text(f"np.exp(-np.square({operands[0].text}))")
         if name in _SPECIAL and self.compilable:
             return call(self.use_expansion(name, dtype), *operands)
         return call(_SPECIAL.get(name, f"np.{name}"), *operands)

@@ -70,6 +70,7 @@ TRANSCENDENTAL = frozenset(
         "hypot",
         "lgamma",
         "digamma",
+        "gauss",
     ]
 )
 

@@ -23,7 +23,7 @@ EXPANSIONS: dict[str, Callable[..., Expr]] = {
             "arctanh", "power",
         ),
         vecmath_trig: ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot", "cbrt"),
-        vecmath_special: ("erf", "erfc", "erfinv", "lgamma", "digamma"),
+        vecmath_special: ("gauss", "erf", "erfc", "erfinv", "lgamma", "digamma"),
     }.items()
     for name in names
 }  # fmt: skip

@@ -42,6 +42,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan,
     "arctan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arcsinh": np.arcsinh,
     "arccosh": np.arccosh, "arctanh": np.arctanh, "power": np.power, "cbrt": np.cbrt, "hypot": np.hypot,
+    "gauss": lambda x: np.exp(-np.square(x)),
     "erf": lambda x: _special("erf", x), "erfc": lambda x: _special("erfc", x), "erfinv": lambda x: _special("erfinv", x),  # noqa: E501
     "lgamma": lambda x: _special("gammaln", x), "digamma": lambda x: _special("digamma", x),
 }  # fmt: skip
@@ -256,8 +257,8 @@ sin, cos, tan, arcsin, arccos, arctan, arctan2 = map(
     _named, ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2")
 )
 sinh, cosh, tanh, arcsinh, arccosh, arctanh = map(_named, ("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"))
-power, cbrt, hypot, erf, erfc, erfinv, lgamma, digamma = map(
-    _named, ("power", "cbrt", "hypot", "erf", "erfc", "erfinv", "lgamma", "digamma")
+power, cbrt, hypot, gauss, erf, erfc, erfinv, lgamma, digamma = map(
+    _named, ("power", "cbrt", "hypot", "gauss", "erf", "erfc", "erfinv", "lgamma", "digamma")
 )
 
 

@@ -28,6 +28,7 @@ MP: dict[str, Callable[[Any], Any]] = {
     "log1p": mpmath.log1p, "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "arcsin": mpmath.asin,
     "arccos": mpmath.acos, "arctan": mpmath.atan, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "tanh": mpmath.tanh,
     "arcsinh": mpmath.asinh, "arccosh": mpmath.acosh, "arctanh": mpmath.atanh, "erf": mpmath.erf,
+    "gauss": lambda x: mpmath.exp(-x * x),
     "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)), "erfinv": mpmath.erfinv, "digamma": mpmath.digamma,
     "erfc": lambda x: mpmath.erfc(x) if abs(x) < 1000 else mpmath.mpf(2 if x < 0 else 0),
     "lgamma": lambda x: mpmath.log(abs(mpmath.gamma(x))) if abs(x) < 60 else mpmath.loggamma(x),
@@ -49,6 +50,7 @@ HARD: dict[str, list[float]] = {
     "arccosh": [1, 1e8, 1e4], "arctanh": [1, -1, 0.5], "arcsinh": [1, 1e8, 1e4], "sinh": [710.4, 89.4, 1, 0.3],
     "cosh": [710.4, 89.4],
     "tanh": [0.3, 1, 19, 9], "cbrt": [1, 8, 27], "erf": [0.75, 1, 3, 5.9, 3.9],
+    "gauss": [1, 5, 26.6, 27.2, 9.3, 10.1],
     "erfc": [0.5, 0.75, -0.75, 3, 26.5, 27.2, 9.1, 10.05], "erfinv": [1, -1, 0.5, 0.7, 0.9966],
     "lgamma": [1, 2, -2.4570247382208006, -0.5, 3], "digamma": [1.4616321449683623, 1, 3, 10],
 }  # fmt: skip
@@ -152,7 +154,7 @@ SPECIAL: dict[str, dict[float, float]] = {
     "arccosh": {INF: INF, 1: 0, 0.5: NAN, -3: NAN, -INF: NAN},
     "arctanh": {1: INF, -1: -INF, 1.5: NAN, INF: NAN, -INF: NAN},
     "cbrt": {INF: INF, -INF: -INF, 27: 3, -8: -2}, "erf": {INF: 1, -INF: -1, 30: 1},
-    "erfc": {INF: 0, -INF: 2, 0: 1, 30: 0},
+    "gauss": {INF: 0, -INF: 0, 0: 1, 40: 0}, "erfc": {INF: 0, -INF: 2, 0: 1, 30: 0},
     "erfinv": {1: INF, -1: -INF, 1.5: NAN, -INF: NAN}, "lgamma": {INF: INF, 1: 0, 2: 0, 0: INF, -3: INF},
     "digamma": {INF: INF, -2: NAN, 0: -INF},
 }  # fmt: skip
