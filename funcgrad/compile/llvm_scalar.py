@@ -23,7 +23,7 @@ import numpy as np
 
 from ..core.scalar import COMPARISONS, FUNCTIONS, Expr, sym
 from . import vecmath
-from .llvm_libm import declare_beyond, declare_libm
+from .llvm_libm import declare_beyond
 from .llvm_text import intrinsic_suffix, llvm_constant, llvm_type
 
 _INTRINSICS = {
@@ -156,8 +156,8 @@ class ScalarEmitter:
             return self._convert(operands[0], node.args[0].dtype, dtype)  # type: ignore[arg-type]
         if op == "bitcast":
             return self._bitcast(operands[0], node.args[0].dtype, dtype)  # type: ignore[arg-type]
-        if op in ("library", "beyond"):
-            return self._library(node, operands)  # type: ignore[arg-type]
+        if op == "beyond":
+            return self._beyond(node, operands)  # type: ignore[arg-type]
         if op == "foreign":
             return self._foreign(node, operands)  # type: ignore[arg-type]
         if op in COMPARISONS:
@@ -214,8 +214,6 @@ class ScalarEmitter:
             return self._extremum(op, dtype, a, b)
         if dtype.kind == "f" and op == "copysign":
             return self.call("copysign", dtype, a, b)
-        if dtype.kind == "f" and op == "rem":
-            return self.emit(f"frem {kind} {a}, {b}")
         if dtype.kind in "iu" and op in ("quo", "rem"):
             return self._divide(op, dtype, a, b)
         if dtype.kind in "iu" and op in ("shl", "shr"):
@@ -289,13 +287,10 @@ class ScalarEmitter:
         narrower = source.kind != "b" and target.itemsize < source.itemsize
         return self.emit(f"{'trunc' if narrower else 'sext' if source.kind == 'i' else 'zext'} {a} {operand} to {b}")
 
-    def _library(self, node: Expr, operands: list[str]) -> str:
-        kind, name = llvm_type(node.dtype), node.args[0]
+    def _beyond(self, node: Expr, operands: list[str]) -> str:
+        kind, (name, limit, *rest) = llvm_type(node.dtype), node.args
         arguments = ", ".join(f"{kind} {o}" for o in operands)
-        if node.op == "library":
-            libm = declare_libm(self.declarations, name, node.dtype, len(operands))
-            return self.emit(f"call {kind} {libm}({arguments})")
-        symbol, attribute = declare_beyond(self.declarations, name, node.args[1], node.dtype)
+        symbol, attribute = declare_beyond(self.declarations, name, limit, node.dtype, len(rest) - 2)
         return self.emit(f"call {kind} {symbol}({arguments}) {attribute}")
 
     def _foreign(self, node: Expr, operands: list[str]) -> str:

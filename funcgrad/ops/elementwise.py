@@ -139,8 +139,9 @@ integer_power = elementwise(
 
 def _floor_divide(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     if x.dtype.kind == "f":
-        r = _float_mod(x, y)
+        r = sc.fmod(x, y)
         q = (x - r) / y
+        q = sc.select(sc.ne(r, 0) & ((r < 0) ^ (y < 0)), q - 1, q)
         nearest = sc.floor(q)
         near = sc.select((q - nearest) > 0.5, nearest + 1, nearest)
         zero = sc.copysign(sc.const(0, x.dtype), x / y)
@@ -156,7 +157,7 @@ def _unlike_signs(r: sc.Expr, y: sc.Expr) -> sc.Expr:
 
 
 def _float_mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
-    r = sc.rem(x, y)
+    r = sc.fmod(x, y)
     return sc.select(sc.eq(r, 0), sc.copysign(sc.const(0, x.dtype), y), sc.select((r < 0) ^ (y < 0), r + y, r))
 
 
@@ -169,7 +170,7 @@ def _mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
 
 def _fmod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     """The remainder with the sign of x; 0 for an integer divided by 0."""
-    return sc.rem(x, y) if x.dtype.kind == "f" else sc.select(sc.eq(y, 0), 0, sc.rem(x, y))
+    return sc.fmod(x, y) if x.dtype.kind == "f" else sc.select(sc.eq(y, 0), 0, sc.rem(x, y))
 
 
 def _quiet(f: Callable) -> Callable:

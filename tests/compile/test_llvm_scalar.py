@@ -19,7 +19,7 @@ ORDER = ["lt", "le", "gt", "ge", "eq", "ne"]
 OPERATIONS = {
     "f": {
         1: ["neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint"],
-        2: ["add", "sub", "mul", "div", "copysign", "minimum", "maximum", "rem", *ORDER],
+        2: ["add", "sub", "mul", "div", "copysign", "minimum", "maximum", *ORDER],
     },
     "i": {
         1: ["neg", "abs", "not", "floor", "ceil", "trunc"],
