@@ -328,18 +328,33 @@ power = elementwise("power", np.power, scalar=sc.power, kinds="fc", strong=True,
 
 
 def _array_int_power(x: sc.Expr, n: sc.Expr) -> sc.Expr:
-    """x ** n by repeated squaring with wrap-around; one step per bit of the exponent, all of them unrolled."""
-    result = sc.const(1, x.dtype)
-    for bit in range(8 * x.dtype.itemsize):
-        result = sc.select(sc.ne((n >> bit) & 1, 0), result * x, result)
-        x = x * x
-    return result
+    """x ** n with wrap-around: repeated squaring for the last six bits of n, a binomial series for the others.
+
+    With n = 64 m + rest: x**64 is 0 for even x (modulo 2**64), and for odd x it is 1 + t with t divisible by 256, so
+    that (1 + t)**m = 1 + m t (1 + (m - 1) t / 2 (1 + (m - 2) t / 3 (...))) ends after eight terms. In t / 2, t / 4 and
+    t / 6 bits are lost at the top, where another factor t pushes them out.
+    """
+    dtype, width = x.dtype, 8 * x.dtype.itemsize
+    base, count = (sc.convert(v, f"uint{width}") for v in (x, n))
+    one = rest = sc.const(1, base.dtype)
+    power, m = base, count >> 6
+    for bit in range(6):
+        rest = sc.select(sc.ne((count >> bit) & 1, 0), rest * power, rest)
+        power = power * power
+    t, series = power - 1, one
+    for k in reversed(range(1, (width + 7) // 8)):
+        twos = (k & -k).bit_length() - 1
+        inverse = pow(k >> twos, -1, 2**width)
+        series = 1 + (m - (k - 1)) * ((t >> twos) * inverse) * series
+    whole = rest * sc.select(sc.ne(base & 1, 0), series, sc.select(sc.eq(m, 0), one, 0))
+    return sc.convert(whole, dtype)
 
 
 int_power = elementwise("int_power", np.power, scalar=_array_int_power, kinds="iu", partials=nondiff,
                         samples=lambda: [Sample([np.array([2, -3, 5, 0, 7, 3]), np.array([10, 3, 0, 0, 1, 41])]),
                                          Sample([np.array([2, -5], np.int32), np.array([2**30, 2**30 - 5], np.int32)]),
-                                         Sample([np.array([2, 3], np.uint32), np.array([2**31, 200], np.uint32)])])
+                                         Sample([np.array([2, 3], np.uint32), np.array([2**31, 200], np.uint32)]),
+                                         Sample([np.array([3, -7, 5, 6, 2, -1]), np.array([2**62 + 12345, 10**15 + 7, 64, 64, 63, 2**63 - 1])])])
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
