@@ -84,8 +84,11 @@ def _log_scaled(x: Expr, base: tuple[float, float], exponent: tuple[float, float
 
 
 def log2(x: Expr) -> Expr:
-    """Logarithm to base two, exact for powers of two."""
-    return _log_scaled(x, format_of(x).inverse_ln2, (1.0, 0.0))
+    """Logarithm to base two, exact for powers of two: the constant is a pair, and the integer part is added last."""
+    high, low = format_of(x).inverse_ln2
+    k, f = log_reduce(x)
+    h, t = _log_tail(f)
+    return log_finish(x, k + fma(f, high, fma(f, low, (t - h) * high)))
 
 
 def log10(x: Expr) -> Expr:
