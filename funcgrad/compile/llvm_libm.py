@@ -86,7 +86,7 @@ def _rare_vector(symbol: str, limit: float, dtype: np.dtype, lanes: int, count: 
     """The same on vectors: one test for all lanes, and a loop over them where it fails."""
     kind = f"<{lanes} x {llvm_type(dtype)}>"
     bound = f"splat ({llvm_type(dtype)} {llvm_constant(limit, dtype)})"
-    attributes = "noinline nounwind willreturn memory(none)"
+    attributes = "alwaysinline nounwind willreturn memory(none)"
     operands = range(count + 2)
     stores = "\n".join(
         f"""  %p{k} = getelementptr {kind}, ptr %table, i64 {k}
@@ -98,7 +98,7 @@ def _rare_vector(symbol: str, limit: float, dtype: np.dtype, lanes: int, count: 
   %size = call {kind} @llvm.fabs.v{lanes}f{8 * dtype.itemsize}({kind} %x0)
   %rare = fcmp ogt {kind} %size, {bound}
   %any = call i1 @llvm.vector.reduce.or.v{lanes}i1(<{lanes} x i1> %rare)
-  br i1 %any, label %slow, label %fast
+  br i1 %any, label %slow, label %fast, !prof !{{!"branch_weights", i32 1, i32 1000000}}
 fast:
   ret {kind} %x1
 slow:

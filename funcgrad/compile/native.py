@@ -318,8 +318,20 @@ def _optimize_once(llvm_text: str, pipeline: Pipeline, slp: bool) -> llvm.Module
     module.verify()
     manager, builder = _passes(pipeline, slp)
     manager.run(module, builder)
+    if ".lanes(" in llvm_text:  # rare paths for vectors, which nothing called before the loops were vectorized
+        _inline_rare_paths(module)
     module.verify()
     return module
+
+
+def _inline_rare_paths(module: llvm.ModuleRef) -> None:
+    """Put the test for the rare path into the loop: a call there would spill every register in every iteration."""
+    builder = llvm.create_pass_builder(_generator(), llvm.create_pipeline_tuning_options(speed_level=3))
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_always_inliner_pass()
+    manager.add_instruction_combine_pass()
+    manager.add_simplify_cfg_pass()
+    manager.run(module, builder)
 
 
 def _external_functions(module: llvm.ModuleRef) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+import scipy.special as special
 from elementwise_kernels import Kernels, inputs
 
+import funcgrad as fg
+import funcgrad.numpy as fnp
 from funcgrad.compile.vecmath import EXPANSIONS
 from funcgrad.core import scalar
 from funcgrad.core.scalar import FUNCTIONS
@@ -257,3 +261,22 @@ def test_loops_are_vectorized(kernels, dtype):
     assert set(types) == set(FUNCTIONS)
     scalar_loops = {name for name, found in types.items() if not any(t.endswith(f"x {kind}>") for t in found)}
     assert not scalar_loops
+
+
+def test_rare_paths_are_tested_inside_the_loop():
+    """A call in every iteration would spill the registers of everything around it."""
+    text = fg.jit(lambda x: fnp.sin(x) + fnp.exp(x)).lower(np.ones(4096)).as_text("optimized")
+    loop = text[text.index("@kernel_0") :]
+    loop = loop[: loop.index("\n}")]
+    assert re.search(r"call double @beyond|@beyond.sin.lanes", loop) and "@beyond.sin.v" not in loop
+
+
+@pytest.mark.parametrize(
+    ("function", "count", "paired"),
+    [(special.erfinv, 4096, True), (special.erfinv, 64, False), (np.exp, 4096, False)],
+)
+def test_long_loops_of_long_bodies_are_interleaved(function, count, paired):
+    text = fg.jit(function).lower(np.full(count, 0.5)).as_text("llvm")
+    assert ("llvm.loop.interleave.count" in text) == paired
+    x = np.linspace(-0.9, 0.9, count)
+    np.testing.assert_allclose(fg.jit(function)(x), function(x), rtol=1e-14)
