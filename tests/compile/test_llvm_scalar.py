@@ -74,6 +74,28 @@ def test_instructions_equal_numpy(instruction_kernels, dtype):
                 np.testing.assert_array_equal(np.signbit(actual)[known], np.signbit(expected)[known], err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", [*SIGNED, *UNSIGNED])
+def test_division_of_random_integers(instruction_kernels, dtype):
+    """Numbers of all sizes, exact multiples and their neighbours; large ones among small ones in one vector."""
+    rng, info = np.random.default_rng(0), np.iinfo(dtype)
+    a = rng.integers(info.min, info.max, 4000, dtype, endpoint=True) >> rng.integers(0, info.bits, 4000).astype(dtype)
+    b = rng.integers(info.min, info.max, 4000, dtype, endpoint=True) >> rng.integers(0, info.bits, 4000).astype(dtype)
+    with np.errstate(over="ignore"):
+        a[::2] = b[::2] * (a[::2] >> dtype(info.bits // 2)) + rng.integers(0, 3, 2000).astype(dtype) - dtype(1)
+    kernels, expressions = instruction_kernels
+    for op in ("quo", "rem"):
+        name = f"{op}_{np.dtype(dtype).name}"
+        expected = evaluate(expressions[name], {"x0": a, "x1": b})
+        np.testing.assert_array_equal(kernels(name, a, b), expected, err_msg=name)
+
+
+def test_division_is_vectorized(instruction_kernels):
+    types = instruction_kernels[0].vector_types()
+    for dtype in [*SIGNED, *UNSIGNED]:
+        for op in ("quo", "rem"):
+            assert any(t.endswith("x double>") for t in types[f"{op}_{np.dtype(dtype).name}"])
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_select_equals_numpy(instruction_kernels, dtype):
     a, b = pairs(dtype)
