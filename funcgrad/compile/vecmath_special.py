@@ -69,16 +69,21 @@ def erfc(x: Expr) -> Expr:
 
 
 def erfinv(x: Expr) -> Expr:
-    """The inverse error function: polynomials in w = -log(1 - x**2) to six digits, then one step of a series.
+    """The inverse error function: polynomials in w = -log(1 - x**2), good enough in float32; else one step of a series.
 
     With u = (x - erf(y)) / erf'(y) the inverse is y + u + y u**2 + (1 + 4 y**2) u**3 / 3 + ...
     """
-    a = abs(x)
+    a, single = abs(x), format_of(x).column == 1
     w = -log((1.0 - a) * (1.0 + a))
-    y = a * select(w < 5.0, polynomial("erfinv_center", w - 2.5), polynomial("erfinv_tail", sqrt(w) - 4.0))
+    tail = polynomial("erfinv_tail", sqrt(w) - (3.0 if single else 4.0))
+    y = a * select(w < 5.0, polynomial("erfinv_center", w - 2.5), tail)
+    return copysign(select(eq(a, 1.0), _INF, y if single else _improved(y, a)), x)
+
+
+def _improved(y: Expr, a: Expr) -> Expr:
+    """One step from y towards the inverse of erf at a."""
     slope, rest = _erf_parts(y)
     difference = select(y < _ERF_SWITCH[0], fma(y, -slope, a) - rest, _erfc_tail(y) - (1.0 - a))
     u = difference * (0.5 * np.pi**0.5) / gauss(y)
     series = fma(fma(y * y, 4.0, 1.0) * u, 1 / 3, y) * u
-    result = y + fma(series, u, u)
-    return copysign(select(eq(a, 1.0), _INF, result), x)
+    return y + fma(series, u, u)
