@@ -35,6 +35,7 @@ __all__ = [
     "load_object",
     "optimized",
     "target_key",
+    "vector_bits",
 ]
 
 Pipeline = Literal["full", "light"]
@@ -230,6 +231,20 @@ def target_key() -> str:
     """
     version = ".".join(map(str, llvm.llvm_version_info))
     return f"{llvm.get_process_triple()} {_processor()} {_features()} llvm {version} llvmlite {llvmlite.__version__}"
+
+
+@cache
+def vector_bits() -> tuple[int, ...]:
+    """The vector widths for which loops may be compiled here: LLVM prefers the narrower one on some processors.
+
+    Returns:
+        Widths in bits.
+
+    Example:
+        >>> 256 in vector_bits()
+        True
+    """
+    return (256, 512) if "+avx512f" in _features() else (256,)
 
 
 @cache
