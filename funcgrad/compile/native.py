@@ -38,6 +38,7 @@ __all__ = [
     "optimized",
     "target_key",
     "undefined",
+    "vector_bits",
 ]
 
 Pipeline = Literal["full", "light"]
@@ -254,6 +255,20 @@ def target_key() -> str:
 
 
 @cache
+def vector_bits() -> tuple[int, ...]:
+    """The vector widths for which loops may be compiled here: LLVM prefers the narrower one on some processors.
+
+    Returns:
+        Widths in bits.
+
+    Example:
+        >>> 256 in vector_bits()
+        True
+    """
+    return (256, 512) if "+avx512f" in _features() else (256,)
+
+
+@cache
 def _processor() -> str:
     return llvm.get_host_cpu_name()
 
@@ -338,20 +353,32 @@ def _optimize_once(llvm_text: str, pipeline: Pipeline, slp: bool) -> llvm.Module
     module = llvm.parse_assembly(llvm_text, llvm.create_context())
     module.verify()
     manager, builder = _passes(pipeline, slp)
-    try:
-        manager.run(module, builder)
-    finally:
-        _free(manager)
+    _run(manager, module, builder)
+    if ".lanes(" in llvm_text:  # rare paths for vectors, which nothing called before the loops were vectorized
+        _inline_rare_paths(module)
     module.verify()
     return module
 
 
-def _free(manager: llvm.ModulePassManager) -> None:
+def _run(manager: llvm.ModulePassManager, module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:
     # llvmlite 0.50 never frees a pass manager, 85 kB for each module: its class takes `_dispose`, which does nothing,
     # from the first of its two bases.
-    if type(manager)._dispose is ObjectRef._dispose:
-        NewPassManager._dispose(manager)
-        manager.detach()
+    try:
+        manager.run(module, builder)
+    finally:
+        if type(manager)._dispose is ObjectRef._dispose:
+            NewPassManager._dispose(manager)
+            manager.detach()
+
+
+def _inline_rare_paths(module: llvm.ModuleRef) -> None:
+    """Put the test for the rare path into the loop: a call there would spill every register in every iteration."""
+    builder = llvm.create_pass_builder(_generator(), llvm.create_pipeline_tuning_options(speed_level=3))
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_always_inliner_pass()
+    manager.add_instruction_combine_pass()
+    manager.add_simplify_cfg_pass()
+    _run(manager, module, builder)
 
 
 def _external_functions(module: llvm.ModuleRef) -> list[str]:

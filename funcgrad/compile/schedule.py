@@ -74,6 +74,7 @@ TRANSCENDENTAL = frozenset(
         "hypot",
         "lgamma",
         "digamma",
+        "gauss",
     ]
 )
 

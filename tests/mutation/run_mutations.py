@@ -194,7 +194,7 @@ def run_checks(mutant: Mutant, announce: Callable[[str], None], quick: bool = Fa
 def _pointwise_tests(mutant: Mutant) -> None:
     import pytest
 
-    names = ("test_edge_policy", "ops/test_known_values", "ops/test_refusals", "ops/test_derivative_accuracy")
+    names = ("test_edge_policy", "ops/test_known_values", "ops/test_refusals", "accuracy/test_accuracy")
     files = [str(HERE.parent / f"{name}.py") for name in (*names, *OWN_TESTS.get(mutant.path.stem, ()))]
     code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no", *files])
     assert code == 0, "a test fails"
