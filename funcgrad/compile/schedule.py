@@ -40,7 +40,7 @@ MOST_CHOSEN = 6  # operands of a concatenation among which every element may be 
 HIGHEST_TREE = 80  # equations in a row that may be inlined into each other; lowering recurses over them
 FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,  # noqa: E501
                  "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate":
-                 3.0, "pad": 2.0,
+                 3.0, "pad": 2.0, "window_argmax": 16.0, "window_argmin": 16.0,
                  "dynamic_update_slice": 3.0, "broadcast": 0.0, "reshape": 0.2, "convert": 1.0}  # fmt: skip
 TRANSCENDENTAL = frozenset(
     [
@@ -183,7 +183,7 @@ class Scheduler:
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
         if eqn.outs and eqn.outs[0] in self.in_place:
             return True
-        return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce,))
+        return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce, lowering.Spread))
 
     def _often_read(self, v: Var, cost: float) -> bool:
         """Reads through index maps may visit an element many times; elementwise readers of one domain share the
@@ -425,7 +425,7 @@ def _is_row_broadcast(eqn: Eqn) -> bool:
 
 def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
     """How an operand of an inlined equation is read, when the equation's result is read as `how`."""
-    if isinstance(eqn.prim.lower, lowering.Scalar):
+    if isinstance(eqn.prim.lower, lowering.Scalar) or _is_aligned(eqn, operand):
         return how
     if how == ("other",) or not _is_row_broadcast(eqn) and not _keeps_rows(eqn):
         return ("other",)
@@ -433,6 +433,11 @@ def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
     if how == ("same",) or how[1] >= kept:
         return ("row", kept)
     return how
+
+
+def _is_aligned(eqn: Eqn, operand: Any) -> bool:
+    """Whether an index map reads an operand at its own index only."""
+    return all(k in eqn.prim.lower.aligned for k, a in enumerate(eqn.inputs) if a is operand)
 
 
 def _keeps_rows(eqn: Eqn) -> bool:

@@ -7,6 +7,7 @@ from . import (
     collective,
     contraction,
     control,
+    convolution,
     cumulative,
     custom,
     custom_batching,
@@ -16,6 +17,7 @@ from . import (
     linalg,
     linear_call,
     linear_solve,
+    pooling,
     random_bits,
     reduction,
     remat,
@@ -25,7 +27,7 @@ from . import (
 )
 
 __all__ = [
-    "branching", "callback", "calls", "collective", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
-    "random_bits",
+    "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
+    "pooling", "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip
