@@ -20,6 +20,7 @@ from ..core import lowering
 from ..core.avals import shaped
 from ..core.program import Eqn, Literal, Program, Var
 from ..ops import elementwise, layout
+from .blocks import run_in_blocks
 from .callback import Callback
 from .control_plan import CONTROL
 from .kernel import Kernel, structure
@@ -274,7 +275,9 @@ def _lowest_gap(taken: list[tuple[int, int, int]], size: int) -> int:
 
 def make_plan(program: Program) -> Plan:
     """Plan a prepared program (distinct outputs, canonical contractions, no calls)."""
-    plan = Planner(program).plan
+    planner = Planner(program)
+    run_in_blocks(planner)
+    plan = planner.plan
     assign_workspace(plan)
     return plan
 

@@ -174,7 +174,8 @@ class ProgramWriter:
         x, y = (
             f"{text}.swapaxes(-1, -2)" if turned else text for text, turned in ((x, s.transpose_x), (y, s.transpose_y))
         )
-        self.line(f"np.matmul({x}, {y}, out={view(s.out, (*batch, s.m, s.n))})")
+        out = view(s.out, (*batch, s.m, s.n))
+        self.line(f"{out}[...] += np.matmul({x}, {y})" if s.adds else f"np.matmul({x}, {y}, out={out})")
 
     def library(self, s: LibraryCall | PythonCall) -> None:
         """A routine by its NumPy meaning: its NumPy name where it has one, else the one in the op's declaration."""

@@ -213,7 +213,8 @@ def _step_line(step: Any) -> str:
             f"{b}{'.T' if turned else ''}" for b, turned in ((step.x, step.transpose_x), (step.y, step.transpose_y))
         )
         batch = f" for each of {step.batch}" if step.batch > 1 else ""
-        return f"multiply {step.out} = {x} @ {y}  ({step.m}x{step.k} by {step.k}x{step.n}{batch})"
+        sizes, sign = f"{step.m}x{step.k} by {step.k}x{step.n}{batch}", "+=" if step.adds else "="
+        return f"multiply {step.out} {sign} {x} @ {y}  ({sizes})"
     kind, eqn = ("library", step.eqn) if isinstance(step, LibraryCall) else ("python", step.callback.eqn)
     return f"{kind} {eqn.prim.name}({_names(step.inputs)}) -> {_names(step.outputs)}"
 

@@ -46,14 +46,14 @@ done:
 def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
     """The BLAS routine of a product and its arguments in order: ("i64", number), ("ptr", "x") or a factor."""
     kind = memory_type(s.out.dtype)
-    one, zero = (kind, "1.0"), (kind, "0.0")
+    one, old = (kind, "1.0"), (kind, "1.0" if s.adds else "0.0")
 
     def integers(*values: Any) -> list[tuple[str, Any]]:
         return [("i64", int(v)) for v in values]
 
     def vector(flag: Any, rows: int, columns: int, matrix: str, other: str) -> list[tuple[str, Any]]:
         return [*integers(flag, rows, columns), one, ("ptr", matrix), *integers(columns), ("ptr", other),
-                *integers(1), zero, ("ptr", "out"), *integers(1)]  # fmt: skip
+                *integers(1), old, ("ptr", "out"), *integers(1)]  # fmt: skip
 
     if s.n == 1:
         rows, columns = (s.k, s.m) if s.transpose_x else (s.m, s.k)
@@ -63,14 +63,14 @@ def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
         return "gemv", vector(not s.transpose_y, rows, columns, "y", "x")
     lda, ldb = s.m if s.transpose_x else s.k, s.k if s.transpose_y else s.n
     return "gemm", [*integers(s.transpose_x, s.transpose_y, s.m, s.n, s.k), one, ("ptr", "x"), *integers(lda),
-                    ("ptr", "y"), *integers(ldb), zero, ("ptr", "out"), *integers(s.n)]  # fmt: skip
+                    ("ptr", "y"), *integers(ldb), old, ("ptr", "out"), *integers(s.n)]  # fmt: skip
 
 
 def fits(step: Any) -> bool:
     """Whether a step may be a record: its operands must be whole arrays that stay where they are."""
     if isinstance(step, Call):
         operands = step.args
-    elif isinstance(step, Multiply) and step.batch == 1:
+    elif isinstance(step, Multiply) and step.batch == 1 and not step.adds:
         operands = [step.x, step.y, step.out]
     else:
         return False

@@ -77,7 +77,10 @@ class Call:
 
 @dataclass
 class Multiply:
-    """out[b] = op(x[b]) @ op(y[b]) for b in range(batch), by BLAS: op transposes where the flag is set."""
+    """out[b] = op(x[b]) @ op(y[b]) for b in range(batch), by BLAS: op transposes where the flag is set.
+
+    With `adds`, the product is added to what is in `out`.
+    """
 
     x: Buffer
     y: Buffer
@@ -88,6 +91,7 @@ class Multiply:
     k: int
     transpose_x: bool
     transpose_y: bool
+    adds: bool = False
 
 
 @dataclass
