@@ -113,10 +113,9 @@ class Blocks:
         members = {id(s) for s in group.steps}
         if not members <= {id(s) for s in steps} or not self.is_sound(group):
             return None
-        before: list[Any] = []
-        inside: list[Any] = []
-        after: list[Any] = []
-        for step in steps:
+        last = max(k for k, step in enumerate(steps) if id(step) in members)
+        before, inside, after = [], [], []
+        for step in steps[: last + 1]:
             if id(step) in members:
                 if any(self.conflict(step, other) for other in after):
                     return None
@@ -125,7 +124,7 @@ class Blocks:
                 after.append(step)
             else:
                 before.append(step)
-        return before, after
+        return before, [*after, *steps[last + 1 :]]
 
     def is_sound(self, group: Group) -> bool:
         """Whether what a step of the group writes is touched by all of them in the same rows, or is a sum of one."""

@@ -17,6 +17,10 @@ from .llvm_scalar import ScalarEmitter, llvm_type
 from .outline import Outliner
 
 
+LEAST_VECTOR, MOST_UNROLLED = 8, 64  # iterations of an inner loop that LLVM would unroll and should vectorize
+LEAST_AROUND = 256  # iterations of the loops around it: with few, unrolling turns small arrays into registers
+
+
 def memory_type(dtype: Any) -> str:
     """The LLVM type of an element in memory: booleans are bytes there."""
     return "i8" if np.dtype(dtype) == np.bool_ else llvm_type(dtype)
@@ -40,6 +44,8 @@ class KernelEmitter:
         self.slots: dict[str, tuple[str, np.dtype]] = {}
         self.params = {p.name: p for p in kernel.params}
         self.count = 0
+        self.around = 1  # iterations of the loops around the present statement
+        self.whole_vectors: list[str] = []  # metadata of loops that are not to be unrolled
 
     def fresh(self) -> str:
         """A new SSA name."""
@@ -59,7 +65,8 @@ class KernelEmitter:
         body = "\n".join(
             "  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"]
         )
-        return f"define internal void @{self.name}({args}) {attributes} {{\nentry:\n{body}\n}}\n"
+        metadata = "\n".join(self.whole_vectors)
+        return f"define internal void @{self.name}({args}) {attributes} {{\nentry:\n{body}\n}}\n{metadata}\n"
 
     def scope(self, parent: ScalarEmitter | None) -> ScalarEmitter:
         """An emitter for a nested block; values computed outside stay usable inside."""
@@ -128,16 +135,29 @@ class KernelEmitter:
         changing = [x.sym for x in _assigned(s.body) if x.sym in self.slots]
         for sym in dict.fromkeys(changing):
             inner.bind(sym, self.read_slot(sym), self.slots[sym][1])
+        self.around *= s.count
         self.block(s.body, inner)
+        self.around //= s.count
         step, again = self.fresh(), self.fresh()
         self.lines += [
             f"{step} = add nuw nsw i64 {position}, 1",
             f"store i64 {step}, ptr {counter}",
             f"{again} = icmp ult i64 {step}, {s.count}",
-            f"br i1 {again}, label %{head}, label %{done}",
+            f"br i1 {again}, label %{head}, label %{done}{self.unrolling(s)}",
             f"{done}:",
         ]
         return self.rebound(scope, tuple(dict.fromkeys(changing)))
+
+    def unrolling(self, s: For) -> str:
+        """Keep LLVM from unrolling a short inner loop that only stores: it would then vectorize the loop around it, with
+        elements gathered from far apart, where this one reads whole vectors.
+        """
+        stores = all(isinstance(inner, (Store, Accumulate)) for inner in s.body)
+        if not (stores and LEAST_VECTOR <= s.count <= MOST_UNROLLED and self.around >= LEAST_AROUND):
+            return ""
+        number = int(self.name.removeprefix("kernel_")) * 1000 + len(self.whole_vectors)
+        self.whole_vectors.append(f'!{number} = distinct !{{!{number}, !{{!"llvm.loop.unroll.disable"}}}}')
+        return f", !llvm.loop !{number}"
 
     def branch(self, s: If, scope: ScalarEmitter) -> None:
         """Statements behind a condition."""

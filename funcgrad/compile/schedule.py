@@ -303,7 +303,7 @@ class Scheduler:
 
     def _fits(self, group: Group, k: int, eqn: Eqn, domain: tuple, reads: list) -> bool:
         """Whether an anchor may join a group; decides the group's row split when this is the first to need it."""
-        if len(group.anchors) >= 64:
+        if len(group.anchors) >= 64 or any(_is_same(eqn, other) for other in group.anchors):
             return False
         rows = group.rows
         level_rows = len(domain) if domain != group.domain else None  # an anchor over the rows themselves
@@ -433,6 +433,11 @@ def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
     if how == ("same",) or how[1] >= kept:
         return ("row", kept)
     return how
+
+
+def _is_same(eqn: Eqn, other: Eqn) -> bool:
+    """Whether two equations compute one value twice: what has been separated is not computed at one time again."""
+    return eqn.prim is other.prim and eqn.inputs == other.inputs and eqn.params == other.params
 
 
 def _is_aligned(eqn: Eqn, operand: Any) -> bool:

@@ -180,20 +180,25 @@ def _put_batch(size: int, args: list, in_axes: list, *, axes: Ints, **params: An
     return window_put(*move_batch_first(size, args, in_axes), axes=tuple(a + 1 for a in axes), **params), 0
 
 
-def _covering(i: sc.Expr, count: int, size: int, stride: int, dilation: int) -> list[tuple[sc.Expr, sc.Expr, sc.Expr]]:
+def _covering(i: sc.Expr, extent: int, count: int, size: int, stride: int, dilation: int) -> list[tuple[sc.Expr, sc.Expr, sc.Expr]]:
     """(window, offset in it, whether that window exists) for every window that may hold element i, last window first."""
-    zero, found = sc.const(0, INDEX), []
+    always, found = sc.const(True, np.bool_), []
     for o in range(-(-size // stride) if dilation == 1 else size):
+        exists = always
         if dilation == 1:
             window = sc.quo(i, stride) - o
-            offset, whole = i - window * stride, sc.const(True, np.bool_)
+            offset, first, last = i - window * stride, -o, (extent - 1) // stride - o
             if size < stride * (o + 1):
-                whole = offset < size
+                exists = offset < size
         else:
-            window, offset = sc.quo(i - o * dilation, stride), sc.const(o, INDEX)
-            whole = sc.eq(sc.rem(i - o * dilation, stride), zero)
-        inside = whole & (i >= o * dilation if dilation > 1 else window >= 0) & (window < count)
-        found.append((sc.minimum(sc.maximum(window, zero), sc.const(count - 1, INDEX)), offset, inside))
+            start, offset = i - o * dilation, sc.const(o, INDEX)
+            window, first, last = sc.quo(start, stride), -o * dilation, (extent - 1 - o * dilation) // stride
+            exists = (start >= 0) & sc.eq(sc.rem(start, stride), sc.const(0, INDEX)) if stride > 1 or o else always
+        if first < 0:
+            exists, window = exists & (window >= 0), sc.maximum(window, sc.const(0, INDEX))
+        if last >= count:
+            exists, window = exists & (window < count), sc.minimum(window, sc.const(count - 1, INDEX))
+        found.append((window, offset, exists))
     return found
 
 
@@ -203,7 +208,7 @@ def _put_lower(index: tuple, read: Any, chosen: Any, *, extents: Ints, axes: Int
     if 0 in read.shape:
         return zero
     total = zero
-    ways = [_covering(index[a], n, k, s, d) for a, n, k, s, d in zip(axes, counts, sizes, strides, dilations)]
+    ways = [_covering(index[a], *numbers) for a, *numbers in zip(axes, extents, counts, sizes, strides, dilations)]
     for way in itertools.product(*ways):
         place, flat, inside = list(index), sc.const(0, INDEX), sc.const(True, np.bool_)
         for a, k, (window, offset, exists) in zip(axes, sizes, way):
