@@ -24,10 +24,10 @@ from typing import Any
 
 from ..core.scalar import Expr
 from .kernel import Accumulate, For, Kernel, Store, expressions, statements, structure
-from .steps import CONTROL, Buffer, Call, Loop, Multiply, buffers_of, inner_steps, root_buffers, whole
+from .steps import CONTROL, Buffer, Call, Loop, Multiply, buffers_of, inner_steps, own_buffers, root_buffers, whole
 
 LEAST_BYTES = 1 << 20  # of an array worth keeping out of memory
-BLOCK_BYTES = 1 << 19  # of all that is handed on within one block: half of a core's cache
+BLOCK_BYTES = 1 << 18  # of all that is handed on within one block: a fraction of a core's cache
 LEAST_ROWS = 64  # of a product; with fewer, reading the other operand again and again costs more than it saves
 
 
@@ -55,7 +55,7 @@ class Blocks:
         self.planner, self.plan = planner, planner.plan
         self.kernel_cuts: dict[int, Cut | None] = {}
         self.smaller: dict[tuple, int] = {}
-        self.uses = Counter(b for step in _every(self.plan.steps) for b in set(root_buffers(step)))
+        self.uses = Counter(b for step in _every(self.plan.steps) for b in _touched(step))
 
     def run(self, steps: list[Any]) -> list[Any]:
         """The steps, those that belong together as loops over blocks."""
@@ -272,6 +272,11 @@ def _follow(loop: For, shapes: dict[str, tuple], follows: dict[str, bool]) -> bo
 
 
 # --- what steps touch -------------------------------------------------------------------------------------------------
+
+
+def _touched(step: Any) -> set[Buffer]:
+    """Whole arrays that a step touches itself."""
+    return set(map(_root, own_buffers(step) if isinstance(step, CONTROL) else buffers_of(step)))
 
 
 def _root(b: Buffer) -> Buffer:

@@ -16,7 +16,6 @@ from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Store, Update
 from .llvm_scalar import ScalarEmitter, llvm_type
 from .outline import Outliner
 
-
 LEAST_VECTOR, MOST_UNROLLED = 8, 64  # iterations of an inner loop that LLVM would unroll and should vectorize
 LEAST_AROUND = 256  # iterations of the loops around it: with few, unrolling turns small arrays into registers
 
@@ -149,8 +148,8 @@ class KernelEmitter:
         return self.rebound(scope, tuple(dict.fromkeys(changing)))
 
     def unrolling(self, s: For) -> str:
-        """Keep LLVM from unrolling a short inner loop that only stores: it would then vectorize the loop around it, with
-        elements gathered from far apart, where this one reads whole vectors.
+        """Keep LLVM from unrolling a short inner loop that only stores: it would then vectorize the loop around it, and
+        gather elements from far apart, where this one reads whole vectors.
         """
         stores = all(isinstance(inner, (Store, Accumulate)) for inner in s.body)
         if not (stores and LEAST_VECTOR <= s.count <= MOST_UNROLLED and self.around >= LEAST_AROUND):

@@ -198,7 +198,8 @@ def inner_steps(step: Any) -> list[Any]:
     return step.body
 
 
-def _own_buffers(step: Any) -> list[Buffer]:
+def own_buffers(step: Any) -> list[Buffer]:
+    """Buffers that a step of control flow touches itself, apart from the steps inside."""
     if isinstance(step, Branch):
         return [step.index]
     moved = [b for pair in step.moves for b in pair]
@@ -224,7 +225,7 @@ def buffers_of(step: Any) -> list[Buffer]:
         return [step.x, step.y, step.out]
     if isinstance(step, (LibraryCall, PythonCall)):
         return [*step.inputs, *step.outputs]
-    return [*(b for s in inner_steps(step) for b in buffers_of(s)), *_own_buffers(step)]
+    return [*(b for s in inner_steps(step) for b in buffers_of(s)), *own_buffers(step)]
 
 
 def root_buffers(step: Any) -> list[Buffer]:
