@@ -5,13 +5,8 @@
                                            multiply out0[t0] = tmp0 @ in1
 
 This is what turns windows and a contraction into a convolution: the windows of images, many times the images' size, are
-nowhere as a whole. Nothing here knows of convolutions. A step can be cut into blocks of rows when what it does for one
-part of its leading axis touches the same part of some of its arrays and otherwise only reads:
-
-- a kernel whose outermost loops index arrays by their loop symbol first, and do nothing else with the symbol;
-- a product whose rows are those of its first operand, or one that sums over the rows of both and so adds up.
-
-Sums over blocks are taken in the order of the blocks: the same bits in every run.
+nowhere as a whole. Nothing here knows of convolutions: `cuts` says which steps can do a part of their rows. Sums over
+blocks are taken in the order of the blocks: the same bits in every run.
 """
 
 from __future__ import annotations
@@ -22,22 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..core.scalar import Expr
-from .kernel import Accumulate, For, Kernel, Store, expressions, statements, structure
+from .cuts import Cut, cut_of_kernel, cut_of_product, split
+from .kernel import For, Kernel, Param, structure
 from .steps import CONTROL, Buffer, Call, Loop, Multiply, buffers_of, inner_steps, own_buffers, root_buffers, whole
 
 LEAST_BYTES = 1 << 20  # of an array worth keeping out of memory
 BLOCK_BYTES = 1 << 18  # of all that is handed on within one block: a fraction of a core's cache
 LEAST_ROWS = 64  # of a product; with fewer, reading the other operand again and again costs more than it saves
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How a step can be cut: into any divisor of `count`; which of its buffers are cut, too; whether it adds up."""
-
-    count: int
-    rows: tuple[bool, ...]
-    sums: bool = False
 
 
 @dataclass(eq=False)
@@ -167,7 +153,7 @@ class Blocks:
     def cut(self, step: Any) -> Cut | None:
         """How a step can be cut, None where it cannot."""
         if isinstance(step, Multiply):
-            return _cut_of_product(step)
+            return cut_of_product(step)
         if not isinstance(step, Call):
             return None
         if step.kernel not in self.kernel_cuts:
@@ -188,7 +174,10 @@ class Blocks:
     def block(self, step: Any, group: Group, loop: Loop) -> Any:
         """One block of a step."""
         cut = self.cut(step)
-        args = [self.part(b, group, loop) if on else b for b, on in zip(buffers_of(step), cut.rows)]
+        args = [
+            self.part(b, group, loop) if on else _shifted(b, shift * (cut.count // loop.length), loop) if shift else b
+            for b, on, shift in zip(buffers_of(step), cut.rows, cut.shifts)
+        ]
         if isinstance(step, Call):
             return Call(self.block_kernel(step.kernel, cut, loop.length), args)
         x, y, out = args
@@ -207,11 +196,9 @@ class Blocks:
     def block_kernel(self, number: int, cut: Cut, count: int) -> int:
         """The kernel that does one block's work."""
         kernel, inline = self.plan.kernels[number]
-        params = [
-            replace(p, shape=(p.shape[0] // count, *p.shape[1:])) if on else p for p, on in zip(kernel.params, cut.rows)
-        ]
-        body = [For(f.sym, f.count // count, f.body) for f in kernel.body]
-        part = Kernel(params, body, kernel.notes)
+        left = cut.count - cut.count // count  # rows that are not in the block
+        params = [_fewer_rows(p, count, on, left * shift) for p, on, shift in zip(kernel.params, cut.rows, cut.shifts)]
+        part = Kernel(params, _shorter(kernel.body, count), kernel.notes)
         key = structure(part)
         if key not in self.smaller:
             self.smaller[key] = len(self.plan.kernels)
@@ -219,56 +206,25 @@ class Blocks:
         return self.smaller[key]
 
 
-def _cut_of_product(s: Multiply) -> Cut | None:
-    if s.batch > 1:
-        return Cut(s.batch, (True, True, True))
-    if not s.transpose_x:
-        return Cut(s.m, (True, False, True))
-    return None if s.transpose_y else Cut(s.k, (True, True, False), sums=True)
+def _shorter(body: list[Any], count: int) -> list[Any]:
+    """The loops of a kernel, with one block's iterations."""
+    if len(body) == 1 and body[0].count == 1:
+        return [For(body[0].sym, 1, _shorter(body[0].body, count))]
+    return [For(f.sym, f.count // count, f.body) for f in body]
 
 
-def cut_of_kernel(kernel: Kernel) -> Cut | None:
-    """How a kernel can be cut.
-
-    for i0 in 64:                                   p0 and p1 are cut with the loop, p2 is read
-      for i1 in 9: store p1[i0, i1] = p0[i0, i1] * p2[i1]
-
-    None when a loop symbol is used otherwise, or an array is written in places that do not follow the loops.
-    """
-    if not kernel.body or not all(isinstance(s, For) for s in kernel.body):
-        return None
-    shapes = {p.name: p.shape for p in kernel.params}
-    follows: dict[str, bool] = {}
-    if not all(_follow(loop, shapes, follows) for loop in kernel.body):
-        return None
-    rows = tuple(follows.get(p.name, False) for p in kernel.params)
-    if any(p.out and not on for p, on in zip(kernel.params, rows)):
-        return None
-    return Cut(math.gcd(*(loop.count for loop in kernel.body)), rows)
+def _fewer_rows(p: Param, count: int, on: bool, left: int) -> Param:
+    """The parameter that holds one block's rows, or all elements but `left`."""
+    if not on and not left:
+        return p
+    lead, n, *rest = split(p.shape)
+    return replace(p, shape=(*lead, n // count if on else n - left // math.prod(rest), *rest))
 
 
-def _follow(loop: For, shapes: dict[str, tuple], follows: dict[str, bool]) -> bool:
-    """Whether the loop symbol is used as the first index of arrays only; notes which arrays are always indexed so."""
-
-    def touch(buffer: str, index: tuple) -> tuple:
-        own = bool(index) and index[0].op == "sym" and index[0].args[0] == loop.sym
-        own = own and shapes[buffer][0] == loop.count
-        follows[buffer] = own and follows.get(buffer, True)
-        return index[1:] if own else index
-
-    stack: list[Expr] = []
-    for s in statements(loop.body):
-        stack += [*touch(s.buffer, s.index), s.value] if isinstance(s, (Store, Accumulate)) else expressions(s)
-    seen: set[Expr] = set()
-    while stack:
-        e = stack.pop()
-        if e in seen:
-            continue
-        seen.add(e)
-        if e.op == "sym" and e.args[0] == loop.sym:
-            return False
-        stack += touch(e.args[0], e.args[1:]) if e.op == "load" else [a for a in e.args if isinstance(a, Expr)]
-    return True
+def _shifted(b: Buffer, step: int, loop: Loop) -> Buffer:
+    """The part of a buffer that a block reads, which begins `step` elements after that of the block before."""
+    flat = Buffer("view", 0, (b.size,), b.dtype, base=b, offset=0)
+    return Buffer("slice", 0, (b.size - step * (loop.length - 1),), b.dtype, base=flat, loop=loop, step=step)
 
 
 # --- what steps touch -------------------------------------------------------------------------------------------------
@@ -309,4 +265,4 @@ def run_in_blocks(planner: Any) -> None:
         kernels_in_use(planner.plan)
 
 
-__all__ = ["Blocks", "Cut", "cut_of_kernel", "run_in_blocks"]
+__all__ = ["Blocks", "run_in_blocks"]

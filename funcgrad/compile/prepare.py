@@ -144,7 +144,7 @@ def _repeats(v: Any, made: dict[Var, Eqn]) -> bool:
     source = v
     while source in made and isinstance(made[source].prim.lower, lowering.IndexMap) and len(made[source].inputs) == 1:
         source = made[source].inputs[0]
-    return v.aval.nbytes >= LEAST_BYTES and 2 * source.aval.size <= v.aval.size
+    return source is not v and v.aval.nbytes >= LEAST_BYTES and 2 * source.aval.size <= v.aval.size
 
 
 def distinct_outputs(program: Program) -> Program:

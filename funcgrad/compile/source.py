@@ -289,6 +289,9 @@ def place(b: Buffer) -> str:
         return part(b, b.shape)
     if b.kind == "taped":
         return f"tape{b.loop.number}[t{b.loop.number}][{b.number}]"
+    if b.step:
+        start = f"t{b.loop.number} * {b.step}"
+        return f"{place(b.base)}[{start}:{start} + {b.size}].reshape({b.shape})"  # type: ignore[arg-type]
     return b.name if b.kind != "slice" else f"{place(b.base)}[t{b.loop.number}]"  # type: ignore[arg-type, union-attr]
 
 

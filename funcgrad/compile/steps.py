@@ -26,7 +26,7 @@ class Buffer:
 
     kind: input, output, constant, temporary, slice, taped or view (the memory of `base` in another shape); number: its
     position among those of its kind; base, loop: for a slice, the array it is cut from and the loop whose counter
-    selects it; loop, offset: for a taped one, the loop
+    selects it; step: elements from one slice to the next, where they overlap; loop, offset: for a taped one, the loop
     that keeps it and its place in the record of one iteration.
     """
 
@@ -39,13 +39,15 @@ class Buffer:
     loop: Any = None
     stack: bool = False
     offset: int = -1
+    step: int = 0
     swaps: Buffer | None = None  # the other half of a pair of carry buffers that trade places every iteration
 
     @property
     def name(self) -> str:
         """`in0`, `out1`, `const0`, `tmp3`; `in0[t1]` for a slice, `tape1[t1][0]` for a taped one."""
         if self.kind == "slice":
-            return f"{self.base.name}[t{self.loop.number}]"  # type: ignore[union-attr]
+            end = f"*{self.step}:" if self.step else ""
+            return f"{self.base.name}[t{self.loop.number}{end}]"  # type: ignore[union-attr]
         if self.kind == "view":
             place = f"[{self.offset}:]" if self.offset > 0 else ""
             return f"{self.base.name}{place}"  # type: ignore[union-attr]

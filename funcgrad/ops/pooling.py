@@ -102,9 +102,17 @@ def _check_chosen(name: str, chosen: ShapedArray, expected: Ints) -> None:
         raise TypeError(f"{name}: positions of type {chosen} where int32{list(expected)} are needed")
 
 
-def _take_impl(x: Any, chosen: Any, *, axes: Ints, **params: Ints) -> Any:
-    rows, cut = _rows(x, axes, **params), axes[-1] + 1
-    return np.take_along_axis(rows, np.expand_dims(np.asarray(chosen), cut), cut).squeeze(cut)
+def _take_impl(x: Any, chosen: Any, *, axes: Ints, sizes: Ints, strides: Ints, dilations: Ints) -> Any:
+    x, chosen, cut = np.asarray(x), np.asarray(chosen), axes[-1] + 1
+    if math.prod(sizes) > MOST_SELECTS or not chosen.size:
+        rows = _rows(x, axes, sizes=sizes, strides=strides, dilations=dilations)
+        return np.take_along_axis(rows, np.expand_dims(chosen, cut), cut).squeeze(cut)
+    counts = tuple(chosen.shape[a] for a in axes)
+    first, *others = [x[window_slices(axes, o, counts, strides, dilations)] for o in _offsets(sizes)]
+    out = first.copy()
+    for k, part in enumerate(others, 1):
+        np.copyto(out, part, where=chosen == k)
+    return out
 
 
 def _take_aval(x: ShapedArray, chosen: ShapedArray, *, axes: Ints, **params: Ints) -> ShapedArray:

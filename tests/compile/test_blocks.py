@@ -11,7 +11,7 @@ import pytest
 import funcgrad as fg
 from funcgrad import lax
 from funcgrad.compile import blocks
-from funcgrad.compile.blocks import Cut, cut_of_kernel
+from funcgrad.compile.cuts import Cut, cut_of_kernel
 from funcgrad.compile.kernel import Accumulate, Declare, For, Kernel, Param, Store, Update
 from funcgrad.compile.source import run_source
 from funcgrad.compile.steps import Loop
@@ -60,28 +60,43 @@ def rows(*body: Any, count: int = 6) -> For:
 
 def test_a_kernel_whose_arrays_follow_the_loop_is_cut() -> None:
     found = cut_of_kernel(kernel(rows(Store("p1", (I, J), load("p0", I, J) * 2.0))))
-    assert found == Cut(6, (True, True))
+    assert found == Cut(6, (True, True), (0, 0))
 
 
-def test_an_operand_read_elsewhere_is_read_whole() -> None:
-    body = rows(Store("p1", (I, J), load("p0", J, J) + load("p0", I, J)))
-    assert cut_of_kernel(kernel(body, shapes=((6, 4), (6, 4)))) == Cut(6, (False, True))
+def test_an_operand_read_without_the_symbol_is_read_whole() -> None:
     body = rows(Store("p1", (I, J), load("p0", J)))
-    assert cut_of_kernel(kernel(body, shapes=((4,), (6, 4)))) == Cut(6, (False, True))
+    assert cut_of_kernel(kernel(body, shapes=((4,), (6, 4)))) == Cut(6, (False, True), (0, 0))
+
+
+def test_an_operand_read_further_on_is_read_in_overlapping_parts() -> None:
+    body = rows(Store("p1", (I, J), load("p0", I * 2 + J, J)))
+    assert cut_of_kernel(kernel(body, shapes=((14, 4), (6, 4)))) == Cut(6, (False, True), (8, 0))
+    body = rows(Store("p1", (I, J), load("p0", I + 1, J)))
+    assert cut_of_kernel(kernel(body, shapes=((7, 4), (6, 4)))) == Cut(6, (False, True), (4, 0))
+
+
+def test_loops_of_one_iteration_do_not_count() -> None:
+    zero = sc.sym("o", np.int64)
+    body = For("o", 1, [rows(Store("p1", (zero, I, J), load("p0", zero, I * 3, J)))])
+    assert cut_of_kernel(kernel(body, shapes=((1, 16, 4), (1, 6, 4)))) == Cut(6, (False, True), (12, 0))
 
 
 def test_several_loops_are_cut_together() -> None:
     first, second = rows(Store("p1", (I, J), load("p0", I, J))), rows(Accumulate("p1", (I, J), "add", load("p0", I, J)))
-    assert cut_of_kernel(kernel(first, second)) == Cut(6, (True, True))
+    assert cut_of_kernel(kernel(first, second)) == Cut(6, (True, True), (0, 0))
 
 
 @pytest.mark.parametrize(
     "body, shapes",
     [
         ([rows(Store("p1", (I, J), sc.convert(I, F64)))], ((6, 4), (6, 4))),  # the symbol is a number
-        ([rows(Store("p1", (I, J), load("p0", I + 1, J)))], ((7, 4), (6, 4))),  # a neighbour is read
+        ([rows(Store("p1", (I, J), load("p0", I, J) + load("p0", I + 1, J)))], ((6, 4), (6, 4))),  # two rows
+        ([rows(Store("p1", (I, J), load("p0", I, J) + load("p0", J, J)))], ((6, 4), (6, 4))),  # and so are others
+        ([rows(Store("p1", (I, J), load("p0", 5 - I, J)))], ((6, 4), (6, 4))),  # backwards
+        ([rows(Store("p1", (I, J), load("p0", sc.minimum(I, J), J)))], ((6, 4), (6, 4))),  # not evenly
+        ([rows(Store("p1", (I + 1, J), load("p0", I, J)))], ((6, 4), (7, 4))),  # written elsewhere
+        ([rows(Store("p1", (sc.convert(load("p0", I, J), np.int64), J), load("p0", I, J)))], ((6, 4), (6, 4))),
         ([rows(Store("p1", (I, J), load("p0", J, I)))], ((4, 6), (6, 4))),  # a transpose
-        ([rows(Store("p1", (I, J), load("p0", I)))], ((9,), (6, 4))),  # another length
         ([rows(Accumulate("p1", (J,), "add", load("p0", I, J)))], ((6, 4), (4,))),  # a sum over rows
         ([Declare("a0", sc.const(0, F64)), rows(Update("a0", "add", load("p0", I, J)))], ((6, 4), (6, 4))),
         ([rows(Store("p1", (J, I), load("p0", I, J)))], ((6, 4), (4, 6))),
@@ -129,6 +144,23 @@ def test_blocks_change_nothing(fun: Callable[..., Any], shapes: list[tuple]) -> 
     for results in (fg.tree.tree_leaves(fg.jit(fun)(*args)), run_source(lowered.plan, args)):
         for a, b in zip(results, expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
+def test_one_large_image_is_cut_into_overlapping_parts(strides: tuple) -> None:
+    x, w = random((1, 64, 60, 8), (3, 3, 8, 16))
+
+    def fun(x: Any, w: Any) -> Any:
+        conv = lambda w: lax.conv_general_dilated(x, w, strides, "SAME", dimension_numbers=IMAGES)  # noqa: E731
+        value, pullback = fg.vjp(conv, w)
+        return value, pullback(np.cos(value))
+
+    lowered = compiled(fun, x, w)
+    assert sum(isinstance(s, Loop) for s in lowered.plan.steps) == 2 and "t0*" in str(lowered.plan.steps)
+    found, expected = fg.jit(fun)(x, w), fun(x, w)
+    for a, b, c in zip(*map(fg.tree.tree_leaves, (found, expected, run_source(lowered.plan, [x, w]))), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(c, b, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.usefixtures("everything_in_blocks")
