@@ -23,7 +23,8 @@ from .steps import CONTROL, Buffer, Call, Loop, Multiply, buffers_of, inner_step
 
 LEAST_BYTES = 1 << 20  # of an array worth keeping out of memory
 BLOCK_BYTES = 1 << 18  # of all that is handed on within one block: a fraction of a core's cache
-LEAST_ROWS = 64  # of a product; with fewer, reading the other operand again and again costs more than it saves
+LEAST_ROWS = 64  # of a product; with fewer, BLAS does not reach its speed
+READ_AGAIN = 1.0  # bytes that may be read once for every block, as a share of those kept out of memory
 
 
 @dataclass(eq=False)
@@ -41,6 +42,9 @@ class Blocks:
         self.planner, self.plan = planner, planner.plan
         self.kernel_cuts: dict[int, Cut | None] = {}
         self.smaller: dict[tuple, int] = {}
+        self.known: dict[
+            int, tuple
+        ] = {}  # what steps touch; the steps themselves keep their numbers from being used again
         self.uses = Counter(b for step in _every(self.plan.steps) for b in _touched(step))
 
     def run(self, steps: list[Any]) -> list[Any]:
@@ -124,6 +128,12 @@ class Blocks:
                     return False
         return True
 
+    def touched(self, step: Any) -> tuple[set[Buffer], set[Buffer]]:
+        """Whole arrays that a step touches, and those of them that it may write."""
+        if id(step) not in self.known:
+            self.known[id(step)] = (set(root_buffers(step)), self.written(step), step)
+        return self.known[id(step)][:2]
+
     def written(self, step: Any) -> set[Buffer]:
         """Whole arrays that a step may write."""
         if isinstance(step, Multiply):
@@ -137,16 +147,24 @@ class Blocks:
         """Whether two steps must stay in their order; what calls Python, or runs steps, may have effects."""
         if not isinstance(step, (Call, Multiply)) and not isinstance(other, (Call, Multiply)):
             return True
-        writes = self.written(step), self.written(other)
-        return bool(writes[0].intersection(root_buffers(other)) or writes[1].intersection(root_buffers(step)))
+        (touches, writes), (others, other_writes) = self.touched(step), self.touched(other)
+        return not (writes.isdisjoint(others) and other_writes.isdisjoint(touches))
 
     def block_count(self, group: Group) -> int:
-        """The fewest blocks that fit in cache, or as many as their rows allow."""
+        """The fewest blocks that fit in cache, or as many as their rows allow and what each reads whole is worth."""
         rows = [self.cut(s).count for s in group.steps]
-        most = min([n for s, n in zip(group.steps, rows) if isinstance(s, Multiply) and s.batch == 1], default=rows[0])
-        common, size = math.gcd(*rows), sum(b.nbytes for b in group.handed_on)
-        counts = [n for n in range(1, common + 1) if common % n == 0 and n * LEAST_ROWS <= max(most, LEAST_ROWS)]
-        return next((n for n in counts if size <= n * BLOCK_BYTES), counts[-1])
+        products = [n for s, n in zip(group.steps, rows) if isinstance(s, Multiply) and s.batch == 1]
+        most = max(min(products, default=rows[0]) // LEAST_ROWS, 1)
+        size, whole_size = sum(b.nbytes for b in group.handed_on), sum(map(self.read_whole, group.steps))
+        common = math.gcd(*rows)
+        counts = [n for n in range(1, min(common, most) + 1) if common % n == 0 and n * whole_size <= READ_AGAIN * size]
+        return next((n for n in counts if size <= n * BLOCK_BYTES), counts[-1] if counts else 1)
+
+    def read_whole(self, step: Any) -> int:
+        """Bytes that every block of a step reads again."""
+        cut = self.cut(step)
+        parts = zip(buffers_of(step), cut.rows, cut.shifts)
+        return sum(b.nbytes for b, on, shift in parts if not on and not shift)
 
     # -- how a step can be cut
 

@@ -25,7 +25,7 @@ IMAGES = ("NHWC", "HWIO", "NHWC")
 @pytest.fixture
 def everything_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of single rows wherever there can be blocks."""
-    for name, value in (("LEAST_BYTES", 0), ("BLOCK_BYTES", 1), ("LEAST_ROWS", 1)):
+    for name, value in (("LEAST_BYTES", 0), ("BLOCK_BYTES", 1), ("LEAST_ROWS", 1), ("READ_AGAIN", np.inf)):
         monkeypatch.setattr(blocks, name, value)
 
 
