@@ -16,7 +16,7 @@ from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Store, Update
 from .llvm_scalar import ScalarEmitter, llvm_type
 from .outline import Outliner
 
-LEAST_VECTOR, MOST_UNROLLED = 8, 64  # iterations of an inner loop that LLVM would unroll and should vectorize
+VECTOR, MOST_UNROLLED = 8, 64  # an inner loop of so many iterations, or some times as many, is not to be unrolled
 LEAST_AROUND = 256  # iterations of the loops around it: with few, unrolling turns small arrays into registers
 
 
@@ -152,7 +152,7 @@ class KernelEmitter:
         gather elements from far apart, where this one reads whole vectors.
         """
         stores = all(isinstance(inner, (Store, Accumulate)) for inner in s.body)
-        if not (stores and LEAST_VECTOR <= s.count <= MOST_UNROLLED and self.around >= LEAST_AROUND):
+        if not (stores and s.count % VECTOR == 0 and s.count <= MOST_UNROLLED and self.around >= LEAST_AROUND):
             return ""
         number = int(self.name.removeprefix("kernel_")) * 1000 + len(self.whole_vectors)
         self.whole_vectors.append(f'!{number} = distinct !{{!{number}, !{{!"llvm.loop.unroll.disable"}}}}')

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from case import Case
 
-CHANNELS = (1, 16, 32)
+CHANNELS = (1, 8, 16)
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
