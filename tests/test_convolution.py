@@ -156,15 +156,20 @@ def test_a_window_reduction_is_the_loop(kind: str, axes: list[tuple[int, ...]], 
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_window_too_large_to_unroll(compiled: bool) -> None:
-    x = np.random.default_rng(1).standard_normal((12, 11))
-    pool = lambda x: lax.reduce_window(x, -np.inf, lax.max, (9, 8), (1, 3), "VALID")  # noqa: E731
+@pytest.mark.parametrize("shape, sizes, strides", [((12, 11), (9, 8), (1, 3)), ((80, 2), (70, 1), (2, 1))])
+def test_a_window_too_large_to_unroll(shape: tuple, sizes: tuple, strides: tuple, compiled: bool) -> None:
+    x = np.random.default_rng(1).standard_normal(shape)
+    x[3, 1] = x[5, 0] = x[7, 1] = 9.0  # the first of these has the derivative of all windows that hold it
+    pool = lambda x: lax.reduce_window(x, -np.inf, lax.max, sizes, strides, "VALID")  # noqa: E731
     gradient = fg.grad(lambda x: np.sum(pool(x) ** 2))
-    expected = loop_windows(x, np.max, -np.inf, (9, 8), (1, 3), [(0, 0)] * 2)
-    np.testing.assert_array_equal((jit(pool) if compiled else pool)(x), expected)
-    total = (jit(gradient) if compiled else gradient)(x)
-    values, counts = np.unique(expected, return_counts=True)
-    np.testing.assert_allclose(np.sort(total[total != 0]), np.sort(2 * values * counts), rtol=1e-12)
+    expected, values = np.zeros(shape), loop_windows(x, np.max, -np.inf, sizes, strides, [(0, 0)] * 2)
+    for p in np.ndindex(values.shape):
+        corner = tuple(i * s for i, s in zip(p, strides))
+        window = x[tuple(slice(c, c + k) for c, k in zip(corner, sizes))]
+        first = np.unravel_index(np.argmax(window), sizes)
+        expected[tuple(c + k for c, k in zip(corner, first))] += 2 * values[p]
+    np.testing.assert_array_equal((jit(pool) if compiled else pool)(x), values)
+    np.testing.assert_allclose((jit(gradient) if compiled else gradient)(x), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint8, np.int64])

@@ -177,7 +177,7 @@ def _check_groups(x: Any, w: Any, numbers: ConvDimensionNumbers, features: Any, 
 
 def _windows_times_kernel(images: Any, kernel: Any, windows: dict[str, Ints], features: int, batches: int) -> Any:
     """[n, space, c] and [space, c / groups, o] to [n, space, o]: every window times the kernel, group by group."""
-    space, cuts = len(windows["axes"]), convolution.windows(images, **windows)
+    space, cuts = len(windows["axes"]), _windows(images, **windows)
     groups, outputs = features * batches, kernel.shape[-1]
     inner = tuple(range(space))
     if groups == 1:
@@ -195,6 +195,13 @@ def _windows_times_kernel(images: Any, kernel: Any, windows: dict[str, Ints], fe
     contract, batch = (over, (*inner, space)), ((at,), (space + 1,))
     out = layout.move_axis(contraction.dot_general(grouped_cuts, grouped, contract=contract, batch=batch), 0, space + 1)
     return layout.reshape(out, shape=(*out.shape[:-2], outputs))
+
+
+def _windows(images: Any, axes: Ints, sizes: Ints, strides: Ints, dilations: Ints) -> Any:
+    """The windows of images; of one element each, they are the images themselves."""
+    if max((*sizes, *strides)) == 1:
+        return layout.reshape(images, shape=(*images.shape[:-1], *sizes, images.shape[-1]))
+    return convolution.windows(images, axes=axes, sizes=sizes, strides=strides, dilations=dilations)
 
 
 def _channel_by_channel(cuts: Any, kernel: Any, space: int) -> Any:

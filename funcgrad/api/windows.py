@@ -180,15 +180,17 @@ def _reduced(x: Any, kind: str, params: dict[str, Ints]) -> Any:
     inner = tuple(range(first, first + len(params["axes"])))
     if kind == "add":
         return reduction.reduce_sum(convolution.windows(x, **params), axes=inner)
-    if math.prod(params["sizes"]) <= MOST_UNROLLED:
-        choose = pooling.window_argmax if kind == "max" else pooling.window_argmin
-        return pooling.window_take(x, choose(x, **params), **params)
-    windows = convolution.windows(x, **params)
-    rows = layout.reshape(
-        windows, shape=(*windows.shape[:first], math.prod(params["sizes"]), *windows.shape[inner[-1] + 1 :])
-    )
-    position = (reduction.argmax if kind == "max" else reduction.argmin)(rows, axis=first)
-    return pooling.window_take(x, elementwise.convert(position, dtype=pooling.INT32), **params)
+    if len(inner) > 1 and math.prod(params["sizes"]) > MOST_UNROLLED:
+        # The first of the largest in row-major order is in the first row whose largest is largest: axis after axis.
+        for k in reversed(range(len(inner))):
+            x = _reduced(x, kind, {name: values[k : k + 1] for name, values in params.items()})
+        return x
+    if params["sizes"][0] > MOST_UNROLLED and len(inner) == 1:
+        rows = convolution.windows(x, **params)
+        position = (reduction.argmax if kind == "max" else reduction.argmin)(rows, axis=first)
+        return pooling.window_take(x, elementwise.convert(position, dtype=pooling.INT32), **params)
+    choose = pooling.window_argmax if kind == "max" else pooling.window_argmin
+    return pooling.window_take(x, choose(x, **params), **params)
 
 
 def _with_initial(y: Any, init: Any, kind: str) -> Any:

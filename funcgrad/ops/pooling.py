@@ -151,7 +151,9 @@ def _take_samples() -> list[Sample]:
 
 
 def _both_sizes() -> list[tuple[Any, dict]]:
-    return [*window_samples(), (array(1, 6, 7), dict(axes=(1, 2), sizes=(4, 5), strides=(2, 1), dilations=(1, 1)))]
+    large = (array(1, 6, 7), dict(axes=(1, 2), sizes=(4, 5), strides=(2, 1), dilations=(1, 1)))
+    few = (array(5, 6), dict(axes=(0, 1), sizes=(4, 3), strides=(1, 2), dilations=(1, 1)))
+    return [*window_samples(), large, few]
 
 
 window_take = linear(
@@ -188,26 +190,40 @@ def _put_batch(size: int, args: list, in_axes: list, *, axes: Ints, **params: An
     return window_put(*move_batch_first(size, args, in_axes), axes=tuple(a + 1 for a in axes), **params), 0
 
 
-def _covering(i: sc.Expr, extent: int, count: int, size: int, stride: int, dilation: int) -> list[tuple[sc.Expr, sc.Expr, sc.Expr]]:
-    """(window, offset in it, whether that window exists) for every window that may hold element i, last window first."""
-    always, found = sc.const(True, np.bool_), []
-    for o in range(-(-size // stride) if dilation == 1 else size):
-        exists = always
-        if dilation == 1:
-            window = sc.quo(i, stride) - o
-            offset, first, last = i - window * stride, -o, (extent - 1) // stride - o
-            if size < stride * (o + 1):
-                exists = offset < size
-        else:
-            start, offset = i - o * dilation, sc.const(o, INDEX)
-            window, first, last = sc.quo(start, stride), -o * dilation, (extent - 1 - o * dilation) // stride
-            exists = (start >= 0) & sc.eq(sc.rem(start, stride), sc.const(0, INDEX)) if stride > 1 or o else always
-        if first < 0:
-            exists, window = exists & (window >= 0), sc.maximum(window, sc.const(0, INDEX))
-        if last >= count:
-            exists, window = exists & (window < count), sc.minimum(window, sc.const(count - 1, INDEX))
-        found.append((window, offset, exists))
+Way = tuple[sc.Expr, sc.Expr, sc.Expr]  # a window, the offset in it, and whether it is there
+
+
+def _covering(i: sc.Expr, extent: int, count: int, size: int, stride: int, dilation: int) -> list[Way]:
+    """Every window that may hold element i, the last one first."""
+    if dilation > 1:
+        return [_window_at(i, o, extent, count, stride, dilation) for o in range(size)]
+    overlaps = -(-size // stride)
+    if count < overlaps:  # few windows: each of them, whatever the element
+        windows = [sc.const(p, INDEX) for p in reversed(range(count))]
+        return [(p, i - p * stride, (i >= p * stride) & (i - p * stride < size)) for p in windows]
+    found = []
+    for o in range(overlaps):
+        window, exists = _bounded(sc.quo(i, stride) - o, -o, (extent - 1) // stride - o, count)
+        offset = i - sc.quo(i, stride) * stride + o * stride
+        found.append((window, offset, exists & (offset < size) if size < stride * (o + 1) else exists))
     return found
+
+
+def _window_at(i: sc.Expr, o: int, extent: int, count: int, stride: int, dilation: int) -> Way:
+    """The window that holds element i at an offset, if there is one."""
+    start = i - o * dilation
+    window, exists = _bounded(sc.quo(start, stride), -o * dilation, (extent - 1 - o * dilation) // stride, count)
+    return window, sc.const(o, INDEX), exists & (start >= 0) & sc.eq(sc.rem(start, stride), sc.const(0, INDEX))
+
+
+def _bounded(window: sc.Expr, first: int, last: int, count: int) -> tuple[sc.Expr, sc.Expr]:
+    """A window's number between `first` and `last`, brought into 0..count - 1, and whether it was there."""
+    exists = sc.const(True, np.bool_)
+    if first < 0:
+        exists, window = exists & (window >= 0), sc.maximum(window, sc.const(0, INDEX))
+    if last >= count:
+        exists, window = exists & (window < count), sc.minimum(window, sc.const(count - 1, INDEX))
+    return window, exists
 
 
 def _put_lower(index: tuple, read: Any, chosen: Any, *, extents: Ints, axes: Ints, sizes: Ints, strides: Ints, dilations: Ints) -> sc.Expr:
