@@ -37,10 +37,11 @@ REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
 STORE_AND_LOAD = 4.0
 LEAST_JOINED = 1024  # bytes of a concatenation whose operands are computed in place
 MOST_CHOSEN = 6  # operands of a concatenation among which every element may be chosen
+WIDEST_TREE = 64  # elements of one array that one expression may read, by index maps that read several each
 HIGHEST_TREE = 80  # equations in a row that may be inlined into each other; lowering recurses over them
 FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,  # noqa: E501
                  "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate":
-                 3.0, "pad": 2.0, "window_argmax": 16.0, "window_argmin": 16.0,
+                 3.0, "pad": 2.0,
                  "dynamic_update_slice": 3.0, "broadcast": 0.0, "reshape": 0.2, "convert": 1.0}  # fmt: skip
 TRANSCENDENTAL = frozenset(
     [
@@ -79,6 +80,8 @@ def operation_cost(eqn: Eqn) -> float:
     name, form = eqn.prim.name, eqn.prim.lower
     if isinstance(form, lowering.Scalar) and form.cost is not None:
         return form.cost
+    if _reads_each(eqn) > 1:
+        return 2.0 * _reads_each(eqn)
     return 10.0 if name in TRANSCENDENTAL else FUNCTION_COST.get(name, 1.0)
 
 
@@ -135,6 +138,7 @@ class Scheduler:
         self.materialized: set[Var] = set(program.inputs)
         self.cost: dict[Var, float] = {}  # of computing one element from what is kept in memory
         self.height: dict[Var, int] = {}  # of the expression tree from what is kept in memory
+        self.width: dict[Var, int] = {}  # how many elements of one array it reads
         self.views: dict[Var, tuple[Var, int]] = {}  # kept values that are ranges of others: whose, from which element
         self.in_place = {eqn.outs[0] for eqn in program.eqns if self._is_joined_in_place(eqn)}
         self.row_values: set[Var] = set()  # trailing reductions, and what is inlined on top of them
@@ -165,7 +169,9 @@ class Scheduler:
             inlined = [self.cost.get(a, 0.0) for a in dict.fromkeys(eqn.inputs) if type(a) is Var]
             cost = operation_cost(eqn) + sum(inlined)
             height = 1 + max([self.height.get(a, 0) for a in eqn.inputs if type(a) is Var], default=0)
+            width = _reads_each(eqn) * max([self.width.get(a, 1) for a in eqn.inputs if type(a) is Var], default=1)
             for v in eqn.outs:
+                self.width[v] = width
                 opaque = any(self._is_opaque_reader(c, v) for c in self.consumers.get(v, ()))
                 keep = not fusible or v in outputs or v in self.in_place or opaque or self._often_read(v, cost)
                 if keep or height > HIGHEST_TREE:
@@ -179,6 +185,7 @@ class Scheduler:
                 ):
                     self.row_values.add(v)
                 self.cost[v], self.height[v] = (cost, height) if inlined_here else (0.0, 0)
+                self.width[v] = width if inlined_here else 1
 
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
         if eqn.outs and eqn.outs[0] in self.in_place:
@@ -193,7 +200,10 @@ class Scheduler:
         elementwise = 0
         for c in self.consumers.get(v, ()):
             if isinstance(c.prim.lower, lowering.IndexMap):
-                reads += c.outs[0].aval.size * sum(a is v for a in c.inputs)
+                each = 1 if _is_aligned(c, v) else _reads_each(c)
+                if self.width[v] * each > WIDEST_TREE and self.width[v] > 1:
+                    return True
+                reads += c.outs[0].aval.size * each * sum(a is v for a in c.inputs)
             else:
                 elementwise = size
         if self._is_row_value(v):
@@ -433,6 +443,12 @@ def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
     if how == ("same",) or how[1] >= kept:
         return ("row", kept)
     return how
+
+
+def _reads_each(eqn: Eqn) -> int:
+    """How many elements of an operand one element of the result is made from, as far as index maps say so."""
+    form = eqn.prim.lower
+    return form.reads(**eqn.params) if isinstance(form, lowering.IndexMap) and form.reads is not None else 1
 
 
 def _is_same(eqn: Eqn, other: Eqn) -> bool:

@@ -49,13 +49,15 @@ class IndexMap:
     range of its elements in the same order (a reshape, some slices), else None: where the operand is in memory, the
     result is there, too. `joins` says that the result is its operands one after the other along the parameter `axis`
     (concatenate), so that they may be computed where they belong. `aligned` numbers the operands that are read at the
-    index of the result itself, and nowhere else.
+    index of the result itself, and nowhere else. `reads(**params)` says how many elements of an operand one of the
+    result is made from, where it is more than one.
     """
 
     fn: Callable[..., Any]
     range_of: Callable[..., int | None] | None = None
     joins: bool = False
     aligned: tuple[int, ...] = ()
+    reads: Callable[..., int] | None = None
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,20 @@ def _rows(x: Any, axes: Ints, **params: Ints) -> np.ndarray:
     return view.reshape(*view.shape[:cut], math.prod(params["sizes"]), *view.shape[cut + len(axes) :])
 
 
+def _elements(*, sizes: Ints, **_: Any) -> int:
+    return math.prod(sizes)
+
+
+def _selects(*, sizes: Ints, **_: Any) -> int:
+    return math.prod(sizes) if math.prod(sizes) <= MOST_SELECTS else 1
+
+
+def _ways(*, extents: Ints, sizes: Ints, strides: Ints, dilations: Ints, **_: Any) -> int:
+    """How many windows may hold one element."""
+    counts = counts_of(extents, sizes, strides, dilations)
+    return math.prod(k if d > 1 else min(-(-k // s), n) for k, s, d, n in zip(sizes, strides, dilations, counts))
+
+
 def _offsets(sizes: Ints) -> list[Ints]:
     return list(itertools.product(*map(range, sizes)))
 
@@ -86,7 +100,7 @@ def _arg_op(name: str, choose: Callable, better: Callable) -> Any:
         ties = Sample([np.array([[1.0, 3.0, 3.0, 1.0], [3.0, 1.0, np.nan, np.nan]])], dict(axes=(0, 1), sizes=(2, 2), strides=(1, 1), dilations=(1, 1)))
         return [*(Sample([x], params) for x, params in window_samples()), ties]
 
-    prim = library(name, impl, aval=aval, batch=batch, linearize=nondiff, lower=lowering.IndexMap(lower), samples=samples)
+    prim = library(name, impl, aval=aval, batch=batch, linearize=nondiff, lower=lowering.IndexMap(lower, reads=_elements), samples=samples)
     return prim
 
 
@@ -157,7 +171,7 @@ def _both_sizes() -> list[tuple[Any, dict]]:
 
 
 window_take = linear(
-    "window_take", _take_impl, aval=_take_aval, batch=_take_batch, lower=lowering.IndexMap(_take_lower, aligned=(1,)),
+    "window_take", _take_impl, aval=_take_aval, batch=_take_batch, lower=lowering.IndexMap(_take_lower, aligned=(1,), reads=_selects),
     transpose=lambda ct, x, chosen, *, axes, **params: (window_put(ct, chosen, extents=tuple(x.shape[a] for a in axes), axes=axes, **params), None),
     samples=_take_samples,
 )  # fmt: skip
@@ -251,7 +265,7 @@ def _put_samples() -> list[Sample]:
 
 
 window_put = linear(
-    "window_put", _put_impl, aval=_put_aval, batch=_put_batch, lower=lowering.IndexMap(_put_lower),
+    "window_put", _put_impl, aval=_put_aval, batch=_put_batch, lower=lowering.IndexMap(_put_lower, reads=_ways),
     transpose=lambda ct, y, chosen, *, extents, **params: (window_take(ct, chosen, **params), None), samples=_put_samples,
 )  # fmt: skip
 
