@@ -32,7 +32,7 @@ from .api.convolution import (
 from .api.custom import stop_gradient
 from .api.implicit import custom_linear_solve, custom_root, fixed_point
 from .api.loops import fori_loop, map, scan, while_loop
-from .api.windows import add, padded, reduce_window
+from .api.windows import add, padded, padtype_to_pads, reduce_window
 from .api.windows import max_ as max
 from .api.windows import min_ as min
 from .core.tracing import Tracer
@@ -408,6 +408,7 @@ __all__ = [
     "max",
     "min",
     "pad",
+    "padtype_to_pads",
     "pmax",
     "pmean",
     "pmin",

@@ -280,6 +280,38 @@ def test_pools() -> None:
     np.testing.assert_array_equal(ones, np.ones((1, 2, 2, 1)))
 
 
+# --- how they are compiled --------------------------------------------------------------------------------------------
+
+
+def kernels(fun: Any, *args: Any) -> list[str]:
+    """The texts of the kernels of a compiled function."""
+    text = jit(fun).lower(*args).as_text("kernels")
+    return [part for part in text.split("\n\n") if part.startswith("kernel_")]
+
+
+def test_a_pool_is_one_pass_over_what_it_pools() -> None:
+    x, b = np.ones((8, 12, 12, 16), np.float32), np.ones(16, np.float32)
+    pool = lambda x, b: nn.max_pool(nn.relu(x + b), (2, 2), (2, 2))  # noqa: E731
+    assert len(kernels(pool, x, b)) == 1
+    both = lambda x, b: fg.value_and_grad(lambda x: np.sum(pool(x, b) ** 2))(x)  # noqa: E731
+    assert not any("if" in text.split() for text in kernels(both, x, b))  # no scatter
+
+
+def test_channels_are_read_as_vectors() -> None:
+    """LLVM must not unroll the loop over channels and gather along the one around it."""
+    x = np.ones((8, 12, 12, 16), np.float32)
+    lowered = jit(fg.grad(lambda x: np.sum(nn.max_pool(x, (2, 2), (2, 2)) ** 2))).lower(x)
+    assert "llvm.loop.unroll.disable" in lowered.as_text("llvm")
+    assert "masked.gather" not in lowered.as_text("optimized")
+
+
+def test_pools_of_pools_are_kept() -> None:
+    """A wide window of wide windows would otherwise be one expression of all their elements."""
+    x = np.ones((2, 20, 20, 16), np.float32)
+    pool = lambda x: lax.reduce_window(x, -np.inf, lax.max, (1, 20, 20, 1), (1, 1, 1, 1), "VALID")  # noqa: E731
+    assert len(kernels(pool, x)) > 1 and max(len(text) for text in kernels(pool, x)) < 10_000
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 X, W = np.ones((2, 8, 8, 3)), np.ones((3, 3, 3, 4))
@@ -306,6 +338,7 @@ X, W = np.ones((2, 8, 8, 3)), np.ones((3, 3, 3, 4))
         (lambda: lax.conv_general_dilated(X, W[0], (1, 1), "SAME"), r"has shape \(2, 8, 8, 3\) and the kernel"),
         (lambda: lax.conv_transpose(X, W, (2, 2), "FULL"), "conv_transpose: there is no padding 'FULL'"),
         (lambda: lax.reduce_window(X, 0.0, lax.add, (2, 2), (1, 1)), "window_dimensions=.* give 4 positive integers"),
+        (lambda: lax.padtype_to_pads((5, 6), (3, 3), (2,), "SAME"), "give one number for each axis"),
         (lambda: nn.max_pool(X, (2, 2, 2, 2), (1, 1, 1, 1)), "do not fit an array of shape"),
         (lambda: nn.avg_pool(X, (2, 2), (1,)), "give one size and one stride for each axis of space"),
     ],

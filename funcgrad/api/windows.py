@@ -52,6 +52,26 @@ def padding_pairs(where: str, padding: Any, extents: Ints, widths: Ints, strides
     return tuple((-(-n // 2), n // 2) if lower else (n // 2, -(-n // 2)) for n in needed)
 
 
+def padtype_to_pads(
+    in_shape: Sequence[int], window_shape: Sequence[int], window_strides: Sequence[int], padding: str
+) -> list[tuple[int, int]]:
+    """The pairs (before, after) that a padding given by name means.
+
+    Example:
+        >>> padtype_to_pads((5, 6), (3, 3), (2, 2), "SAME")
+        [(1, 1), (0, 1)]
+
+    Reference: https://docs.jax.dev/en/latest/_autosummary/jax.lax.padtype_to_pads.html, whose interface this follows.
+    """
+    values = [promotion.static_ints(v, "padtype_to_pads") for v in (in_shape, window_shape, window_strides)]
+    if not isinstance(padding, str) or len({len(v) for v in values}) > 1:
+        raise ValueError(
+            f"padtype_to_pads: shapes and strides {values} with padding={padding!r}.\n"
+            f"Fix: give one number for each axis, and one of {', '.join(PADDINGS)}."
+        )
+    return list(padding_pairs("padtype_to_pads", padding, *values))
+
+
 def per_axis(where: str, name: str, values: Any, count: int) -> Ints:
     """One positive integer for each of `count` axes; None means ones."""
     if values is None:
@@ -210,4 +230,14 @@ def _neutral(kind: str, dtype: np.dtype) -> Any:
     return info.min if kind == "max" else info.max
 
 
-__all__ = ["add", "max_", "min_", "padded", "padding_pairs", "per_axis", "reduce_window", "widths_of"]
+__all__ = [
+    "add",
+    "max_",
+    "min_",
+    "padded",
+    "padding_pairs",
+    "padtype_to_pads",
+    "per_axis",
+    "reduce_window",
+    "widths_of",
+]
