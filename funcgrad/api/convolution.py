@@ -16,7 +16,7 @@ import numpy as np
 from ..numpy import promotion
 from ..ops import contraction, convolution, elementwise, layout, reduction
 from . import recording as rec
-from .windows import Ints, padded, padding_pairs, per_axis, widths_of
+from .windows import Ints, Pairs, padded, padding_pairs, per_axis, widths_of
 
 
 class ConvDimensionNumbers(NamedTuple):
@@ -134,16 +134,38 @@ def conv_general_dilated(
     extents, sizes = (tuple(v.shape[d] for d in spec[2:]) for v, spec in ((x, numbers[0]), (w, numbers[1])))
     pairs = padding_pairs(where, padding, extents, widths_of(sizes, dilations), strides)
     images = _ordered(x, (numbers.lhs_spec[0], *numbers.lhs_spec[2:], numbers.lhs_spec[1]))
-    low, high = ((0, *(p[k] for p in pairs), 0) for k in (0, 1))
-    images = padded(images, elementwise.zeros_like_scalar(images), low, high, (0, *(b - 1 for b in base), 0))
     kernel = _ordered(w, (*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0]))
     windows = dict(axes=tuple(range(1, space + 1)), sizes=sizes, strides=strides, dilations=dilations)
-    out = _windows_times_kernel(images, kernel, windows, *groups)
+    if max(base) > 1 == max(strides) and groups == (1, 1) and min(extents) > 0:
+        out = _spread_products(images, kernel, dict(windows, strides=base), pairs)
+    else:
+        images = _edged(images, pairs, tuple(b - 1 for b in base))
+        out = _windows_times_kernel(images, kernel, windows, *groups)
     back = [0] * x.ndim
     for position, axis in zip((numbers.out_spec[0], *numbers.out_spec[2:], numbers.out_spec[1]), range(x.ndim)):
         back[position] = axis
     out = _ordered(out, tuple(back))
     return out if preferred_element_type is None else promotion.convert(out, np.dtype(preferred_element_type))
+
+
+def _edged(images: Any, pairs: Pairs, interior: Ints) -> Any:
+    """[n, space, c] with zeros between neighbours, and as many around them as the pairs say."""
+    low, high = ((0, *(p[k] for p in pairs), 0) for k in (0, 1))
+    return padded(images, elementwise.zeros_like_scalar(images), low, high, (0, *interior, 0))
+
+
+def _spread_products(images: Any, kernel: Any, windows: dict[str, Ints], pairs: Pairs) -> Any:
+    """A convolution of images with zeros between neighbours, without the products of those zeros: each element times
+    the kernel, added where it reaches.
+    """
+    axes, sizes, strides, dilations = windows.values()
+    space = len(axes)
+    flipped = layout.flip(kernel, axes=tuple(range(space)))
+    products = contraction.dot_general(images, flipped, contract=((space + 1,), (space,)), batch=((), ()))
+    widths = widths_of(sizes, dilations)
+    extents = tuple((images.shape[a] - 1) * s + k for a, s, k in zip(axes, strides, widths))
+    whole = convolution.overlap(products, extents=extents, **windows)
+    return _edged(whole, tuple((lo - k + 1, hi - k + 1) for (lo, hi), k in zip(pairs, widths)), (0,) * space)
 
 
 def _ordered(x: Any, axes: Ints) -> Any:
