@@ -20,14 +20,15 @@ from ..core import lowering
 from ..core.avals import shaped
 from ..core.program import Eqn, Literal, Program, Var
 from ..ops import elementwise, layout
+from .blocks import run_in_blocks
 from .callback import Callback
 from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .matrix_layout import operands
-from .parallel import split
+from .parallel import divide
 from .schedule import Group, Schedule, schedule
-from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, root_buffers
+from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, kernels_in_use, root_buffers
 
 STACK_BYTES = (
     1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
@@ -110,14 +111,10 @@ class Planner:
         return steps
 
     def call(self, kernel: Kernel, args: list[Buffer]) -> list[Any]:
-        """Calls of a kernel, in chunks if it is long; kernels are shared with all calls of equal text."""
+        """A call of a kernel, which is shared with all calls of equal text."""
         if not kernel.body:
             return []
-        parts = split(kernel)
-        if parts is None:
-            return [self.one_call(kernel, args)]
-        every = [*args, *(self.temporary(r.shape, r.dtype) for r in parts.results)]
-        return [self.one_call(part, [every[k] for k in operands]) for part, operands in parts.kernels]
+        return [self.one_call(kernel, args)]
 
     def one_call(self, kernel: Kernel, args: list[Buffer]) -> Call:
         """A call of a kernel as it is."""
@@ -285,7 +282,11 @@ def _lowest_gap(taken: list[tuple[int, int, int]], size: int) -> int:
 
 def make_plan(program: Program) -> Plan:
     """Plan a prepared program (distinct outputs, canonical contractions, no calls)."""
-    plan = Planner(program).plan
+    planner = Planner(program)
+    run_in_blocks(planner)
+    divide(planner)
+    plan = planner.plan
+    kernels_in_use(plan)
     assign_workspace(plan)
     return plan
 
