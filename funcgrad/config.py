@@ -19,8 +19,11 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
+
+IMPORTED = time.time()  # what was edited later may not be what is running
 
 
 @dataclass

@@ -77,6 +77,13 @@ def test_an_edited_compiler_finds_nothing_of_the_old_one(folder: Path, monkeypat
     assert name_of(np.sin, X) is None
 
 
+def test_sources_edited_while_the_process_runs_name_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = program_key.source_digest.__wrapped__
+    assert digest() is not None
+    monkeypatch.setattr(config, "IMPORTED", 1e9)
+    assert digest() is None
+
+
 def test_what_only_this_process_knows_has_no_name() -> None:
     softsign = fg.extend.elementwise("cache_test_softsign", lambda x: x / (1 + abs(x)), partials=lambda out, x: out)
     assert name_of(lambda x: fg.pure_callback(np.sin, x, x), X) is None
