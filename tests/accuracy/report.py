@@ -6,13 +6,11 @@ python tests/accuracy/report.py tanh power      print these rows
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from bounds import EAGER
 from functions import BINARY, UNARY
 from measure import MODES, Error, measure, points
 
@@ -37,8 +35,8 @@ alone.
 TAIL = """
 Exceptions, all of eager evaluation:
 
-- `erfc` of float64: SciPy returns 0 where the result is a subnormal number (beyond 26.6). Compiled code does not.
-- the derivative of `erfinv` of float64, up to 16 ulp within 1e-15 of the ends, from SciPy's `erfc`.
+- `erfc` of float64 and the derivative of `erfinv`, up to 8 ulp. (SciPy's own `erfc` is 500 ulp off in the right tail,
+  and 0 where the result is a subnormal number; ours is SciPy's `erfcx` times an accurate exp(-x**2).)
 - the derivatives of `cbrt` and `tan` of float32, up to 5 ulp, from NumPy's values.
 - `erfinv(-0.0)` is 0.0 in SciPy and -0.0 compiled.
 
@@ -88,7 +86,6 @@ def document() -> str:
     parts = [HEAD.format(pairs=count)]
     for dtype in DTYPES:
         parts.append(f"\n## {dtype.__name__}\n\n{table([*UNARY, *BINARY], dtype)}\n")
-    assert any(math.isinf(b) for b in EAGER.values())  # what TAIL says
     return "".join([*parts, TAIL])
 
 
