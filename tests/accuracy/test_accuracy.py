@@ -9,10 +9,10 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
-from bounds import bound
-from functions import BINARY, EXACT, UNARY
-from measure import MODES, Error, measure, points, results, ulps
-from report import TARGET, number
+from exact_functions import BINARY, EXACT, UNARY
+from ulp_bounds import bound
+from ulp_measure import MODES, Error, measure, points, results, ulps
+from ulp_report import TARGET, number
 
 from funcgrad.core import lowering
 from funcgrad.core.primitive import REGISTRY

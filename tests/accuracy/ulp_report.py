@@ -1,7 +1,7 @@
 """Writes docs/accuracy.md: the largest errors of every elementwise op, on the whole grid, against mpmath.
 
-python tests/accuracy/report.py                 rewrite docs/accuracy.md (half a minute)
-python tests/accuracy/report.py tanh power      print these rows
+python tests/accuracy/ulp_report.py                 rewrite docs/accuracy.md (half a minute)
+python tests/accuracy/ulp_report.py tanh power      print these rows
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from functions import BINARY, UNARY
-from measure import MODES, Error, measure, points
+from exact_functions import BINARY, UNARY
+from ulp_measure import MODES, Error, measure, points
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "accuracy.md"
 DTYPES = (np.float64, np.float32)
@@ -20,9 +20,9 @@ HEAD = """# Accuracy
 
 The largest errors of values and first derivatives of the elementwise operations, in units in the last place (ulp: the
 distance between neighbouring floating-point numbers at the exact result; among subnormal numbers, the smallest of
-them). An exact result that is rounded once has an error of at most 0.5. Written by `python tests/accuracy/report.py`;
-`tests/accuracy/test_accuracy.py` holds every row to the promise: **at most 4 ulp, no wrong sign, no zero, infinity or
-NaN where there is none**, compiled and eager. The oracle is mpmath.
+them). An exact result that is rounded once has an error of at most 0.5. The oracle is mpmath. Written by
+`python tests/accuracy/ulp_report.py`; `tests/accuracy/test_accuracy.py` holds every row to the promise: **at most 4
+ulp, no wrong sign, no zero, infinity or NaN where there is none**, compiled and eager, but for the exceptions below.
 
 The grid of each function has both signs of 400 numbers in geometric progression from the smallest subnormal number to
 the largest number, the two zeros, 260 numbers of moderate size, and the neighbourhood of points where it is hard:
