@@ -368,35 +368,6 @@ def lower_arg_reduce(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     return b.kernel(nest(outer, out.aval.shape, body))
 
 
-def lower_cumulative(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
-    """One pass along the axis; for an inner axis the running value is a scalar, for an outer one the previous slice."""
-    b, (x,), (out,) = Builder(plan), eqn.inputs, eqn.outs
-    axis, shape = eqn.params["axis"], x.aval.shape
-    index = _symbols("i", len(shape))
-    at = shape[axis] - 1 - index[axis] if eqn.params["reverse"] else index[axis]
-    here = (*index[:axis], at, *index[axis + 1 :])
-    value, target = b.element(x, here), b.param(out, out=True).name
-    if axis == len(shape) - 1:
-        running = sc.sym("running", out.aval.dtype)
-        combined = sc.instruction(eqn.prim.lower.combine, running, value)
-        inner = [Assign(("running",), (combined,)), Store(target, here, running)]
-        body = [
-            Declare("running", sc.const(identity_of(eqn.prim.lower.combine, out.aval.dtype), out.aval.dtype)),
-            *nest(index[axis:], shape[axis:], inner),
-        ]
-        return b.kernel(nest(index[:axis], shape[:axis], body))
-    back = (*index[:axis], at + 1 if eqn.params["reverse"] else at - 1, *index[axis + 1 :])
-    rest, counts = index[axis + 1 :], shape[axis + 1 :]
-    first = nest(rest, counts, [Store(target, here, value)])
-    later = nest(
-        rest,
-        counts,
-        [Store(target, here, sc.instruction(eqn.prim.lower.combine, sc.load(target, back, out.aval.dtype), value))],
-    )
-    body = [If(sc.eq(index[axis], sc.const(0, INDEX)), first), If(index[axis] > 0, later)]
-    return b.kernel(nest(index[: axis + 1], shape[: axis + 1], body))
-
-
 def lower_scatter(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     """Copy operand 0, then combine updates in order at positions in range."""
     b, (x, updates, *indices), (out,) = Builder(plan), eqn.inputs, eqn.outs
@@ -448,7 +419,6 @@ def lower_contraction(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
 
 OWN_KERNEL: dict[type, Callable[[Schedule, Eqn], tuple[Kernel, list[Any]]]] = {
     lowering.ArgReduce: lower_arg_reduce,
-    lowering.Scan: lower_cumulative,
     lowering.Scatter: lower_scatter,
     lowering.Contract: lower_contraction,
 }

@@ -24,12 +24,14 @@ from .callback import Callback
 from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
+from .running import lower_running
 from .schedule import Group, Schedule, schedule
 from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, root_buffers
 
 STACK_BYTES = (
     1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
 )
+KERNELS = {**OWN_KERNEL, lowering.Scan: lower_running, lowering.Recurrence: lower_running}  # of single equations
 BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
 
 
@@ -138,8 +140,8 @@ class Planner:
             product = self.multiply(eqn, env)
             if product is not None:
                 return [product]
-        if type(form) in OWN_KERNEL:
-            kernel, operands = OWN_KERNEL[type(form)](plan, eqn)
+        if type(form) in KERNELS:
+            kernel, operands = KERNELS[type(form)](plan, eqn)
             kernel.notes = notes_of([eqn])
             return self.call(kernel, [self.buffer(a, env) for a in operands])
         if isinstance(form, lowering.Library):

@@ -29,6 +29,7 @@ from ..core.program import Eqn, Program, Var
 
 FUSIBLE = (lowering.Scalar, lowering.IndexMap)
 REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
+OWN_LOOPS = (lowering.Scan, lowering.Recurrence, lowering.Sort)  # kernels of their own that read each element once
 
 # --- the cost rule
 # ------------------------------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ class Scheduler:
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
         if eqn.outs and eqn.outs[0] in self.in_place:
             return True
-        return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce,))
+        return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce, *OWN_LOOPS))
 
     def _often_read(self, v: Var, cost: float) -> bool:
         """Reads through index maps may visit an element many times; elementwise readers of one domain share the
@@ -194,6 +195,8 @@ class Scheduler:
         for c in self.consumers.get(v, ()):
             if isinstance(c.prim.lower, lowering.IndexMap):
                 reads += c.outs[0].aval.size * sum(a is v for a in c.inputs)
+            elif isinstance(c.prim.lower, OWN_LOOPS):
+                reads += size
             else:
                 elementwise = size
         if self._is_row_value(v):

@@ -7,6 +7,8 @@ names.
 | IndexMap   | `fn(i, *reads, **params)`: each read is a function from an index to the operand's element there         |
 | Reduce     | `combine` over the reduced axes of the operand, starting from `init`                                    |
 | Scan       | running `combine` along one axis (cumulative sum)                                                       |
+| Recurrence | `step(the result before i, *elements at i)` along one axis                                              |
+| Sort       | the elements of a line of operand 0 in order, or where they were                                        |
 | Scatter    | a copy of operand 0, with updates combined into it at indices that are data                             |
 | Contract   | a sum of products (dot_general): BLAS when it is large, a loop nest when it is small                    |
 | Library    | whatever a routine called by pointer leaves in the output buffer                                        |
@@ -17,6 +19,7 @@ names.
 | WhileBackward | the cotangents of a While: its states kept on a growing tape, its steps pulled back in reverse       |
 | Barrier    | its first `count` operands themselves, once all operands are computed                                   |
 | Call       | the outputs of a program held by the equation: inlined                                                  |
+| Compose    | what a function of the operands, made of other ops, returns: inlined                                    |
 | Callback   | what the op's NumPy implementation returns: compiled code calls back into Python, or refuses            |
 """
 
@@ -74,6 +77,24 @@ class Scan:
     """A running monoid along the parameter `axis`, from the end when `reverse`."""
 
     combine: str
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """`step(previous result, *elements) -> Expr` along the parameter `axis`, from the end when `reverse`.
+
+    The first result is operand number `first` there; what the other operands have there is not read.
+    """
+
+    step: Callable[..., Any]
+    first: int
+
+
+@dataclass(frozen=True)
+class Sort:
+    """Lines along the parameter `axis` in order, stable, NaN last; with `positions`, where the elements were."""
+
+    positions: bool
 
 
 @dataclass(frozen=True)
@@ -136,11 +157,18 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Compose:
+    """An equation that means others: `fn(*operands, **params)`, written with ops, is recorded and inlined."""
+
+    fn: Callable[..., Any]
+
+
+@dataclass(frozen=True)
 class Callback:
     """Evaluated by the op's NumPy implementation: there is no compiled form (yet)."""
 
 
 Form = (
-    Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Contract | Library
-    | Loop | Branch | While | Lanes | WhileBackward | Barrier | Call | Callback
+    Scalar | IndexMap | Reduce | ArgReduce | Scan | Recurrence | Sort | Scatter | Contract | Library
+    | Loop | Branch | While | Lanes | WhileBackward | Barrier | Call | Compose | Callback
 )  # fmt: skip

@@ -1,0 +1,135 @@
+"""Index arithmetic simplified by what is known of the loop symbols: each runs from 0 to one less than its count.
+
+    for i in 9: store p1[i] = select(i + 1 < 1, 0.0, p0[minimum(maximum(i + 1 - 1, 0), 8)])
+      -->
+    for i in 9: store p1[i] = p0[i]
+
+Shifted and padded operands read with clamped positions behind a condition. In a loop over the inside of an array the
+condition is decided and the clamps do nothing; without them the loop reads neighbours, and vectorizes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ..core import scalar as sc
+from .kernel import For, If, Kernel
+
+Range = tuple[int, int] | None
+BEYOND = 2**62  # bounds past this may overflow: unknown
+
+
+class _Simplifier:
+    """Rewrites expressions under the ranges of some symbols."""
+
+    def __init__(self, ranges: dict[str, Range]) -> None:
+        self.ranges = ranges
+        self.memo: dict[sc.Expr, sc.Expr] = {}
+        self.bounds: dict[sc.Expr, Range] = {}
+
+    def range_of(self, e: sc.Expr) -> Range:
+        """The least and the greatest value of an int64 expression, if known."""
+        if e not in self.bounds:
+            found = self._range(e)
+            self.bounds[e] = found if found and max(map(abs, found)) < BEYOND else None
+        return self.bounds[e]
+
+    def _range(self, e: sc.Expr) -> Range:
+        if e.dtype != np.int64:
+            return None
+        if e.op == "const":
+            return (int(e.args[0]),) * 2
+        if e.op == "sym":
+            return self.ranges.get(e.args[0])
+        if e.op not in ("add", "sub", "mul", "minimum", "maximum"):
+            return None
+        a, b = map(self.range_of, e.args)
+        if a is None or b is None:
+            return None
+        if e.op == "add":
+            return a[0] + b[0], a[1] + b[1]
+        if e.op == "sub":
+            return a[0] - b[1], a[1] - b[0]
+        if e.op == "mul":
+            corners = [p * q for p in a for q in b]
+            return min(corners), max(corners)
+        pick = min if e.op == "minimum" else max
+        return pick(a[0], b[0]), pick(a[1], b[1])
+
+    def simple(self, e: sc.Expr) -> sc.Expr:
+        """The same value with less to compute."""
+        if e not in self.memo:
+            self.memo[e] = self._simple(e)
+        return self.memo[e]
+
+    def _simple(self, e: sc.Expr) -> sc.Expr:
+        args = tuple([self.simple(a) if isinstance(a, sc.Expr) else a for a in e.args])
+        if e.op == "select":
+            return sc.select(*args)
+        if e.op == "and" and e.dtype == np.bool_ and any(a.op == "const" for a in args):
+            a, b = args if args[0].op == "const" else args[::-1]
+            return b if a.args[0] else a
+        if len(args) == 2 and all(isinstance(a, sc.Expr) and a.dtype == np.int64 for a in args):
+            return self._decided(e.op, *args) or sc.instruction(e.op, *_gathered(e.op, *args))
+        return sc.Expr(e.op, args, e.dtype)
+
+    def _decided(self, op: str, a: sc.Expr, b: sc.Expr) -> sc.Expr | None:
+        """A comparison or an extreme whose outcome the ranges decide."""
+        left, right = self.range_of(a), self.range_of(b)
+        if left is None or right is None:
+            return None
+        if op in ("minimum", "maximum"):
+            low, high = (a, b) if left[1] <= right[0] else (b, a) if right[1] <= left[0] else (None, None)
+            return low if op == "minimum" else high
+        always = {
+            "lt": left[1] < right[0],
+            "le": left[1] <= right[0],
+            "gt": left[0] > right[1],
+            "ge": left[0] >= right[1],
+        }
+        never = {
+            "lt": left[0] >= right[1],
+            "le": left[0] > right[1],
+            "gt": left[1] <= right[0],
+            "ge": left[1] < right[0],
+        }
+        if always.get(op) or never.get(op):
+            return sc.const(bool(always[op]), np.bool_)
+        return None
+
+
+def _gathered(op: str, a: sc.Expr, b: sc.Expr) -> tuple[sc.Expr, sc.Expr]:
+    """(x + 1) - 1 as x + 0: constants behind one another are one."""
+    if op not in ("add", "sub") or b.op != "const" or a.op not in ("add", "sub") or a.args[1].op != "const":
+        return a, b
+    inner, outer = a.args[1].args[0], b.args[0]
+    total = int(inner if a.op == "add" else -inner) + int(outer if op == "add" else -outer)
+    return a.args[0], sc.const(total if op == "add" else -total, np.int64)
+
+
+def simplified(kernel: Kernel) -> Kernel:
+    """A kernel with its index arithmetic simplified."""
+    return dataclasses.replace(kernel, body=_block(kernel.body, {}))
+
+
+def _block(body: list[Any], ranges: dict[str, Range]) -> list[Any]:
+    """Statements under the ranges of the loops around them."""
+    simplifier = _Simplifier(ranges)
+    return [_statement(s, simplifier) for s in body]
+
+
+def _statement(s: Any, simplifier: _Simplifier) -> Any:
+    simple = simplifier.simple
+    if isinstance(s, For):
+        return dataclasses.replace(s, body=_block(s.body, {**simplifier.ranges, s.sym: (0, s.count - 1)}))
+    if isinstance(s, If):
+        return If(simple(s.condition), _block(s.body, simplifier.ranges))
+    fields = {k: v for k, v in vars(s).items() if isinstance(v, (sc.Expr, tuple))}
+    changed = {
+        k: simple(v) if isinstance(v, sc.Expr) else tuple([simple(e) if isinstance(e, sc.Expr) else e for e in v])
+        for k, v in fields.items()
+    }
+    return dataclasses.replace(s, **changed)
