@@ -26,6 +26,7 @@ import numpy as np
 from ..core import lowering
 from ..core import scalar as sc
 from ..core.program import Eqn, Literal, Var
+from .index_ranges import simplified
 from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update
 from .schedule import Group, Schedule, _domain, _trailing
 
@@ -386,7 +387,8 @@ def lower_scatter(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     where = tuple(position)
     combined = eqn.prim.lower.combine(sc.load(target, where, out.aval.dtype), b.element(updates, index))
     write = If(inside, [Store(target, where, combined)])
-    return b.kernel([*body, *nest(index, updates.aval.shape, [write])])
+    kernel, operands = b.kernel([*body, *nest(index, updates.aval.shape, [write])])
+    return simplified(kernel), operands
 
 
 def lower_contraction(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:

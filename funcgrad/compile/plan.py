@@ -26,12 +26,13 @@ from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .running import lower_running
 from .schedule import Group, Schedule, schedule
+from .sorting_kernels import lower_sort
 from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, root_buffers
 
 STACK_BYTES = (
     1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
 )
-KERNELS = {**OWN_KERNEL, lowering.Scan: lower_running, lowering.Recurrence: lower_running}  # of single equations
+KERNELS = {**OWN_KERNEL, lowering.Scan: lower_running, lowering.Recurrence: lower_running, lowering.Sort: lower_sort}
 BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
 
 

@@ -29,7 +29,7 @@ from ..core.program import Eqn, Program, Var
 
 FUSIBLE = (lowering.Scalar, lowering.IndexMap)
 REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
-OWN_LOOPS = (lowering.Scan, lowering.Recurrence, lowering.Sort)  # kernels of their own that read each element once
+OWN_LOOPS = (lowering.Scan, lowering.Recurrence, lowering.Sort, lowering.Scatter)  # single equations that fuse operands
 
 # --- the cost rule
 # ------------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class Scheduler:
             if isinstance(c.prim.lower, lowering.IndexMap):
                 reads += c.outs[0].aval.size * sum(a is v for a in c.inputs)
             elif isinstance(c.prim.lower, OWN_LOOPS):
-                reads += size
+                reads += max(a.aval.size for a in c.inputs) if isinstance(c.prim.lower, lowering.Scatter) else size
             else:
                 elementwise = size
         if self._is_row_value(v):
