@@ -24,6 +24,7 @@ from .callback import Callback
 from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
+from .matrices import plan_matrices
 from .running import lower_running
 from .schedule import Group, Schedule, schedule
 from .sorting_kernels import lower_sort
@@ -149,6 +150,8 @@ class Planner:
             return [
                 LibraryCall(eqn, [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])
             ]
+        if isinstance(form, lowering.Matrices):
+            return plan_matrices(self, eqn, env)
         if isinstance(form, lowering.Callback):
             callback = Callback(eqn, len(self.plan.callbacks))
             inputs, outputs = [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs]

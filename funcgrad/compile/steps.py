@@ -92,11 +92,13 @@ class Multiply:
 
 @dataclass
 class LibraryCall:
-    """Run a routine through its declared emitter."""
+    """Run a routine through its declared emitter, or by `steps` that work in `temporaries`, too."""
 
     eqn: Eqn
     inputs: list[Buffer]
     outputs: list[Buffer]
+    temporaries: list[Buffer] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -218,7 +220,9 @@ def buffers_of(step: Any) -> list[Buffer]:
         return step.args
     if isinstance(step, Multiply):
         return [step.x, step.y, step.out]
-    if isinstance(step, (LibraryCall, PythonCall)):
+    if isinstance(step, LibraryCall):
+        return [*step.inputs, *step.outputs, *step.temporaries]
+    if isinstance(step, PythonCall):
         return [*step.inputs, *step.outputs]
     return [*(b for s in inner_steps(step) for b in buffers_of(s)), *_own_buffers(step)]
 

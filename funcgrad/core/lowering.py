@@ -12,6 +12,7 @@ names.
 | Scatter    | a copy of operand 0, with updates combined into it at indices that are data                             |
 | Contract   | a sum of products (dot_general): BLAS when it is large, a loop nest when it is small                    |
 | Library    | whatever a routine called by pointer leaves in the output buffer                                        |
+| Matrices   | what a routine of dense linear algebra makes of each matrix                                             |
 | Loop       | a body program run a fixed number of times with carried state (scan)                                    |
 | Branch     | the outputs of one of several programs, chosen by operand 0 (switch)                                    |
 | While      | a body program run while a condition program holds                                                      |
@@ -118,6 +119,14 @@ class Library:
 
 
 @dataclass(frozen=True)
+class Matrices:
+    """Dense linear algebra on the last two axes: `routine` names it. It may report an exception, as Scalar does."""
+
+    routine: str
+    raises: bool = True
+
+
+@dataclass(frozen=True)
 class Loop:
     """scan: the parameters hold the body program and say how its inputs and outputs are carried."""
 
@@ -170,5 +179,5 @@ class Callback:
 
 Form = (
     Scalar | IndexMap | Reduce | ArgReduce | Scan | Recurrence | Sort | Scatter | Contract | Library
-    | Loop | Branch | While | Lanes | WhileBackward | Barrier | Call | Compose | Callback
+    | Matrices | Loop | Branch | While | Lanes | WhileBackward | Barrier | Call | Compose | Callback
 )  # fmt: skip

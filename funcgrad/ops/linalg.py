@@ -201,7 +201,7 @@ solve = library(
     batch=_batch_system(lambda: solve),
     linearize=_solve_linearize(lambda: solve, lambda t, params: t),
     transpose=_solve_transpose(lambda: solve),
-    lower=lowering.Callback(),
+    lower=lowering.Matrices("solve"),
     samples=_solve_samples,
 )
 triangular_solve = library(
@@ -211,7 +211,7 @@ triangular_solve = library(
     batch=_batch_system(lambda: triangular_solve),
     linearize=_solve_linearize(lambda: triangular_solve, lambda t, params: triangle(t, params["lower"])),
     transpose=_solve_transpose(lambda: triangular_solve),
-    lower=lowering.Callback(),
+    lower=lowering.Matrices("triangular_solve"),
     samples=_triangular_samples,
 )
 
@@ -232,7 +232,7 @@ inv = library(
     aval=lambda a: _square("inv", a, "fc"),
     batch=_batch_one(lambda: inv),
     linearize=_inv_linearize,
-    lower=lowering.Callback(),
+    lower=lowering.Matrices("inv"),
     samples=_square_samples,
 )
 
@@ -282,7 +282,7 @@ det = library(
     aval=_one_number("det", "fc"),
     batch=_batch_one(lambda: det),
     linearize=_det_linearize,
-    lower=lowering.Callback(),
+    lower=lowering.Matrices("det"),
     samples=_square_samples,
 )
 cofactors = library(
@@ -291,7 +291,7 @@ cofactors = library(
     aval=lambda a: _square("cofactors", a, "fc"),
     batch=_batch_one(lambda: cofactors),
     linearize=_cofactors_linearize,
-    lower=lowering.Callback(),
+    lower=lowering.Matrices("cofactors"),
     # Not 1 x 1 or 2 x 2, where cofactors are linear and second derivatives nothing but rounding errors.
     samples=lambda: [
         Sample([_well_conditioned(3, 3)]),
@@ -306,7 +306,7 @@ slogdet = library(
     aval=lambda a: [_one_number("slogdet")(a)] * 2,
     batch=_batch_one(lambda: slogdet),
     linearize=_slogdet_linearize,
-    lower=lowering.Callback(),
+    lower=lowering.Matrices("slogdet"),
     samples=_square_samples,
     multiple_results=True,
 )
@@ -361,7 +361,7 @@ cholesky = library(
     aval=lambda a: _square("cholesky", a),
     batch=_batch_one(lambda: cholesky),
     linearize=_cholesky_linearize,
-    lower=lowering.Callback(),
+    lower=lowering.Matrices("cholesky"),
     samples=_definite_samples,
 )
 eigh = library(
@@ -370,7 +370,7 @@ eigh = library(
     aval=_eigh_aval,
     batch=_batch_one(lambda: eigh),
     linearize=_eigh_linearize,
-    lower=lowering.Callback(),
+    lower=lowering.Matrices("eigh"),
     samples=_definite_samples,
     multiple_results=True,
 )
