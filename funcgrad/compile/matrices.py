@@ -118,6 +118,14 @@ class MatrixSteps:
         self.elementwise([(a, self.square), (out, self.square)], lambda i, a: sc.select(i[2] <= i[1], a[i], zero))
         self.lapack("potrf", "U", self.n, out, self.n, error=DEFINITE, work=self.n**3 / 6)
 
+    def cholesky_cotangent(self) -> None:
+        """Divide and conquer (`lapack.cholesky_prelude`) on a copy; it leaves the other triangle undefined."""
+        (factor, ct), (out,), n = self.inputs, self.outputs, self.n
+        held, zero = self.temporary(*self.square), sc.const(0, self.dtype)
+        self.copy(ct, held)
+        self.lapack("cholesky", n, n, factor, held, work=2 * n**3 / 5)
+        self.elementwise([(held, self.square), (out, self.square)], lambda i, c: sc.select(i[2] <= i[1], c[i], zero))
+
     def triangular_solve(self) -> None:
         a, b = self.inputs
         out, columns = self.outputs[0], b.shape[-1]
@@ -258,11 +266,8 @@ class MatrixSteps:
         self.elementwise([(held, self.square), (v, self.square)], lambda i, held: held[i[0], i[2], i[1]])
 
 
-ROUTINES: dict[str, Callable[[MatrixSteps], None]] = {
-    "cholesky": MatrixSteps.cholesky, "triangular_solve": MatrixSteps.triangular_solve, "solve": MatrixSteps.solve,
-    "inv": MatrixSteps.inv, "det": MatrixSteps.det, "slogdet": MatrixSteps.slogdet, "cofactors": MatrixSteps.cofactors,
-    "eigh": MatrixSteps.eigh,
-}  # fmt: skip
+NAMES = ("cholesky", "cholesky_cotangent", "cofactors", "det", "eigh", "inv", "slogdet", "solve", "triangular_solve")
+ROUTINES: dict[str, Callable[[MatrixSteps], None]] = {name: getattr(MatrixSteps, name) for name in NAMES}
 
 
 def plan_matrices(planner: Any, eqn: Any, env: dict) -> list[Any]:
@@ -279,7 +284,10 @@ def plan_matrices(planner: Any, eqn: Any, env: dict) -> list[Any]:
 def emit_lapack(e: Any, s: LapackCall) -> None:
     """A loop over the batch; small work runs on one BLAS thread."""
     suffix = "f32" if s.dtype == np.float32 else "f64"
-    e.preludes.setdefault(f"{s.routine}_{suffix}", lapack.lapack_prelude(s.routine, s.dtype))
+    for routine in (*lapack.CALLS.get(s.routine, ()), s.routine):
+        key = f"lapack_{routine}_{suffix}"
+        if key not in e.preludes:
+            e.preludes[key] = lapack.lapack_prelude(routine, s.dtype)
     guard = blas_threads.prelude() if 0 < s.work < blas_threads.LIMIT else None
     buffers = [a.buffer if isinstance(a, Shared) else a for a in s.args if isinstance(a, (Buffer, Shared))]
     pointers = {id(b): e.pointer(b) for b in buffers}

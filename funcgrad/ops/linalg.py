@@ -315,12 +315,57 @@ slogdet = library(
 
 
 def _cholesky_linearize(a: Any) -> tuple[Any, Callable]:
-    """l_dot = l p(l^-1 a_dot l^-T), where p takes the lower triangle with half the diagonal."""
     out = cholesky(a)
+    return out, lambda t: cholesky_tangent(out, t)
 
-    def tangent_map(t: Any) -> Any:
-        half = triangular_solve(out, _mirrored(t), lower=True, trans=False)
-        return matmul(out, _half_lower(triangular_solve(out, swap(half), lower=True, trans=False)))
+
+def _factor_and(name: str, l: Any, t: Any) -> ShapedArray:
+    if _square(name, l) is not t:
+        raise TypeError(f"{name}: the type {t} is not that of the factor, {l}")
+    return t
+
+
+def _tangent_of_cholesky(l: Any, t: Any) -> Any:
+    """l p(l^-1 t l^-T), where p takes the lower triangle with half the diagonal, and t is given by its lower one."""
+    half = triangular_solve(l, _mirrored(t), lower=True, trans=False)
+    return matmul(triangle(l, True), _half_lower(triangular_solve(l, swap(half), lower=True, trans=False)))
+
+
+def _cotangent_of_cholesky(l: Any, ct: Any) -> Any:
+    """The transpose: with s = l^-T p(l^T ct) l^-1, the lower triangle of s + s^T, with half the diagonal."""
+    inner = _half_lower(matmul(triangle(l, True), triangle(ct, True), x_transposed=True))
+    half = triangular_solve(l, inner, lower=True, trans=True)
+    s = triangular_solve(l, swap(half), lower=True, trans=True)
+    return _half_lower(s + swap(s))
+
+
+def _cholesky_tangent_linearize(l: Any, t: Any) -> tuple[Any, Callable]:
+    """With h = l^-1 out = p(...): l_dot h - tangent(g + g^T), g = l_dot (h + h^T) l^T."""
+    out = cholesky_tangent(l, t)
+
+    def tangent_map(l_dot: Any, t_dot: Any) -> Any:
+        if type(l_dot) is Zero:
+            return cholesky_tangent(l, t_dot)
+        h, l_dot = triangular_solve(l, out, lower=True, trans=False), triangle(l_dot, True)
+        g = matmul(l_dot, matmul(h + swap(h), swap(triangle(l, True))))
+        change = -(g + swap(g))
+        change = change if type(t_dot) is Zero else linear_ops.add_any(change, _mirrored(t_dot))
+        return matmul(l_dot, h) + cholesky_tangent(l, change)
+
+    return out, tangent_map
+
+
+def _cholesky_cotangent_linearize(l: Any, ct: Any) -> tuple[Any, Callable]:
+    """With n^T = l^-T l_dot^T: cotangent(n^T ct) - p(q + q^T), q = n^T (out + out^T)."""
+    out = cholesky_cotangent(l, ct)
+
+    def tangent_map(l_dot: Any, ct_dot: Any) -> Any:
+        if type(l_dot) is Zero:
+            return cholesky_cotangent(l, ct_dot)
+        turned = triangular_solve(l, swap(triangle(l_dot, True)), lower=True, trans=True)
+        q, change = matmul(turned, out + swap(out)), matmul(turned, triangle(ct, True))
+        change = change if type(ct_dot) is Zero else linear_ops.add_any(change, ct_dot)
+        return cholesky_cotangent(l, change) - _half_lower(q + swap(q))
 
     return out, tangent_map
 
@@ -355,6 +400,12 @@ def _definite_samples() -> list[Sample]:
     return [Sample([_definite(3, 3)]), Sample([_definite(2, 2, 2)]), Sample([_definite(1, 1)])]
 
 
+def _factor_samples() -> list[Sample]:
+    return [Sample([np.linalg.cholesky(_definite(n, n)), array(n, n)]) for n in (3, 1)] + [
+        Sample([np.linalg.cholesky(_definite(2, 2, 2)), array(2, 2, 2)])
+    ]
+
+
 cholesky = library(
     "cholesky",
     np.linalg.cholesky,
@@ -363,6 +414,26 @@ cholesky = library(
     linearize=_cholesky_linearize,
     lower=lowering.Matrices("cholesky"),
     samples=_definite_samples,
+)
+cholesky_tangent = library(
+    "cholesky_tangent",
+    _tangent_of_cholesky,
+    aval=lambda l, t: _factor_and("cholesky_tangent", l, t),
+    batch=_batch_one(lambda: cholesky_tangent),
+    linearize=_cholesky_tangent_linearize,
+    transpose=lambda ct, l, t: (None, cholesky_cotangent(l, ct)),
+    lower=lowering.Compose(_tangent_of_cholesky),
+    samples=_factor_samples,
+)
+cholesky_cotangent = library(
+    "cholesky_cotangent",
+    _cotangent_of_cholesky,
+    aval=lambda l, ct: _factor_and("cholesky_cotangent", l, ct),
+    batch=_batch_one(lambda: cholesky_cotangent),
+    linearize=_cholesky_cotangent_linearize,
+    transpose=lambda ct, l, t: (None, cholesky_tangent(l, ct)),
+    lower=lowering.Matrices("cholesky_cotangent"),
+    samples=_factor_samples,
 )
 eigh = library(
     "eigh",
