@@ -312,7 +312,7 @@ def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
 
     Reference: numpy.logaddexp.accumulate
     """
-    return _along_axis(cumulative.cumlogsumexp, operand, axis, reverse)
+    return _along_axis(cumulative.cumlogsumexp, _floating("cumlogsumexp", operand), axis, reverse)
 
 
 def dot_general(
