@@ -18,26 +18,26 @@ import numpy as np
 from ..core import scalar as sc
 from .kernel import For, If, Kernel
 
-Range = tuple[int, int] | None
+Bounds = tuple[int, int] | None
 BEYOND = 2**62  # bounds past this may overflow: unknown
 
 
-class _Simplifier:
-    """Rewrites expressions under the ranges of some symbols."""
+class Ranges:
+    """What the ranges of some symbols say of expressions: their bounds, and simpler forms."""
 
-    def __init__(self, ranges: dict[str, Range]) -> None:
+    def __init__(self, ranges: dict[str, Bounds]) -> None:
         self.ranges = ranges
         self.memo: dict[sc.Expr, sc.Expr] = {}
-        self.bounds: dict[sc.Expr, Range] = {}
+        self.bounds: dict[sc.Expr, Bounds] = {}
 
-    def range_of(self, e: sc.Expr) -> Range:
+    def range_of(self, e: sc.Expr) -> Bounds:
         """The least and the greatest value of an int64 expression, if known."""
         if e not in self.bounds:
             found = self._range(e)
             self.bounds[e] = found if found and max(map(abs, found)) < BEYOND else None
         return self.bounds[e]
 
-    def _range(self, e: sc.Expr) -> Range:
+    def _range(self, e: sc.Expr) -> Bounds:
         if e.dtype != np.int64:
             return None
         if e.op == "const":
@@ -115,13 +115,13 @@ def simplified(kernel: Kernel) -> Kernel:
     return dataclasses.replace(kernel, body=_block(kernel.body, {}))
 
 
-def _block(body: list[Any], ranges: dict[str, Range]) -> list[Any]:
+def _block(body: list[Any], ranges: dict[str, Bounds]) -> list[Any]:
     """Statements under the ranges of the loops around them."""
-    simplifier = _Simplifier(ranges)
+    simplifier = Ranges(ranges)
     return [_statement(s, simplifier) for s in body]
 
 
-def _statement(s: Any, simplifier: _Simplifier) -> Any:
+def _statement(s: Any, simplifier: Ranges) -> Any:
     simple = simplifier.simple
     if isinstance(s, For):
         return dataclasses.replace(s, body=_block(s.body, {**simplifier.ranges, s.sym: (0, s.count - 1)}))

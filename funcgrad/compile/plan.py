@@ -25,6 +25,7 @@ from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .matrices import plan_matrices
+from .row_fusion import fuse_rows
 from .running import lower_running
 from .schedule import Group, Schedule, schedule
 from .sorting_kernels import lower_sort
@@ -69,7 +70,10 @@ class Planner:
         for i, v in enumerate(program.outputs):
             env[v] = Buffer("output", i, v.aval.shape, v.aval.dtype)
             self.plan.outputs.append(env[v])
+        self.running: set[int] = set()  # kernels of cumulative operations
         self.plan.steps = self.sequence(program, env)
+        if self.running:
+            fuse_rows(self, self.running)
 
     # -- buffers
 
@@ -145,7 +149,9 @@ class Planner:
         if type(form) in KERNELS:
             kernel, operands = KERNELS[type(form)](plan, eqn)
             kernel.notes = notes_of([eqn])
-            return self.call(kernel, [self.buffer(a, env) for a in operands])
+            calls = self.call(kernel, [self.buffer(a, env) for a in operands])
+            self.running |= {c.kernel for c in calls if isinstance(form, (lowering.Scan, lowering.Recurrence))}
+            return calls
         if isinstance(form, lowering.Library):
             return [
                 LibraryCall(eqn, [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])

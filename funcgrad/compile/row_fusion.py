@@ -1,0 +1,305 @@
+"""Cumulative operations and their neighbours, block of rows after block of rows.
+
+    call kernel_0(in0, tmp0): for i in 64: ... tmp0[2 rows of i]                       (a running maximum)
+    call kernel_1(tmp0, out0): for i in 1048576: out0[i] = f(tmp0[i])
+      -->
+    call kernel_0(in0, tmp0, out0): for i in 64: ... tmp0[2 rows]; for j in 16384: out0[16384 i + j] = f(tmp0[j])
+
+Steps that follow one another join their outermost loops where whatever one writes and the other touches lies within the
+block of the same iteration; a loop may first be split in two. A temporary array that nobody else touches is then no
+longer than a block: what passed through memory stays in the cache. Gradient through the cumulative logsumexp of
+128 x 8192 numbers, which is five kernels: 9.9 ms, so 6.8 ms.
+
+Reference: K. Kennedy, K. McKinley, Maximizing loop parallelism and improving data locality via loop fusion and
+distribution, LCPC 1993.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..core import scalar as sc
+from .index_ranges import Ranges
+from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, expressions, statements, walk
+from .lower import INDEX
+from .steps import CONTROL, Buffer, Call, LibraryCall, buffers_of, inner_steps, whole
+
+LEAST, MOST = 1024, 1 << 15  # elements of a block
+BLOCK = sc.sym("block", INDEX)
+
+
+@dataclass
+class Loop:
+    """A kernel as statements before, in and after one loop over blocks; buffers by name."""
+
+    before: list[Any]
+    count: int
+    body: list[Any]
+    after: list[Any]
+    params: dict[str, tuple[Param, Buffer]]
+
+
+# --- rewriting kernels ------------------------------------------------------------------------------------------------
+
+
+class Rewriter:
+    """Renames symbols and arrays, puts expressions in place of symbols, and indices into other shapes."""
+
+    def __init__(self, syms: dict[str, Any], arrays: dict[str, Any]) -> None:
+        self.syms, self.arrays = syms, arrays
+        self.memo: dict[sc.Expr, sc.Expr] = {}
+
+    def name(self, sym: str) -> str:
+        """The new name of a variable."""
+        new = self.syms.get(sym, sym)
+        return new if isinstance(new, str) else sym
+
+    def expr(self, e: sc.Expr) -> sc.Expr:
+        """An expression rewritten."""
+        if e not in self.memo:
+            self.memo[e] = self._expr(e)
+        return self.memo[e]
+
+    def _expr(self, e: sc.Expr) -> sc.Expr:
+        if e.op == "sym":
+            new = self.syms.get(e.args[0], e)
+            return sc.sym(new, e.dtype) if isinstance(new, str) else new
+        args = tuple([self.expr(a) if isinstance(a, sc.Expr) else a for a in e.args])
+        if e.op == "load":
+            name, index = self.place(args[0], args[1:])
+            return sc.load(name, index, e.dtype)
+        if e.dtype == INDEX and len(args) == 2 and e.op in ("add", "sub", "mul"):
+            return sc.instruction(e.op, *args)
+        return sc.Expr(e.op, args, e.dtype)
+
+    def place(self, buffer: str, index: tuple) -> tuple[str, tuple]:
+        """An element of an array, by the array's new name and shape."""
+        rule = self.arrays.get(buffer)
+        return rule(index) if rule else (buffer, index)
+
+    def statement(self, s: Any) -> Any:
+        """A statement rewritten."""
+        if isinstance(s, For):
+            return For(self.name(s.sym), s.count, self.block(s.body))
+        if isinstance(s, If):
+            return If(self.expr(s.condition), self.block(s.body))
+        if isinstance(s, (Store, Accumulate)):
+            name, index = self.place(s.buffer, tuple([self.expr(i) for i in s.index]))
+            return dataclasses.replace(s, buffer=name, index=index, value=self.expr(s.value))
+        if isinstance(s, Assign):
+            return Assign(tuple(map(self.name, s.syms)), tuple(map(self.expr, s.values)))
+        return dataclasses.replace(s, sym=self.name(s.sym), value=self.expr(s.value))
+
+    def block(self, body: list[Any]) -> list[Any]:
+        """Statements rewritten."""
+        return [self.statement(s) for s in body]
+
+
+def loop_of(kernel: Kernel, args: list[Buffer], number: int) -> Loop | None:
+    """A kernel with one outermost loop, its names made different from those of other kernels; or None."""
+    fors = [k for k, s in enumerate(kernel.body) if isinstance(s, For)]
+    if len(fors) != 1 or any(isinstance(s, (If, Accumulate)) for s in kernel.body):
+        return None
+    at, outer = fors[0], kernel.body[fors[0]]
+    names = {s.sym for s in statements(kernel.body) if isinstance(s, (For, Declare))}
+    syms: dict[str, Any] = {name: f"{name}_{number}" for name in names} | {outer.sym: BLOCK}
+    arrays = {p.name: _renamed(f"{p.name}_{number}") for p in kernel.params}
+    rewriter = Rewriter(syms, arrays)
+    params = {f"{p.name}_{number}": (p, b) for p, b in zip(kernel.params, args)}
+    return Loop(rewriter.block(kernel.body[:at]), outer.count, rewriter.block(outer.body),
+                rewriter.block(kernel.body[at + 1 :]), params)  # fmt: skip
+
+
+def _renamed(name: str) -> Any:
+    return lambda index: (name, index)
+
+
+def split(loop: Loop, count: int, number: int) -> Loop:
+    """The same with `count` blocks, each of several of the old ones."""
+    if loop.count == count:
+        return loop
+    inner = sc.sym(f"part_{number}", INDEX)
+    body = Rewriter({BLOCK.args[0]: BLOCK * (loop.count // count) + inner}, {}).block(loop.body)
+    return dataclasses.replace(loop, count=count, body=[For(inner.args[0], loop.count // count, body)])
+
+
+# --- what a loop touches ----------------------------------------------------------------------------------------------
+
+
+def flat(shape: tuple[int, ...], index: tuple) -> sc.Expr:
+    """The position of an element in memory."""
+    position = sc.const(0, INDEX)
+    for n, i in zip(shape, index):
+        position = i if position.op == "const" and position.args[0] == 0 else position * n + i
+    return position
+
+
+def slope(e: sc.Expr) -> int | None:
+    """How much an index grows from block to block, where that is the same everywhere."""
+    if e is BLOCK:
+        return 1
+    if e.op in ("add", "sub") and e.dtype == INDEX:
+        a, b = map(slope, e.args)
+        return None if a is None or b is None else a + b if e.op == "add" else a - b
+    if e.op == "mul" and e.dtype == INDEX and e.args[1].op == "const":
+        a = slope(e.args[0])
+        return None if a is None else a * int(e.args[1].args[0])
+    return None if any(x is BLOCK for x in walk(e)) else 0
+
+
+class Touched:
+    """Which arrays a loop reads and writes, and whether only within the block of the iteration."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.read: set[Buffer] = set()
+        self.written: set[Buffer] = set()
+        self.outside: set[Buffer] = set()  # touched by some iteration beyond its block, or before or after the loop
+        for body in (loop.before, loop.after):
+            self._collect(body, None)
+        self._collect(loop.body, {BLOCK.args[0]: (0, 0)})
+
+    def _collect(self, body: list[Any], ranges: dict | None) -> None:
+        for s in body:
+            if isinstance(s, For) and ranges is not None:
+                self._collect(s.body, {**ranges, s.sym: (0, s.count - 1)})
+                continue
+            found = [(e.args[0], e.args[1:]) for root in expressions(s) for e in walk(root) if e.op == "load"]
+            for name, index in found:
+                self._touch(self.read, name, index, ranges)
+            if isinstance(s, (Store, Accumulate)):
+                self._touch(self.written, s.buffer, s.index, ranges)
+            if isinstance(s, If):
+                self._collect(s.body, ranges)
+
+    def _touch(self, group: set[Buffer], name: str, index: tuple, ranges: dict | None) -> None:
+        param, buffer = self.loop.params[name]
+        group.add(whole(buffer))
+        size = math.prod(param.shape)
+        block, position = size // self.loop.count, flat(param.shape, index)
+        own = ranges is not None and size % self.loop.count == 0 and slope(position) == block
+        if own and size == whole(buffer).size:
+            found = Ranges(ranges).range_of(position)
+            if found is not None and found[0] >= 0 and found[1] < block:
+                return
+        self.outside.add(whole(buffer))
+
+
+def joined(a: Loop, b: Loop, number: int) -> Loop | None:
+    """Two loops as one, or None where they depend on each other beyond a block or gain nothing."""
+    shared = [whole(x) for _, x in a.params.values() if whole(x) in {whole(y) for _, y in b.params.values()}]
+    common = math.gcd(a.count, b.count)
+    sizes = [x.size for x in shared if x.kind == "temporary" and x.size % common == 0]
+    fitting = [n for n in range(2, common + 1) if common % n == 0 and sizes and LEAST <= max(sizes) // n <= MOST]
+    if not fitting:
+        return None
+    a, b = split(a, fitting[-1], 2 * number), split(b, fitting[-1], 2 * number + 1)
+    first, second = Touched(a), Touched(b)
+    either = first.written | second.written
+    if either & (first.read | first.written) & (second.read | second.written) & (first.outside | second.outside):
+        return None
+    return Loop([*a.before, *b.before], a.count, [*a.body, *b.body], [*a.after, *b.after], {**a.params, **b.params})
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+def kernel_of(loop: Loop, private: set[Buffer], planner: Any) -> tuple[Kernel, list[Buffer]]:
+    """A loop as a kernel: one parameter for each array, and a block's length for those that nobody else touches."""
+    written = {
+        s.buffer for s in statements([*loop.before, *loop.body, *loop.after]) if isinstance(s, (Store, Accumulate))
+    }
+    private = private - Touched(loop).outside
+    members: dict[Buffer, list[str]] = {}
+    for name, (_, buffer) in loop.params.items():
+        root = whole(buffer)
+        members.setdefault(root if buffer.size == root.size else buffer, []).append(name)
+    params, args, arrays = [], [], {}
+    for buffer, names in members.items():
+        shapes = {loop.params[name][0].shape for name in names}
+        own, shape = buffer in private, shapes.pop() if len(shapes) == 1 else (buffer.size,)
+        shape = (buffer.size // loop.count,) if own else shape
+        params.append(Param(f"p{len(params)}", shape, buffer.dtype, any(name in written for name in names)))
+        args.append(planner.temporary(shape, buffer.dtype) if own else buffer)
+        arrays.update({name: _moved(params[-1], loop.params[name][0].shape, own) for name in names})
+    rewriter = Rewriter({}, arrays)
+    outer = For(BLOCK.args[0], loop.count, rewriter.block(loop.body))
+    return Kernel(params, [*rewriter.block(loop.before), outer, *rewriter.block(loop.after)]), args
+
+
+def _moved(param: Param, shape: tuple[int, ...], own: bool) -> Any:
+    """How an index into an array of a shape becomes one into the parameter."""
+    if own:
+        first = Rewriter({BLOCK.args[0]: sc.const(0, INDEX)}, {})
+        return lambda index: (param.name, (first.expr(flat(shape, index)),))
+    if param.shape == shape:
+        return _renamed(param.name)
+    return lambda index: (param.name, (flat(shape, index),))
+
+
+def fuse_rows(planner: Any, running: set[int]) -> None:
+    """Join the steps of a plan around the kernels `running`, which are those of cumulative operations."""
+    plan, steps = planner.plan, []
+    run: list[Call] = []
+    for step in [*plan.steps, None]:
+        if isinstance(step, Call):
+            run.append(step)
+            continue
+        steps += _fused_run(planner, run, running, plan.steps)
+        run = []
+        steps += [step] if step is not None else []
+    plan.steps = steps
+    _drop_unused_kernels(plan)
+
+
+def _fused_run(planner: Any, run: list[Call], running: set[int], everything: list[Any]) -> list[Call]:
+    """Neighbours in a run of calls joined from the front, as long as it goes."""
+    done: list[tuple[Loop | None, list[Call]]] = []
+    for number, call in enumerate(run):
+        loop = loop_of(planner.plan.kernels[call.kernel][0], call.args, number)
+        if done and loop is not None and done[-1][0] is not None:
+            calls = [*done[-1][1], call]
+            both = joined(done[-1][0], loop, number) if any(c.kernel in running for c in calls) else None
+            if both is not None:
+                done[-1] = (both, calls)
+                continue
+        done.append((loop, [call]))
+    out: list[Call] = []
+    for loop, calls in done:
+        out += [_call(planner, loop, calls, everything)] if len(calls) > 1 and loop is not None else calls
+    return out
+
+
+def _call(planner: Any, loop: Loop, calls: list[Call], everything: list[Any]) -> Call:
+    elsewhere = {whole(b) for s in everything if not any(s is c for c in calls) for b in buffers_of(s)}
+    private = {whole(b) for _, b in loop.params.values()} - elsewhere
+    private = {b for b in private if b.kind == "temporary" and b.swaps is None}
+    kernel, args = kernel_of(loop, private, planner)
+    for c in calls:
+        kernel.notes += [n for n in planner.plan.kernels[c.kernel][0].notes if n not in kernel.notes]
+    planner.plan.kernels.append((kernel, False))
+    return Call(len(planner.plan.kernels) - 1, args)
+
+
+def _drop_unused_kernels(plan: Any) -> None:
+    """Kernels that no step calls any more go, and the others are numbered anew."""
+    calls = list(_calls(plan.steps))
+    used = sorted({c.kernel for c in calls})
+    plan.kernels = [plan.kernels[k] for k in used]
+    for c in calls:
+        c.kernel = used.index(c.kernel)
+
+
+def _calls(steps: list[Any]) -> Iterator[Call]:
+    """All calls of kernels, each step once."""
+    for s in steps:
+        if isinstance(s, Call):
+            yield s
+        elif isinstance(s, LibraryCall):
+            yield from _calls(s.steps)
+        elif isinstance(s, CONTROL):
+            yield from _calls(inner_steps(s))
