@@ -25,6 +25,7 @@ from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .matrices import plan_matrices
+from .parallel import split
 from .row_fusion import fuse_rows
 from .running import lower_running
 from .schedule import Group, Schedule, schedule
@@ -34,7 +35,8 @@ from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, root_buffers
 STACK_BYTES = (
     1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
 )
-KERNELS = {**OWN_KERNEL, lowering.Scan: lower_running, lowering.Recurrence: lower_running, lowering.Sort: lower_sort}
+RUNNING = (lowering.Scan, lowering.Recurrence)
+KERNELS = {**OWN_KERNEL, **dict.fromkeys(RUNNING, lower_running), lowering.Sort: lower_sort}
 BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
 
 
@@ -71,8 +73,10 @@ class Planner:
             env[v] = Buffer("output", i, v.aval.shape, v.aval.dtype)
             self.plan.outputs.append(env[v])
         self.running: set[int] = set()  # kernels of cumulative operations
+        # Their loops are joined with others before long ones are divided.
+        self.whole = any(isinstance(e.prim.lower, RUNNING) for e in program.eqns)
         self.plan.steps = self.sequence(program, env)
-        if self.running:
+        if self.whole:
             fuse_rows(self, self.running)
 
     # -- buffers
@@ -103,13 +107,12 @@ class Planner:
         """Steps that compute a program; `env` says where inputs are and where outputs go."""
         plan = schedule(program)
         self.plan.schedules.append(plan)
-        readers = _readers(plan)
+        readers, computed = _readers(plan), set(program.inputs)
         steps: list[Any] = []
         for item in plan.items:
             if isinstance(item, Group):
-                escaping = {
-                    v for v in item.results() if v in program.outputs or any(r is not item for r in readers.get(v, ()))
-                }
+                escaping = {v for v in item.results() if v not in computed and _escapes(v, item, program, readers)}
+                computed.update(item.results())
                 kernel, operands = lower_group(plan, item, escaping)
                 steps += self.call(kernel, [self.buffer(a, env) for a in operands])
             else:
@@ -117,9 +120,17 @@ class Planner:
         return steps
 
     def call(self, kernel: Kernel, args: list[Buffer]) -> list[Any]:
-        """A call of a kernel, which is shared with all calls of equal text."""
+        """Calls of a kernel, in chunks if it is long; kernels are shared with all calls of equal text."""
         if not kernel.body:
             return []
+        parts = None if self.whole and not self.depth else split(kernel)
+        if parts is None:
+            return [self.one_call(kernel, args)]
+        every = [*args, *(self.temporary(r.shape, r.dtype) for r in parts.results)]
+        return [self.one_call(part, [every[k] for k in operands]) for part, operands in parts.kernels]
+
+    def one_call(self, kernel: Kernel, args: list[Buffer]) -> Call:
+        """A call of a kernel as it is."""
         text = structure(kernel)
         small = self.depth > 0 and all(b.nbytes <= STACK_BYTES for b in args)
         if text not in self.texts:
@@ -129,7 +140,7 @@ class Planner:
         known, inline = self.plan.kernels[number]
         known.notes += [n for n in kernel.notes if n not in known.notes]
         self.plan.kernels[number] = (known, inline and small)
-        return [Call(number, args)]
+        return Call(number, args, kernel.chunks)
 
     def opaque(self, plan: Schedule, eqn: Eqn, env: dict) -> list[Any]:
         form = eqn.prim.lower
@@ -150,7 +161,7 @@ class Planner:
             kernel, operands = KERNELS[type(form)](plan, eqn)
             kernel.notes = notes_of([eqn])
             calls = self.call(kernel, [self.buffer(a, env) for a in operands])
-            self.running |= {c.kernel for c in calls if isinstance(form, (lowering.Scan, lowering.Recurrence))}
+            self.running |= {c.kernel for c in calls if isinstance(form, RUNNING)}
             return calls
         if isinstance(form, lowering.Library):
             return [
@@ -250,6 +261,12 @@ def _readers(plan: Schedule) -> dict[Var, list[Any]]:
             else:
                 stack.extend(a for a in plan.producer[v].inputs if type(a) is Var)
     return readers
+
+
+def _escapes(v: Var, group: Group, program: Program, readers: dict[Var, list[Any]]) -> bool:
+    """Whether a result of a group must be in memory: unless whoever reads it computes it, too."""
+    others = [r for r in readers.get(v, ()) if r is not group]
+    return v in program.outputs or not all(isinstance(r, Group) and v in r.results() for r in others)
 
 
 def assign_workspace(plan: Plan) -> None:

@@ -13,7 +13,7 @@ from .. import errors
 from ..core import lowering
 from ..core.program import Eqn, Literal, Program, Var, subprograms
 from ..core.tracing import retrace
-from ..ops import contraction, elementwise, layout
+from ..ops import contraction, elementwise, layout, reduction
 from ..ops.identities import identities
 from ..transforms.simplify import dead_code_elimination, simplify
 
@@ -113,6 +113,8 @@ def canonical_contractions(program: Program) -> Program:
 
 def _canonical_contraction(eqn: Eqn) -> list[Eqn]:
     made: list[Eqn] = []
+    if _is_matrix_times_vector(eqn):
+        return _sum_of_products(eqn)
     inputs, contract, batch = list(eqn.inputs), list(eqn.params["contract"]), list(eqn.params["batch"])
     order = sorted(range(len(contract[0])), key=lambda i: contract[0][i])
     contract = [tuple(axes[i] for i in order) for axes in contract]
@@ -131,6 +133,42 @@ def _canonical_contraction(eqn: Eqn) -> list[Eqn]:
         contract[side] = tuple(chosen.index(d) for d in c)
         batch[side] = tuple(range(len(b)))
     return [*made, eqn.replace(inputs=tuple(inputs), params=dict(contract=tuple(contract), batch=tuple(batch)))]
+
+
+def _is_matrix_times_vector(eqn: Eqn) -> bool:
+    """Whether one operand has no axes of its own: then there is nothing for BLAS to reuse, but much to fuse."""
+    x, y = (a.aval for a in eqn.inputs)
+    axes = [(*c, *b) for c, b in zip(eqn.params["contract"], eqn.params["batch"])]
+    leading = all(b == tuple(range(len(b))) for b in eqn.params["batch"])
+    return x.dtype.kind == "f" and leading and (len(axes[0]) == x.ndim or len(axes[1]) == y.ndim) and bool(axes[0])
+
+
+def _sum_of_products(eqn: Eqn) -> list[Eqn]:
+    """{ c = dot_general[contract=((1,), (0,))] a b }  -->  { d = broadcast b; e = mul a d; c = reduce_sum e }
+
+    A product with a vector is bound by reading the matrix. As a sum it shares that reading with all else that is done
+    to the rows: a linear model and its gradient are one pass.
+    """
+    (cx, cy), (bx, by) = eqn.params["contract"], eqn.params["batch"]
+    x, y = eqn.inputs
+    if len((*cx, *bx)) == x.aval.ndim:
+        (x, cx, bx), (y, cy, by) = (y, cy, by), (x, cx, bx)
+    dims = [0] * y.aval.ndim
+    for of_x, of_y in zip((*cx, *bx), (*cy, *by)):
+        dims[of_y] = of_x
+    order = sorted(range(len(dims)), key=dims.__getitem__)
+    made, wide, product = [], Var(x.aval), Var(x.aval)
+    if order != list(range(len(order))):
+        turned = Var(y.aval.update(shape=tuple(y.aval.shape[d] for d in order)))
+        made.append(Eqn(layout.transpose, (y,), dict(axes=tuple(order)), (turned,), eqn.source))
+        y = turned
+    spread = dict(shape=x.aval.shape, dims=tuple(sorted(dims)))
+    return [
+        *made,
+        Eqn(layout.broadcast, (y,), spread, (wide,), eqn.source),
+        Eqn(elementwise.mul, (x, wide), {}, (product,), eqn.source),
+        Eqn(reduction.reduce_sum, (product,), dict(axes=tuple(sorted(cx))), eqn.outs, eqn.source),
+    ]
 
 
 def distinct_outputs(program: Program) -> Program:

@@ -41,6 +41,7 @@ class Loop:
     body: list[Any]
     after: list[Any]
     params: dict[str, tuple[Param, Buffer]]
+    locals: list[Param]
 
 
 # --- rewriting kernels ------------------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ class Rewriter:
     def statement(self, s: Any) -> Any:
         """A statement rewritten."""
         if isinstance(s, For):
-            return For(self.name(s.sym), s.count, self.block(s.body))
+            return dataclasses.replace(s, sym=self.name(s.sym), body=self.block(s.body))
         if isinstance(s, If):
             return If(self.expr(s.condition), self.block(s.body))
         if isinstance(s, (Store, Accumulate)):
@@ -102,16 +103,17 @@ class Rewriter:
 def loop_of(kernel: Kernel, args: list[Buffer], number: int) -> Loop | None:
     """A kernel with one outermost loop, its names made different from those of other kernels; or None."""
     fors = [k for k, s in enumerate(kernel.body) if isinstance(s, For)]
-    if len(fors) != 1 or any(isinstance(s, (If, Accumulate)) for s in kernel.body):
+    if len(fors) != 1 or kernel.chunks or any(isinstance(s, (If, Accumulate)) for s in kernel.body):
         return None
     at, outer = fors[0], kernel.body[fors[0]]
     names = {s.sym for s in statements(kernel.body) if isinstance(s, (For, Declare))}
     syms: dict[str, Any] = {name: f"{name}_{number}" for name in names} | {outer.sym: BLOCK}
-    arrays = {p.name: _renamed(f"{p.name}_{number}") for p in kernel.params}
+    arrays = {p.name: _renamed(f"{p.name}_{number}") for p in (*kernel.params, *kernel.locals)}
     rewriter = Rewriter(syms, arrays)
     params = {f"{p.name}_{number}": (p, b) for p, b in zip(kernel.params, args)}
     return Loop(rewriter.block(kernel.body[:at]), outer.count, rewriter.block(outer.body),
-                rewriter.block(kernel.body[at + 1 :]), params)  # fmt: skip
+                rewriter.block(kernel.body[at + 1 :]), params,
+                [dataclasses.replace(p, name=f"{p.name}_{number}") for p in kernel.locals])  # fmt: skip
 
 
 def _renamed(name: str) -> Any:
@@ -177,6 +179,8 @@ class Touched:
                 self._collect(s.body, ranges)
 
     def _touch(self, group: set[Buffer], name: str, index: tuple, ranges: dict | None) -> None:
+        if name not in self.loop.params:  # an array of the kernel's own
+            return
         param, buffer = self.loop.params[name]
         group.add(whole(buffer))
         size = math.prod(param.shape)
@@ -202,7 +206,14 @@ def joined(a: Loop, b: Loop, number: int) -> Loop | None:
     either = first.written | second.written
     if either & (first.read | first.written) & (second.read | second.written) & (first.outside | second.outside):
         return None
-    return Loop([*a.before, *b.before], a.count, [*a.body, *b.body], [*a.after, *b.after], {**a.params, **b.params})
+    return Loop(
+        [*a.before, *b.before],
+        a.count,
+        [*a.body, *b.body],
+        [*a.after, *b.after],
+        {**a.params, **b.params},
+        a.locals + b.locals,
+    )
 
 
 # --- plans ------------------------------------------------------------------------------------------------------------
@@ -228,7 +239,8 @@ def kernel_of(loop: Loop, private: set[Buffer], planner: Any) -> tuple[Kernel, l
         arrays.update({name: _moved(params[-1], loop.params[name][0].shape, own) for name in names})
     rewriter = Rewriter({}, arrays)
     outer = For(BLOCK.args[0], loop.count, rewriter.block(loop.body))
-    return Kernel(params, [*rewriter.block(loop.before), outer, *rewriter.block(loop.after)]), args
+    body = [*rewriter.block(loop.before), outer, *rewriter.block(loop.after)]
+    return Kernel(params, body, locals=loop.locals), args
 
 
 def _moved(param: Param, shape: tuple[int, ...], own: bool) -> Any:
@@ -252,8 +264,14 @@ def fuse_rows(planner: Any, running: set[int]) -> None:
         steps += _fused_run(planner, run, running, plan.steps)
         run = []
         steps += [step] if step is not None else []
-    plan.steps = steps
+    planner.whole = False
+    plan.steps = [c for s in steps for c in (_divided(planner, s) if isinstance(s, Call) else [s])]
     _drop_unused_kernels(plan)
+
+
+def _divided(planner: Any, step: Call) -> list[Any]:
+    """A call as it would have been planned without joining."""
+    return planner.call(planner.plan.kernels[step.kernel][0], step.args)
 
 
 def _fused_run(planner: Any, run: list[Call], running: set[int], everything: list[Any]) -> list[Call]:
