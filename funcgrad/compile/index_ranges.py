@@ -11,12 +11,14 @@ condition is decided and the clamps do nothing; without them the loop reads neig
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..core import scalar as sc
-from .kernel import For, If, Kernel
+from .kernel import Accumulate, For, If, Kernel, Store, expressions, walk
 
 Bounds = tuple[int, int] | None
 BEYOND = 2**62  # bounds past this may overflow: unknown
@@ -133,3 +135,52 @@ def _statement(s: Any, simplifier: Ranges) -> Any:
         for k, v in fields.items()
     }
     return dataclasses.replace(s, **changed)
+
+
+# --- which elements a loop touches ------------------------------------------------------------------------------------
+
+
+def flat(shape: tuple[int, ...], index: tuple) -> sc.Expr:
+    """The position of an element in memory."""
+    position = sc.const(0, np.int64)
+    for n, i in zip(shape, index):
+        position = i if position.op == "const" and position.args[0] == 0 else position * n + i
+    return position
+
+
+def slope(e: sc.Expr, sym: str) -> int | None:
+    """How much an index grows when a symbol grows by one, where that is the same everywhere."""
+    if e.op == "sym":
+        return int(e.args[0] == sym)
+    if e.op in ("add", "sub") and e.dtype == np.int64:
+        a, b = (slope(x, sym) for x in e.args)
+        return None if a is None or b is None else a + b if e.op == "add" else a - b
+    if e.op == "mul" and e.dtype == np.int64 and e.args[1].op == "const":
+        a = slope(e.args[0], sym)
+        return None if a is None else a * int(e.args[1].args[0])
+    return None if any(x.op == "sym" and x.args[0] == sym for x in walk(e)) else 0
+
+
+def accesses(body: list[Any], ranges: dict[str, Bounds]) -> Iterator[tuple[str, tuple, bool, dict[str, Bounds]]]:
+    """Every element read or written: array, index, whether it is written, and the ranges of the loops around it."""
+    for s in body:
+        for e in (e for root in expressions(s) for e in walk(root)):
+            if e.op == "load":
+                yield e.args[0], e.args[1:], False, ranges
+        if isinstance(s, (Store, Accumulate)):
+            yield s.buffer, s.index, True, ranges
+        elif isinstance(s, For):
+            yield from accesses(s.body, {**ranges, s.sym: (0, s.count - 1)})
+        elif isinstance(s, If):
+            yield from accesses(s.body, ranges)
+
+
+def in_own_block(shape: tuple[int, ...], index: tuple, ranges: dict[str, Bounds], sym: str, count: int) -> bool:
+    """Whether an array consists of as many blocks as the loop over `sym` has iterations, and the element is in that of
+    the present one.
+    """
+    size, position = math.prod(shape), flat(shape, index)
+    if size % count or slope(position, sym) != size // count:
+        return False
+    found = Ranges({**ranges, sym: (0, 0)}).range_of(position)
+    return found is not None and found[0] >= 0 and found[1] < size // count

@@ -28,12 +28,11 @@ from ..core import scalar as sc
 from ..core.program import Eqn, Literal, Var
 from .index_ranges import simplified
 from .jam import jam
-from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update, nest
+from .kernel import LOCAL_BYTES, Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update, nest
 from .schedule import Group, Schedule, _domain, _trailing
 
 INDEX = np.dtype(np.int64)
 ZERO = sc.const(0, INDEX)
-LOCAL_BYTES = 1 << 14  # a row buffer up to this size is on the stack
 
 
 def identity_of(combine: str, dtype: Any) -> Any:
@@ -71,7 +70,7 @@ class Builder:
         self.params: dict[Any, Param] = {}
         self.order: list[Any] = []
         self.memo: dict[tuple, sc.Expr] = {}
-        self.locals: dict[Var, Param] = {}
+        self.locals: dict[Any, Param] = {}
         self.flat = False
         self.notes: list[tuple[str, int]] = []
 
@@ -88,6 +87,10 @@ class Builder:
 
     def _memory_shape(self, shape: tuple) -> tuple:
         return (math.prod(shape),) if self.flat and shape else shape
+
+    def own(self, shape: tuple[int, ...], dtype: Any) -> Param:
+        """A new array of the kernel's own; the planner finds a place for a long one."""
+        return self.locals.setdefault(object(), Param(f"own{len(self.locals)}", shape, dtype, True))
 
     def load(self, atom: Any, index: tuple) -> sc.Expr:
         """Read an element from memory."""

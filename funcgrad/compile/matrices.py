@@ -20,9 +20,9 @@ import numpy as np
 
 from ..core import scalar as sc
 from . import blas_threads, lapack
-from .kernel import Assign, Declare, Kernel, Param, Store
+from .kernel import Assign, Declare, Kernel, Param, Store, nest
 from .llvm import memory_type
-from .lower import INDEX, nest
+from .lower import INDEX
 from .steps import Buffer, LibraryCall
 
 BLOCK = 64  # columns that getri works on at once

@@ -26,6 +26,7 @@ from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .matrices import plan_matrices
 from .parallel import split
+from .rewrite import own_arrays_in_memory
 from .row_fusion import fuse_rows
 from .running import lower_running
 from .schedule import Group, Schedule, schedule
@@ -130,7 +131,10 @@ class Planner:
         return [self.one_call(part, [every[k] for k in operands]) for part, operands in parts.kernels]
 
     def one_call(self, kernel: Kernel, args: list[Buffer]) -> Call:
-        """A call of a kernel as it is."""
+        """A call of a kernel as it is; its long arrays are temporaries."""
+        if not (self.whole and not self.depth):  # joined loops are not yet as they will be
+            kernel, long = own_arrays_in_memory(kernel)
+            args = [*args, *(self.temporary(p.shape, p.dtype) for p in long)]
         text = structure(kernel)
         small = self.depth > 0 and all(b.nbytes <= STACK_BYTES for b in args)
         if text not in self.texts:

@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import scalar as sc
-from .index_ranges import Ranges
-from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, expressions, statements, walk
+from .index_ranges import accesses, flat, in_own_block
+from .kernel import Accumulate, Declare, For, If, Kernel, Param, Store, statements
 from .lower import INDEX
+from .rewrite import Rewriter, renamed
 from .steps import CONTROL, Buffer, Call, LibraryCall, buffers_of, inner_steps, whole
 
 LEAST, MOST = 1024, 1 << 15  # elements of a block
@@ -44,60 +45,7 @@ class Loop:
     locals: list[Param]
 
 
-# --- rewriting kernels ------------------------------------------------------------------------------------------------
-
-
-class Rewriter:
-    """Renames symbols and arrays, puts expressions in place of symbols, and indices into other shapes."""
-
-    def __init__(self, syms: dict[str, Any], arrays: dict[str, Any]) -> None:
-        self.syms, self.arrays = syms, arrays
-        self.memo: dict[sc.Expr, sc.Expr] = {}
-
-    def name(self, sym: str) -> str:
-        """The new name of a variable."""
-        new = self.syms.get(sym, sym)
-        return new if isinstance(new, str) else sym
-
-    def expr(self, e: sc.Expr) -> sc.Expr:
-        """An expression rewritten."""
-        if e not in self.memo:
-            self.memo[e] = self._expr(e)
-        return self.memo[e]
-
-    def _expr(self, e: sc.Expr) -> sc.Expr:
-        if e.op == "sym":
-            new = self.syms.get(e.args[0], e)
-            return sc.sym(new, e.dtype) if isinstance(new, str) else new
-        args = tuple([self.expr(a) if isinstance(a, sc.Expr) else a for a in e.args])
-        if e.op == "load":
-            name, index = self.place(args[0], args[1:])
-            return sc.load(name, index, e.dtype)
-        if e.dtype == INDEX and len(args) == 2 and e.op in ("add", "sub", "mul"):
-            return sc.instruction(e.op, *args)
-        return sc.Expr(e.op, args, e.dtype)
-
-    def place(self, buffer: str, index: tuple) -> tuple[str, tuple]:
-        """An element of an array, by the array's new name and shape."""
-        rule = self.arrays.get(buffer)
-        return rule(index) if rule else (buffer, index)
-
-    def statement(self, s: Any) -> Any:
-        """A statement rewritten."""
-        if isinstance(s, For):
-            return dataclasses.replace(s, sym=self.name(s.sym), body=self.block(s.body))
-        if isinstance(s, If):
-            return If(self.expr(s.condition), self.block(s.body))
-        if isinstance(s, (Store, Accumulate)):
-            name, index = self.place(s.buffer, tuple([self.expr(i) for i in s.index]))
-            return dataclasses.replace(s, buffer=name, index=index, value=self.expr(s.value))
-        if isinstance(s, Assign):
-            return Assign(tuple(map(self.name, s.syms)), tuple(map(self.expr, s.values)))
-        return dataclasses.replace(s, sym=self.name(s.sym), value=self.expr(s.value))
-
-    def block(self, body: list[Any]) -> list[Any]:
-        """Statements rewritten."""
-        return [self.statement(s) for s in body]
+# --- kernels as loops over blocks -------------------------------------------------------------------------------------
 
 
 def loop_of(kernel: Kernel, args: list[Buffer], number: int) -> Loop | None:
@@ -108,16 +56,12 @@ def loop_of(kernel: Kernel, args: list[Buffer], number: int) -> Loop | None:
     at, outer = fors[0], kernel.body[fors[0]]
     names = {s.sym for s in statements(kernel.body) if isinstance(s, (For, Declare))}
     syms: dict[str, Any] = {name: f"{name}_{number}" for name in names} | {outer.sym: BLOCK}
-    arrays = {p.name: _renamed(f"{p.name}_{number}") for p in (*kernel.params, *kernel.locals)}
+    arrays = {p.name: renamed(f"{p.name}_{number}") for p in (*kernel.params, *kernel.locals)}
     rewriter = Rewriter(syms, arrays)
     params = {f"{p.name}_{number}": (p, b) for p, b in zip(kernel.params, args)}
     return Loop(rewriter.block(kernel.body[:at]), outer.count, rewriter.block(outer.body),
                 rewriter.block(kernel.body[at + 1 :]), params,
                 [dataclasses.replace(p, name=f"{p.name}_{number}") for p in kernel.locals])  # fmt: skip
-
-
-def _renamed(name: str) -> Any:
-    return lambda index: (name, index)
 
 
 def split(loop: Loop, count: int, number: int) -> Loop:
@@ -132,27 +76,6 @@ def split(loop: Loop, count: int, number: int) -> Loop:
 # --- what a loop touches ----------------------------------------------------------------------------------------------
 
 
-def flat(shape: tuple[int, ...], index: tuple) -> sc.Expr:
-    """The position of an element in memory."""
-    position = sc.const(0, INDEX)
-    for n, i in zip(shape, index):
-        position = i if position.op == "const" and position.args[0] == 0 else position * n + i
-    return position
-
-
-def slope(e: sc.Expr) -> int | None:
-    """How much an index grows from block to block, where that is the same everywhere."""
-    if e is BLOCK:
-        return 1
-    if e.op in ("add", "sub") and e.dtype == INDEX:
-        a, b = map(slope, e.args)
-        return None if a is None or b is None else a + b if e.op == "add" else a - b
-    if e.op == "mul" and e.dtype == INDEX and e.args[1].op == "const":
-        a = slope(e.args[0])
-        return None if a is None else a * int(e.args[1].args[0])
-    return None if any(x is BLOCK for x in walk(e)) else 0
-
-
 class Touched:
     """Which arrays a loop reads and writes, and whether only within the block of the iteration."""
 
@@ -161,36 +84,19 @@ class Touched:
         self.read: set[Buffer] = set()
         self.written: set[Buffer] = set()
         self.outside: set[Buffer] = set()  # touched by some iteration beyond its block, or before or after the loop
-        for body in (loop.before, loop.after):
-            self._collect(body, None)
-        self._collect(loop.body, {BLOCK.args[0]: (0, 0)})
+        self._collect([*loop.before, *loop.after], False)
+        self._collect(loop.body, True)
 
-    def _collect(self, body: list[Any], ranges: dict | None) -> None:
-        for s in body:
-            if isinstance(s, For) and ranges is not None:
-                self._collect(s.body, {**ranges, s.sym: (0, s.count - 1)})
+    def _collect(self, body: list[Any], inside: bool) -> None:
+        for name, index, written, ranges in accesses(body, {}):
+            if name not in self.loop.params:  # an array of the kernel's own
                 continue
-            found = [(e.args[0], e.args[1:]) for root in expressions(s) for e in walk(root) if e.op == "load"]
-            for name, index in found:
-                self._touch(self.read, name, index, ranges)
-            if isinstance(s, (Store, Accumulate)):
-                self._touch(self.written, s.buffer, s.index, ranges)
-            if isinstance(s, If):
-                self._collect(s.body, ranges)
-
-    def _touch(self, group: set[Buffer], name: str, index: tuple, ranges: dict | None) -> None:
-        if name not in self.loop.params:  # an array of the kernel's own
-            return
-        param, buffer = self.loop.params[name]
-        group.add(whole(buffer))
-        size = math.prod(param.shape)
-        block, position = size // self.loop.count, flat(param.shape, index)
-        own = ranges is not None and size % self.loop.count == 0 and slope(position) == block
-        if own and size == whole(buffer).size:
-            found = Ranges(ranges).range_of(position)
-            if found is not None and found[0] >= 0 and found[1] < block:
-                return
-        self.outside.add(whole(buffer))
+            param, buffer = self.loop.params[name]
+            root, count = whole(buffer), self.loop.count
+            (self.written if written else self.read).add(root)
+            own = inside and root.size == math.prod(param.shape)
+            if not own or not in_own_block(param.shape, index, ranges, BLOCK.args[0], count):
+                self.outside.add(root)
 
 
 def joined(a: Loop, b: Loop, number: int) -> Loop | None:
@@ -219,8 +125,8 @@ def joined(a: Loop, b: Loop, number: int) -> Loop | None:
 # --- plans ------------------------------------------------------------------------------------------------------------
 
 
-def kernel_of(loop: Loop, private: set[Buffer], planner: Any) -> tuple[Kernel, list[Buffer]]:
-    """A loop as a kernel: one parameter for each array, and a block's length for those that nobody else touches."""
+def kernel_of(loop: Loop, private: set[Buffer]) -> tuple[Kernel, list[Buffer]]:
+    """A loop as a kernel: one parameter for each array, and those that nobody else touches as blocks of its own."""
     written = {
         s.buffer for s in statements([*loop.before, *loop.body, *loop.after]) if isinstance(s, (Store, Accumulate))
     }
@@ -229,18 +135,21 @@ def kernel_of(loop: Loop, private: set[Buffer], planner: Any) -> tuple[Kernel, l
     for name, (_, buffer) in loop.params.items():
         root = whole(buffer)
         members.setdefault(root if buffer.size == root.size else buffer, []).append(name)
-    params, args, arrays = [], [], {}
+    params, args, arrays, own = [], [], {}, list(loop.locals)
     for buffer, names in members.items():
         shapes = {loop.params[name][0].shape for name in names}
-        own, shape = buffer in private, shapes.pop() if len(shapes) == 1 else (buffer.size,)
-        shape = (buffer.size // loop.count,) if own else shape
-        params.append(Param(f"p{len(params)}", shape, buffer.dtype, any(name in written for name in names)))
-        args.append(planner.temporary(shape, buffer.dtype) if own else buffer)
-        arrays.update({name: _moved(params[-1], loop.params[name][0].shape, own) for name in names})
+        if buffer in private:
+            target = Param(f"own{len(own)}", (buffer.size // loop.count,), buffer.dtype, True)
+            own.append(target)
+        else:
+            shape = shapes.pop() if len(shapes) == 1 else (buffer.size,)
+            target = Param(f"p{len(params)}", shape, buffer.dtype, any(name in written for name in names))
+            params.append(target)
+            args.append(buffer)
+        arrays.update({name: _moved(target, loop.params[name][0].shape, buffer in private) for name in names})
     rewriter = Rewriter({}, arrays)
     outer = For(BLOCK.args[0], loop.count, rewriter.block(loop.body))
-    body = [*rewriter.block(loop.before), outer, *rewriter.block(loop.after)]
-    return Kernel(params, body, locals=loop.locals), args
+    return Kernel(params, [*rewriter.block(loop.before), outer, *rewriter.block(loop.after)], locals=own), args
 
 
 def _moved(param: Param, shape: tuple[int, ...], own: bool) -> Any:
@@ -249,7 +158,7 @@ def _moved(param: Param, shape: tuple[int, ...], own: bool) -> Any:
         first = Rewriter({BLOCK.args[0]: sc.const(0, INDEX)}, {})
         return lambda index: (param.name, (first.expr(flat(shape, index)),))
     if param.shape == shape:
-        return _renamed(param.name)
+        return renamed(param.name)
     return lambda index: (param.name, (flat(shape, index),))
 
 
@@ -296,11 +205,10 @@ def _call(planner: Any, loop: Loop, calls: list[Call], everything: list[Any]) ->
     elsewhere = {whole(b) for s in everything if not any(s is c for c in calls) for b in buffers_of(s)}
     private = {whole(b) for _, b in loop.params.values()} - elsewhere
     private = {b for b in private if b.kind == "temporary" and b.swaps is None}
-    kernel, args = kernel_of(loop, private, planner)
+    kernel, args = kernel_of(loop, private)
     for c in calls:
         kernel.notes += [n for n in planner.plan.kernels[c.kernel][0].notes if n not in kernel.notes]
-    planner.plan.kernels.append((kernel, False))
-    return Call(len(planner.plan.kernels) - 1, args)
+    return planner.one_call(kernel, args)
 
 
 def _drop_unused_kernels(plan: Any) -> None:

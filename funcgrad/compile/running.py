@@ -22,23 +22,13 @@ from typing import Any
 
 from ..core import lowering
 from ..core import scalar as sc
-from ..core.avals import shaped
 from ..core.program import Eqn
 from .index_ranges import simplified
-from .kernel import Assign, Declare, Kernel, Store, walk
-from .lower import INDEX, Builder, nest
+from .kernel import Assign, Declare, Kernel, Param, Store, nest, walk
+from .lower import INDEX, Builder
 from .schedule import Schedule
 
 LINES = 2  # at once: gradient through cumsum of 128 x 8192: one line 0.95 ms, two 0.55, four 0.53, eight 0.66
-
-
-class LineBuffer:
-    """Stands for lines of a value among the parameters of a kernel."""
-
-    __slots__ = ("aval",)
-
-    def __init__(self, shape: tuple, dtype: Any) -> None:
-        self.aval = shaped(shape, dtype)
 
 
 class RunningLowering(Builder):
@@ -52,7 +42,7 @@ class RunningLowering(Builder):
         self.index = tuple(sc.sym(f"i{k}", INDEX) for k in range(len(self.shape)))
         form = eqn.prim.lower
         self.first = form.first if isinstance(form, lowering.Recurrence) else 0
-        self.staged: dict[int, LineBuffer] = {}
+        self.staged: dict[int, Param] = {}
 
     def combined(self, previous: sc.Expr, elements: list[sc.Expr]) -> sc.Expr:
         """The result after `previous`."""
@@ -135,16 +125,17 @@ class RunningLowering(Builder):
             value = self.element(x, (*prefix, place, *rest))
             if not any(e.op in sc.FUNCTIONS for e in walk(value)):
                 continue
-            buffer = self.staged.setdefault(i, LineBuffer((LINES if self.axis else 1, self.length), x.aval.dtype))
-            store = Store(self.param(buffer, out=True).name, (sc.const(line, INDEX), place), value)
+            if i not in self.staged:
+                self.staged[i] = self.own((LINES if self.axis else 1, self.length), x.aval.dtype)
+            store = Store(self.staged[i].name, (sc.const(line, INDEX), place), value)
             statements += nest((step,), (self.length - skipped,), [store])
         return statements
 
     def operand(self, i: int, line: int, prefix: tuple, step: Any, rest: tuple) -> sc.Expr:
         """One element of an operand, computed before or here."""
         if i in self.staged:
-            name = self.param(self.staged[i]).name
-            return sc.load(name, (sc.const(line, INDEX), self.place(step)), self.staged[i].aval.dtype)
+            staged = self.staged[i]
+            return sc.load(staged.name, (sc.const(line, INDEX), self.place(step)), staged.dtype)
         return self.element(self.eqn.inputs[i], (*prefix, self.place(step), *rest))
 
 

@@ -20,9 +20,8 @@ import numpy as np
 
 from ..core import scalar as sc
 from ..core.program import Eqn
-from .kernel import Accumulate, Assign, Declare, If, Kernel, Store, Update
-from .lower import INDEX, Builder, nest
-from .running import LineBuffer
+from .kernel import Accumulate, Assign, Declare, If, Kernel, Store, Update, nest
+from .lower import INDEX, Builder
 from .schedule import Schedule
 
 SHORT = 96  # elements up to which places are counted
@@ -91,7 +90,7 @@ class SortLowering(Builder):
 
     def buffer(self, dtype: Any, *shape: int) -> str:
         """The name of a new buffer."""
-        return self.param(LineBuffer(shape, dtype), out=True).name
+        return self.own(shape, np.dtype(dtype)).name
 
     def along(self, body: list[Any], count: int | None = None) -> list[Any]:
         """A loop of the line's own symbol."""
