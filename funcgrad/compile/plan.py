@@ -74,11 +74,11 @@ class Planner:
             env[v] = Buffer("output", i, v.aval.shape, v.aval.dtype)
             self.plan.outputs.append(env[v])
         self.running: set[int] = set()  # kernels of cumulative operations
-        # Their loops are joined with others before long ones are divided.
-        self.whole = any(isinstance(e.prim.lower, RUNNING) for e in program.eqns)
+        self.joins = any(isinstance(e.prim.lower, RUNNING) for e in program.eqns)
+        self.programs = 0  # inside which a kernel is planned
         self.plan.steps = self.sequence(program, env)
-        if self.whole:
-            fuse_rows(self, self.running)
+        if self.joins:
+            self.plan.steps = fuse_rows(self, self.running)
 
     # -- buffers
 
@@ -108,6 +108,7 @@ class Planner:
         """Steps that compute a program; `env` says where inputs are and where outputs go."""
         plan = schedule(program)
         self.plan.schedules.append(plan)
+        self.programs += 1
         readers, computed = _readers(plan), set(program.inputs)
         steps: list[Any] = []
         for item in plan.items:
@@ -118,13 +119,18 @@ class Planner:
                 steps += self.call(kernel, [self.buffer(a, env) for a in operands])
             else:
                 steps += self.opaque(plan, item, env)
+        self.programs -= 1
         return steps
+
+    def is_joined_later(self) -> bool:
+        """Whether a kernel stays as it is for now: loops are joined before long ones are divided."""
+        return self.joins and self.programs == 1
 
     def call(self, kernel: Kernel, args: list[Buffer]) -> list[Any]:
         """Calls of a kernel, in chunks if it is long; kernels are shared with all calls of equal text."""
         if not kernel.body:
             return []
-        parts = None if self.whole and not self.depth else split(kernel)
+        parts = None if self.is_joined_later() else split(kernel)
         if parts is None:
             return [self.one_call(kernel, args)]
         every = [*args, *(self.temporary(r.shape, r.dtype) for r in parts.results)]
@@ -132,7 +138,7 @@ class Planner:
 
     def one_call(self, kernel: Kernel, args: list[Buffer]) -> Call:
         """A call of a kernel as it is; its long arrays are temporaries."""
-        if not (self.whole and not self.depth):  # joined loops are not yet as they will be
+        if not self.is_joined_later():
             kernel, long = own_arrays_in_memory(kernel)
             args = [*args, *(self.temporary(p.shape, p.dtype) for p in long)]
         text = structure(kernel)

@@ -162,58 +162,56 @@ def _moved(param: Param, shape: tuple[int, ...], own: bool) -> Any:
     return lambda index: (param.name, (flat(shape, index),))
 
 
-def fuse_rows(planner: Any, running: set[int]) -> None:
-    """Join the steps of a plan around the kernels `running`, which are those of cumulative operations."""
-    plan, steps = planner.plan, []
+def fuse_rows(planner: Any, running: set[int]) -> list[Any]:
+    """The steps of a plan, joined around the kernels `running`, which are those of cumulative operations; then long
+    ones are divided.
+    """
+    steps: list[Any] = []
     run: list[Call] = []
-    for step in [*plan.steps, None]:
+    for step in planner.plan.steps:
         if isinstance(step, Call):
             run.append(step)
             continue
-        steps += _fused_run(planner, run, running, plan.steps)
+        steps += [*_fused_run(planner, run, running), step]
         run = []
-        steps += [step] if step is not None else []
-    planner.whole = False
-    plan.steps = [c for s in steps for c in (_divided(planner, s) if isinstance(s, Call) else [s])]
-    _drop_unused_kernels(plan)
+    steps += _fused_run(planner, run, running)
+    _drop_unused_kernels(planner.plan, steps)
+    return steps
 
 
-def _divided(planner: Any, step: Call) -> list[Any]:
-    """A call as it would have been planned without joining."""
-    return planner.call(planner.plan.kernels[step.kernel][0], step.args)
-
-
-def _fused_run(planner: Any, run: list[Call], running: set[int], everything: list[Any]) -> list[Call]:
+def _fused_run(planner: Any, run: list[Call], running: set[int]) -> list[Call]:
     """Neighbours in a run of calls joined from the front, as long as it goes."""
-    done: list[tuple[Loop | None, list[Call]]] = []
+    kernels = [planner.plan.kernels[call.kernel][0] for call in run]
+    done: list[tuple[Loop | None, list[int]]] = []
     for number, call in enumerate(run):
-        loop = loop_of(planner.plan.kernels[call.kernel][0], call.args, number)
+        loop = loop_of(kernels[number], call.args, number)
         if done and loop is not None and done[-1][0] is not None:
-            calls = [*done[-1][1], call]
-            both = joined(done[-1][0], loop, number) if any(c.kernel in running for c in calls) else None
+            numbers = [*done[-1][1], number]
+            both = joined(done[-1][0], loop, number) if any(run[k].kernel in running for k in numbers) else None
             if both is not None:
-                done[-1] = (both, calls)
+                done[-1] = (both, numbers)
                 continue
-        done.append((loop, [call]))
+        done.append((loop, [number]))
     out: list[Call] = []
-    for loop, calls in done:
-        out += [_call(planner, loop, calls, everything)] if len(calls) > 1 and loop is not None else calls
+    for loop, numbers in done:
+        kernel, args = kernels[numbers[0]], run[numbers[0]].args
+        if loop is not None and len(numbers) > 1:
+            kernel, args = kernel_of(loop, _private(planner, loop, [run[k] for k in numbers]))
+            kernel.notes += dict.fromkeys(n for k in numbers for n in kernels[k].notes)
+        out += planner.call(kernel, args)
     return out
 
 
-def _call(planner: Any, loop: Loop, calls: list[Call], everything: list[Any]) -> Call:
-    elsewhere = {whole(b) for s in everything if not any(s is c for c in calls) for b in buffers_of(s)}
-    private = {whole(b) for _, b in loop.params.values()} - elsewhere
-    private = {b for b in private if b.kind == "temporary" and b.swaps is None}
-    kernel, args = kernel_of(loop, private)
-    for c in calls:
-        kernel.notes += [n for n in planner.plan.kernels[c.kernel][0].notes if n not in kernel.notes]
-    return planner.one_call(kernel, args)
+def _private(planner: Any, loop: Loop, calls: list[Call]) -> set[Buffer]:
+    """Temporary arrays that no other step touches."""
+    elsewhere = {whole(b) for s in planner.plan.steps if not any(s is c for c in calls) for b in buffers_of(s)}
+    roots = {whole(b) for _, b in loop.params.values()}
+    return {b for b in roots - elsewhere if b.kind == "temporary" and b.swaps is None}
 
 
-def _drop_unused_kernels(plan: Any) -> None:
+def _drop_unused_kernels(plan: Any, steps: list[Any]) -> None:
     """Kernels that no step calls any more go, and the others are numbered anew."""
-    calls = list(_calls(plan.steps))
+    calls = list(_calls(steps))
     used = sorted({c.kernel for c in calls})
     plan.kernels = [plan.kernels[k] for k in used]
     for c in calls:

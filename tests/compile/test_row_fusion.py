@@ -123,3 +123,13 @@ def test_donated_operands() -> None:
     f = fg.jit(lambda x: lax.cumsum(np.exp(lax.cumsum(x, 1) / 99), 1) - x, donate_argnums=0)
     x = ROWS.copy()
     np.testing.assert_allclose(f(x), np.cumsum(np.exp(np.cumsum(ROWS, 1) / 99), 1) - ROWS, rtol=1e-12)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_long_arrays_of_kernels_inside_branches_are_in_memory(flag: bool) -> None:
+    x = np.random.default_rng(1).normal(size=1_500_000)  # on the stack the keys of the sort would not fit
+
+    def f(flag: Any, x: Any) -> Any:
+        return lax.cond(flag, np.sort, lambda x: lax.cumlogsumexp(x), lax.cumsum(x))
+
+    np.testing.assert_allclose(fg.jit(f)(flag, x), f(flag, x), rtol=1e-9, atol=1e-9)
