@@ -21,6 +21,7 @@ from . import native
 from .library import blas_interface, numpy_address
 
 LIMIT = 1 << 24  # multiplications: about half a millisecond of one core
+SHARED = 1 << 23  # multiplications of a batch of products from which on its products are shared among threads
 _DECORATIONS = tuple(prefix + "openblas_{}_num_threads" + suffix for suffix in ("64_", "") for prefix in ("scipy_", ""))
 _TEXT = """\
 @funcgrad_blas_state = external global [3 x i64]

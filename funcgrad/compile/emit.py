@@ -6,6 +6,7 @@ of them, BLAS calls and native loops.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -241,7 +242,6 @@ class EntryEmitter:
     def chunks(self, step: Call) -> None:
         """The chunks of a kernel, shared among threads: `@chunk_of_{kernel}` reads its operands from an array."""
         name = f"chunk_of_{step.kernel}"
-        self.declarations[SYMBOL] = f"declare void @{SYMBOL}(ptr, ptr, i64)"
         if name not in self.preludes:
             loads = [
                 f"  %at{k} = getelementptr ptr, ptr %context, i64 {k}\n  %p{k} = load ptr, ptr %at{k}\n"
@@ -252,34 +252,73 @@ class EntryEmitter:
                 f"define internal void @{name}(ptr %context, i64 %chunk) nounwind {{\n{''.join(loads)}"
                 f"  call void @kernel_{step.kernel}({args})\n  ret void\n}}\n"
             )
-        self.lines.append(f"call void @{SYMBOL}(ptr @{name}, ptr {self.pointer_array(step.args)}, i64 {step.chunks})")
+        self.share(name, step.args, step.chunks)
 
     def multiply(self, s: Multiply) -> None:
-        """One BLAS call for each batch element; a vector operand takes gemv."""
+        """One BLAS call for each batch element; many of them are shared among threads."""
+        if s.count > 1 and s.m * s.n * s.k * s.count >= blas_threads.SHARED:
+            self.shared_products(s)
+            return
         x, y, out = (self.pointer(b) for b in (s.x, s.y, s.out))
+        with self.guard(s):
+            self.products(s, x, y, out)
+
+    @contextlib.contextmanager
+    def guard(self, s: Multiply) -> Iterator[None]:
+        """Around a product that is to run on one BLAS thread."""
         guarded = self.guarded(s)
         if guarded:
             self.lines.append("call void @blas_enter()")
-        self.products(s, x, y, out)
+        yield
         if guarded:
             self.lines.append("call void @blas_leave()")
 
     def products(self, s: Multiply, x: str, y: str, out: str) -> None:
         """The product of each batch element."""
-        if s.batch == 1:
-            self.product(s, x, y, out)
-            return
-        counter = self.begin_loop(s.batch)
-        moved = []
-        for pointer, b in ((x, s.x), (y, s.y), (out, s.out)):
-            offset, at = self.fresh("o"), self.fresh("x")
-            self.lines += [
-                f"{offset} = mul nsw i64 {counter[1]}, {b.nbytes // s.batch}",
-                f"{at} = getelementptr inbounds i8, ptr {pointer}, i64 {offset}",
-            ]
-            moved.append(at)
-        self.product(s, *moved)
-        self.end_loop(counter, s.batch)
+        pointers, counters = [x, y, out], []
+        for axis, count in enumerate(s.batch):
+            counters.append((self.begin_loop(count), count))
+            strides = [steps[axis] * s.out.dtype.itemsize for steps in s.steps]
+            pointers = [self.strided(p, counters[-1][0][1], stride) for p, stride in zip(pointers, strides)]
+        self.product(s, *pointers)
+        for opened, count in reversed(counters):
+            self.end_loop(opened, count)
+
+    def shared_products(self, s: Multiply) -> None:
+        """The products of a batch as chunks: `@products_{number}` finds the matrices of one."""
+        name, rest, lines = f"products_{len(self.preludes)}", "%chunk", []
+        offsets: list[list[str]] = [[], [], []]
+        for axis in reversed(range(len(s.batch))):
+            lines += [f"%i{axis} = urem i64 {rest}, {s.batch[axis]}", f"%r{axis} = udiv i64 {rest}, {s.batch[axis]}"]
+            rest = f"%r{axis}"
+            for k, steps in enumerate(s.steps):
+                offsets[k].append(f"%o{k}.{axis}")
+                lines.append(f"%o{k}.{axis} = mul i64 %i{axis}, {steps[axis] * s.out.dtype.itemsize}")
+        for k, parts in enumerate(offsets):
+            lines += [f"%at{k} = getelementptr ptr, ptr %context, i64 {k}", f"%p{k}.0 = load ptr, ptr %at{k}"]
+            for j, part in enumerate(parts):
+                lines.append(f"%p{k}.{j + 1} = getelementptr i8, ptr %p{k}.{j}, i64 {part}")
+        own, self.lines = self.lines, lines
+        with self.guard(s):
+            self.product(s, *(f"%p{k}.{len(s.batch)}" for k in range(3)))
+        body, self.lines = self.lines, own
+        text = "\n".join(f"  {line}" for line in [*body, "ret void"])
+        self.preludes[name] = f"define internal void @{name}(ptr %context, i64 %chunk) nounwind {{\n{text}\n}}\n"
+        self.share(name, [s.x, s.y, s.out], s.count)
+
+    def share(self, body: str, buffers: list[Buffer], chunks: int) -> None:
+        """Run a function of (pointers of buffers, chunk) for every chunk, on several threads."""
+        self.declarations[SYMBOL] = f"declare void @{SYMBOL}(ptr, ptr, i64)"
+        self.lines.append(f"call void @{SYMBOL}(ptr @{body}, ptr {self.pointer_array(buffers)}, i64 {chunks})")
+
+    def strided(self, pointer: str, counter: str, stride: int) -> str:
+        """A pointer some steps further."""
+        offset, at = self.fresh("o"), self.fresh("x")
+        self.lines += [
+            f"{offset} = mul nsw i64 {counter}, {stride}",
+            f"{at} = getelementptr inbounds i8, ptr {pointer}, i64 {offset}",
+        ]
+        return at
 
     def product(self, s: Multiply, x: str, y: str, out: str) -> None:
         routine, arguments = blas_arguments(s)

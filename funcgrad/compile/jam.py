@@ -62,7 +62,8 @@ def _jammed(s: Any, own: list[Param]) -> list[Any]:
         return [s]
     inner = [part for part in s.body if isinstance(part, For)]
     if len(s.body) == len(inner) == 1 and any(isinstance(part, For) for part in inner[0].body):
-        return [replace(s, body=_jammed(inner[0], own))]
+        body = _jammed(inner[0], own)
+        return [s] if body[0] is inner[0] else [replace(s, body=body)]
     if not _pays(s, inner):
         return [s]
     size = _block_size(s.count)

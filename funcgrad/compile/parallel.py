@@ -56,6 +56,7 @@ MOST_CHUNKS = 64
 OWN_BYTES = 1 << 20  # of the long arrays of chunks, which compete for the cache: of all together, or of one of four
 SMALL = 16  # results of chunks take part of the time: each must be that much smaller than the loop
 MEMORY = 4.0
+MOST_COST = 500.0  # of one statement
 COSTS = {"div": 4.0, "sqrt": 4.0, "quo": 20.0, "rem": 20.0, "const": 0.0, "sym": 0.0}
 INDEX = np.dtype(np.int64)
 
@@ -72,18 +73,27 @@ class Split:
 
 def split(kernel: Kernel) -> Split | None:
     """A kernel in chunks, or None if it is short or its iterations depend on each other."""
-    costs = [_cost(s) for s in kernel.body]
+    if sum(map(_iterations, kernel.body)) * MOST_COST < WORTHWHILE:
+        return None  # without looking at expressions
+    costs = _costs(kernel.body)
     if sum(costs) < WORTHWHILE or any(e.op == "foreign" for e in _nodes(kernel.body)):
         return None
     at = max(range(len(costs)), key=costs.__getitem__)
     before, main, after = kernel.body[:at], kernel.body[at], kernel.body[at + 1 :]
-    if not isinstance(main, For) or costs[at] < 0.9 * sum(costs):
+    if not isinstance(main, For) or costs[at] < 0.75 * sum(costs):
         return None
     for loop in _nest(main):
         found = _Division(kernel, before, main, loop, after).run(costs[at])
         if found is not None:
             return found
     return None
+
+
+def _iterations(statement: Any) -> int:
+    """How many statements are run."""
+    if not isinstance(statement, (For, If)):
+        return 1
+    return (statement.count if isinstance(statement, For) else 1) * sum(map(_iterations, statement.body))
 
 
 def _nest(loop: For) -> Iterator[For]:
@@ -95,14 +105,17 @@ def _nest(loop: For) -> Iterator[For]:
         loop = loop.body[0]
 
 
-def _cost(statement: Any) -> float:
-    """The cost of a statement, in units of one vectorized addition."""
-    if isinstance(statement, (For, If)):
-        return (statement.count if isinstance(statement, For) else 1) * sum(map(_cost, statement.body))
+def _costs(body: list) -> list[float]:
+    """The costs of statements, in units of one vectorized addition; what they share is computed once."""
+    costs: list[float] = []
     seen: set[Expr] = set()
-    nodes = [e for root in expressions(statement) for e in walk(root, seen)]
-    stored = MEMORY * statement.value.dtype.itemsize / 8 if isinstance(statement, (Store, Accumulate)) else 0.0
-    return stored + sum(_node_cost(e) for e in nodes)
+    for s in body:
+        if isinstance(s, (For, If)):
+            costs.append((s.count if isinstance(s, For) else 1) * sum(_costs(s.body)))
+            continue
+        stored = MEMORY * s.value.dtype.itemsize / 8 if isinstance(s, (Store, Accumulate)) else 0.0
+        costs.append(stored + sum(_node_cost(e) for root in expressions(s) for e in walk(root, seen)))
+    return costs
 
 
 def _node_cost(e: Expr) -> float:

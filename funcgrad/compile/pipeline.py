@@ -72,7 +72,7 @@ def compile_program(program: Program, captured: int = 0) -> Compiled:
     """
     compiled = lower_program(program, captured)
     start = time.perf_counter()
-    if any(kernel.chunks for kernel, _ in compiled.plan.kernels):
+    if f"@{thread_pool.SYMBOL}(" in compiled.llvm:
         thread_pool.prepare()
     compiled.library = compile_cached(compiled.llvm, {c.symbol: c.address for c in compiled.plan.callbacks})
     compiled.seconds += time.perf_counter() - start

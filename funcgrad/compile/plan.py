@@ -25,6 +25,7 @@ from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .matrices import plan_matrices
+from .matrix_layout import operands
 from .parallel import split
 from .rewrite import own_arrays_in_memory
 from .row_fusion import fuse_rows
@@ -201,21 +202,17 @@ class Planner:
         return steps
 
     def multiply(self, eqn: Eqn, env: dict) -> Multiply | None:
-        """A BLAS call for a contraction in canonical form ([batch, free, contract] or [batch, contract, free]), or
-        None.
-        """
+        """A BLAS call for a contraction in canonical form, or None if there is little to multiply."""
         (x, y), (out,) = eqn.inputs, eqn.outs
-        (cx, cy), (bx, _) = eqn.params["contract"], eqn.params["batch"]
-        nb, nc = len(bx), len(cx)
-        k = math.prod(x.aval.shape[d] for d in cx)
-        b = math.prod(x.aval.shape[:nb])
+        contract, batch = eqn.params["contract"], eqn.params["batch"]
+        sizes = tuple(x.aval.shape[d] for d in batch[0])
+        k, b = math.prod(x.aval.shape[d] for d in contract[0]), math.prod(sizes)
         m, n = x.aval.size // max(b * k, 1), y.aval.size // max(b * k, 1)
         if out.aval.dtype.kind != "f" or out.aval.dtype.itemsize < 4 or m * n * k < BLAS_MINIMUM:
             return None
-        trans_x = bool(nc) and cx[0] == nb and x.aval.ndim > nb + nc
-        trans_y = bool(nc) and cy[0] != nb
         buffers = [self.buffer(a, env) for a in (x, y, out)]
-        return Multiply(*buffers, b, m, n, k, trans_x, trans_y)
+        places = operands(x.aval.shape, y.aval.shape, contract, batch)
+        return Multiply(*buffers, sizes, m, n, k, tuple(places))  # type: ignore[arg-type]
 
     def next_loop(self) -> int:
         """A number for a loop."""

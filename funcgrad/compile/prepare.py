@@ -1,7 +1,7 @@
 """Preparation: passes over programs that bring them into the form the scheduler expects.
 
 inline_calls               equations that mean a program (custom rules, compositions) become its equations
-canonical_contractions     operands of dot_general become [batch, free, contract] or [batch, contract, free]
+canonical_contractions     operands of dot_general become batches of matrices as BLAS can read them
 distinct_outputs           every output becomes the result of its own equation, so that each has a buffer of its own
 """
 
@@ -16,6 +16,7 @@ from ..core.tracing import retrace
 from ..ops import contraction, elementwise, layout, reduction
 from ..ops.identities import identities
 from ..transforms.simplify import dead_code_elimination, simplify
+from . import matrix_layout
 
 MEANS_PROGRAM = (lowering.Call, lowering.Compose)
 
@@ -118,15 +119,14 @@ def _canonical_contraction(eqn: Eqn) -> list[Eqn]:
     inputs, contract, batch = list(eqn.inputs), list(eqn.params["contract"]), list(eqn.params["batch"])
     order = sorted(range(len(contract[0])), key=lambda i: contract[0][i])
     contract = [tuple(axes[i] for i in order) for axes in contract]
-    for side in (0, 1):
-        ndim = inputs[side].aval.ndim
-        b, c = batch[side], contract[side]
-        free = contraction.free_axes(ndim, c, b)
-        orders = [(*b, *free, *c), (*b, *c, *free)]
-        identity = tuple(range(ndim))
-        if identity in orders:
+    for side, place in enumerate(
+        matrix_layout.operands(*(a.aval.shape for a in inputs), tuple(contract), tuple(batch))
+    ):
+        if place is not None:
             continue
-        chosen = orders[side]
+        b, c = batch[side], contract[side]
+        free = matrix_layout.free(inputs[side].aval.ndim, c, b)
+        chosen = (*b, *c, *free) if side else (*b, *free, *c)
         v = Var(inputs[side].aval.update(shape=tuple(inputs[side].aval.shape[d] for d in chosen)))
         made.append(Eqn(layout.transpose, (inputs[side],), dict(axes=chosen), (v,), eqn.source))
         inputs[side] = v

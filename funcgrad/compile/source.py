@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from .kernel import CHUNK, Kernel
+from .matrix_layout import MatrixLayout
 from .plan import Plan
 from .python_text import PythonPrinter
 from .steps import (
@@ -173,14 +174,9 @@ class ProgramWriter:
             raise TypeError(f"a step of type {type(s).__name__} has no Python text")
 
     def multiply(self, s: Multiply) -> None:
-        """`np.matmul`; the transposes of BLAS are views here."""
-        batch = (s.batch,) if s.batch > 1 else ()
-        x = view(s.x, (*batch, s.k, s.m) if s.transpose_x else (*batch, s.m, s.k))
-        y = view(s.y, (*batch, s.n, s.k) if s.transpose_y else (*batch, s.k, s.n))
-        x, y = (
-            f"{text}.swapaxes(-1, -2)" if turned else text for text, turned in ((x, s.transpose_x), (y, s.transpose_y))
-        )
-        self.line(f"np.matmul({x}, {y}, out={view(s.out, (*batch, s.m, s.n))})")
+        """`np.matmul`; what BLAS reads in place is a view here."""
+        x, y = (_as_matrices(b, p, s.batch, n) for b, p, n in zip((s.x, s.y), s.places, ((s.m, s.k), (s.k, s.n))))
+        self.line(f"np.matmul({x}, {y}, out={view(s.out, (*s.batch, s.m, s.n))})")
 
     def library(self, s: LibraryCall | PythonCall) -> None:
         """A routine by its NumPy meaning: its NumPy name where it has one, else the one in the op's declaration."""
@@ -267,6 +263,15 @@ class ProgramWriter:
             self.step(step)
         self.line(f"for t{s.number} in reversed(range(len({tape}))):")
         self.block(s.pull, s.moves)
+
+
+def _as_matrices(b: Buffer, place: MatrixLayout, batch: tuple[int, ...], size: tuple[int, int]) -> str:
+    """An operand of a product, batch axes first."""
+    axes = [d for group in place.axes for d in group]
+    if axes == sorted(axes):
+        return view(b, (*batch, *size))
+    turned = f"{view(b, b.shape)}.T" if axes == [1, 0] else f"{view(b, b.shape)}.transpose({tuple(axes)})"
+    return turned if [len(group) for group in place.axes[1:]] == [1, 1] else f"{turned}.reshape({(*batch, *size)})"
 
 
 def view(b: Buffer, shape: tuple[int, ...]) -> str:

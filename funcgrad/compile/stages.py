@@ -213,10 +213,8 @@ def _step_line(step: Any) -> str:
     if isinstance(step, Call):
         return f"call kernel_{step.kernel}({_names(step.args)})"
     if isinstance(step, Multiply):
-        x, y = (
-            f"{b}{'.T' if turned else ''}" for b, turned in ((step.x, step.transpose_x), (step.y, step.transpose_y))
-        )
-        batch = f" for each of {step.batch}" if step.batch > 1 else ""
+        x, y = (f"{b}{'.T' if place.turned else ''}" for b, place in zip((step.x, step.y), step.places))
+        batch = f" for each of {' x '.join(map(str, step.batch))}" if step.batch else ""
         return f"multiply {step.out} = {x} @ {y}  ({step.m}x{step.k} by {step.k}x{step.n}{batch})"
     kind, eqn = ("library", step.eqn) if isinstance(step, LibraryCall) else ("python", step.callback.eqn)
     return f"{kind} {eqn.prim.name}({_names(step.inputs)}) -> {_names(step.outputs)}"

@@ -51,26 +51,16 @@ def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
     def integers(*values: Any) -> list[tuple[str, Any]]:
         return [("i64", int(v)) for v in values]
 
-    def vector(flag: Any, rows: int, columns: int, matrix: str, other: str) -> list[tuple[str, Any]]:
-        return [*integers(flag, rows, columns), one, ("ptr", matrix), *integers(columns), ("ptr", other),
-                *integers(1), zero, ("ptr", "out"), *integers(1)]  # fmt: skip
-
-    if s.n == 1:
-        rows, columns = (s.k, s.m) if s.transpose_x else (s.m, s.k)
-        return "gemv", vector(s.transpose_x, rows, columns, "x", "y")
-    if s.m == 1:
-        rows, columns = (s.n, s.k) if s.transpose_y else (s.k, s.n)
-        return "gemv", vector(not s.transpose_y, rows, columns, "y", "x")
-    lda, ldb = s.m if s.transpose_x else s.k, s.k if s.transpose_y else s.n
-    return "gemm", [*integers(s.transpose_x, s.transpose_y, s.m, s.n, s.k), one, ("ptr", "x"), *integers(lda),
-                    ("ptr", "y"), *integers(ldb), zero, ("ptr", "out"), *integers(s.n)]  # fmt: skip
+    x, y = s.places
+    return "gemm", [*integers(x.turned, y.turned, s.m, s.n, s.k), one, ("ptr", "x"), *integers(x.distance),
+                    ("ptr", "y"), *integers(y.distance), zero, ("ptr", "out"), *integers(s.n)]  # fmt: skip
 
 
 def fits(step: Any) -> bool:
     """Whether a step may be a record: its operands must be whole arrays that stay where they are."""
     if isinstance(step, Call) and not step.chunks:
         operands = step.args
-    elif isinstance(step, Multiply) and step.batch == 1:
+    elif isinstance(step, Multiply) and not step.batch:
         operands = [step.x, step.y, step.out]
     else:
         return False

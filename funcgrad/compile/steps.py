@@ -18,6 +18,7 @@ import numpy as np
 
 from ..core.program import Eqn
 from .callback import Callback
+from .matrix_layout import MatrixLayout
 
 
 @dataclass(eq=False)
@@ -78,17 +79,27 @@ class Call:
 
 @dataclass
 class Multiply:
-    """out[b] = op(x[b]) @ op(y[b]) for b in range(batch), by BLAS: op transposes where the flag is set."""
+    """out[b] = x[b] @ y[b] for all b in `batch`, a shape, by BLAS: m x k by k x n, each as `places` say."""
 
     x: Buffer
     y: Buffer
     out: Buffer
-    batch: int
+    batch: tuple[int, ...]
     m: int
     n: int
     k: int
-    transpose_x: bool
-    transpose_y: bool
+    places: tuple[MatrixLayout, MatrixLayout]
+
+    @property
+    def count(self) -> int:
+        """How many products."""
+        return math.prod(self.batch)
+
+    @property
+    def steps(self) -> list[tuple[int, ...]]:
+        """Elements from one matrix of x, y and the result to the next, along each batch axis."""
+        own = [self.m * self.n * math.prod(self.batch[d + 1 :]) for d in range(len(self.batch))]
+        return [self.places[0].steps, self.places[1].steps, tuple(own)]
 
 
 @dataclass

@@ -28,7 +28,7 @@ PROGRAMS: dict[str, tuple[Callable, list[Any]]] = {
     "rows": (p.softmax, [RNG.standard_normal((60, 33))]),
     "columns": (lambda x: np.sum(np.sin(x), axis=0), [RNG.standard_normal((900, 3))]),
     "few rows": (lambda x: np.tanh(x) + 1.0, [RNG.standard_normal((2, 3, 400))]),
-    "both": (lambda x: (np.max(x, axis=0), np.sum(x), np.sum(x * x, axis=1)), [RNG.standard_normal((700, 2))]),
+    "both": (lambda x: (np.max(x, axis=0), np.sum(x), np.sum(x * x, axis=1)), [RNG.standard_normal((2000, 2))]),
     "argmax": (lambda x: np.argmax(x, axis=1), [RNG.standard_normal((90, 20))]),
     "cumulative": (lambda x: np.cumsum(x, axis=1), [RNG.standard_normal((90, 20))]),
     "layer norm": (

@@ -13,6 +13,7 @@ from funcgrad.compile.kernel import For, Kernel, expressions, statements, struct
 from funcgrad.compile.pipeline import Compiled, safe_donations
 from funcgrad.compile.plan import Call, Multiply
 from funcgrad.compile.prepare import canonical_contractions, distinct_outputs, inline_calls, prepare
+from funcgrad.compile.source import run_source
 from funcgrad.core.check import check
 from funcgrad.core.program import Program, evaluate
 from funcgrad.core.tracing import bind
@@ -61,7 +62,9 @@ def test_calls_are_inlined() -> None:
         ("ji,jk->ik", 0),
         ("ij,kj->ik", 0),
         ("bij,bjk->bik", 0),
-        ("ibj,bjk->bik", 1),
+        ("ibj,bjk->bik", 0),
+        ("ibj,kbj->bik", 0),
+        ("jbi,kbj->bik", 0),
         ("ijb,bjk->bik", 1),
     ],
 )
@@ -183,6 +186,20 @@ def operations(kernel: Kernel) -> set[str]:
 def test_cheap_broadcasts_and_views_cost_no_kernel() -> None:
     compiled = lowered(lambda x, y: (x.T[:, ::-1] + y[:, None]).reshape(-1) * 2.0, zeros(3, 4), zeros(4))
     assert len(compiled.plan.steps) == 1 and compiled.plan.workspace == 0
+
+
+@pytest.mark.parametrize("subscripts", ["bthd,bshd->bhts", "bhts,bshd->bhtd", "tbd,sbd->bts", "abcd,abed->abce"])
+@pytest.mark.parametrize("size", [2, 20])
+def test_batches_of_products_read_matrices_where_they_lie(subscripts: str, size: int) -> None:
+    """Few products one after the other, many of them shared among threads."""
+    sizes = dict(zip("abcdehts", (3, size, 24, 28, 20, 4, 40, 24)))
+    rng = np.random.default_rng(0)
+    operands = [rng.standard_normal([sizes[c] for c in part]) for part in subscripts.split("->")[0].split(",")]
+    fun = lambda x, y: np.einsum(subscripts, x, y)  # noqa: E731
+    compiled = lowered(fun, *operands)
+    assert [type(s) for s in compiled.plan.steps] == [Multiply]
+    np.testing.assert_allclose(fg.jit(fun)(*operands), fun(*operands), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(run_source(compiled.plan, operands)[0], fun(*operands), rtol=1e-12, atol=1e-12)
 
 
 def test_small_products_are_loops_and_large_ones_blas() -> None:
