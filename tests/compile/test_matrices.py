@@ -12,7 +12,7 @@ from funcgrad.compile import lapack
 from funcgrad.compile.executable import Executable
 from funcgrad.core.avals import shaped
 from funcgrad.core.tracing import retrace
-from funcgrad.ops import linalg
+from funcgrad.ops import contraction, linalg
 
 SHAPES = [(1, 1), (5, 5), (70, 70), (3, 4, 4), (2, 1, 3, 3), (0, 3, 3), (2, 0, 0)]
 INTERFACES = ["numpy", "scipy"]
@@ -88,6 +88,17 @@ def test_the_cotangent_of_a_factor_by_divide_and_conquer(shape: tuple) -> None:
     factor = np.linalg.cholesky(matrices(shape, np.float64, True))
     ct = np.random.default_rng(0).normal(size=shape)
     agree(compiled(linalg.cholesky_cotangent, factor, ct), linalg.cholesky_cotangent.impl(factor, ct), np.float64)
+
+
+@pytest.mark.parametrize("shapes", [((70, 1), (70, 1)), ((1, 70), (70, 1)), ((1, 70), (1, 70)), ((70, 1), (1, 70))])
+def test_outer_products_of_columns_and_rows(shapes: tuple) -> None:
+    x, y = (np.arange(70.0).reshape(s) for s in shapes)
+    contract = tuple((s.index(1),) for s in shapes)
+
+    def product(x: Any, y: Any) -> Any:
+        return contraction.dot_general(x, y, contract=contract, batch=((), ()))
+
+    np.testing.assert_array_equal(compiled(product, x, y)[0], np.outer(x, y))
 
 
 FAILING = {
