@@ -163,3 +163,40 @@ def not_compilable(aval: Any, source: Any) -> str:
         "Reason: machine code is generated for bool, integers, float32 and float64.\n"
         f"Fix: {fix}, or call the function without jit, where NumPy evaluates every dtype."
     )
+
+
+def compiled_structure(what: str, expected: object, found: object) -> str:
+    """The arguments of a compiled function form another tree."""
+    return (
+        f"{what}: the arguments have the structure {found}, but it was compiled for {expected}. "
+        "Static arguments are left out of the call; for other structures call the result of jit."
+    )
+
+
+def compiled_leaf(where: str, found: str, expected: str) -> str:
+    """An argument of a compiled function has another type."""
+    return f"{where} is {found}, but it was compiled for {expected}. For other types call the result of jit."
+
+
+def compiled_traced(where: str) -> str:
+    """A compiled function meets a traced value."""
+    return (
+        f"{where} is being traced, and machine code cannot be: differentiate, batch or compile the result of jit "
+        "rather than that of .compile()."
+    )
+
+
+def compiled_foreign(name: str) -> str:
+    """A compiled function cannot be pickled."""
+    return (
+        f"compiled function {name} cannot be pickled: it calls functions that Numba compiled in this process. "
+        "Pickle the function itself, and compile it where it is used."
+    )
+
+
+def compiled_elsewhere(name: str, there: str, here: str) -> str:
+    """Pickled machine code does not belong here."""
+    return (
+        f"compiled function {name} was compiled by or for {there}, and this process has {here}. "
+        "Pickle the function itself (or the result of jit), and compile it where it is used."
+    )

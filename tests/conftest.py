@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Tests replace rules and passes in the running process; a program found on disk would not know.
+os.environ.setdefault("FUNCGRAD_CACHE", "2")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import errors, tree
-from ..core.avals import aval_of, native_dtype, shaped
-from ..core.printing import format_program
+from ..core.avals import aval_of, shaped
 from ..core.program import Program
-from ..core.tracing import Tracer, check_array, state, trace
+from ..core.tracing import Tracer, state, trace
 from ..ops.calls import compiled_call, set_executor
+from . import misses
 from . import recording as rec
+from .ahead_of_time import KINDS, Lowered, Traced, argument_name, as_leaf, compact, is_flat, signature
 
 _RECENT = 4
-_KINDS = {float: "pyfloat", int: "pyint", bool: "pybool", complex: "pycomplex"}
+_all: weakref.WeakSet[Jitted] = weakref.WeakSet()
 
 
 class ShapeDtypeStruct:
@@ -47,21 +50,6 @@ class ShapeDtypeStruct:
         return hash(self.aval)
 
 
-class Traced:
-    """A function traced at some types: its program, the values it captured, and the structure of its result."""
-
-    def __init__(
-        self, program: Program, captures: list[Any], out_tree: Any, kinds: list[str], donated: list[int]
-    ) -> None:
-        self.program, self.captures, self.out_tree, self.kinds, self.donated = (
-            program,
-            captures,
-            out_tree,
-            kinds,
-            donated,
-        )
-
-
 def trace_flat(
     fun: Callable, leaves: Sequence[Any], treedef: Any, purpose: str, rebuild: Callable
 ) -> tuple[Program, list[Any], Any]:
@@ -83,10 +71,20 @@ def trace_flat(
 class _Entry:
     """One compiled signature: how to flatten its arguments, call it, and rebuild its result."""
 
-    __slots__ = ("executable", "flatten", "launch", "unflatten")
+    __slots__ = ("executable", "flat", "flatten", "launch", "unflatten")
 
-    def __init__(self, flatten: Callable, launch: Callable, unflatten: Callable, executable: Any) -> None:
-        self.flatten, self.launch, self.unflatten, self.executable = flatten, launch, unflatten, executable
+    def __init__(self, treedef: Any, out_tree: Any, executable: Any) -> None:
+        self.flat, self.flatten = is_flat(treedef), tree.generate_flattener(treedef)
+        self.unflatten = tree.generate_unflattener(out_tree)
+        self.executable, self.launch = executable, executable.call
+
+
+def _is_copying() -> bool:
+    """Whether the pickler is cloudpickle's (joblib's). It copies functions of `__main__`: its workers have another."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and not frame.f_globals.get("__name__", "").endswith("cloudpickle.cloudpickle"):
+        frame = frame.f_back
+    return frame is not None
 
 
 class Jitted:
@@ -101,16 +99,29 @@ class Jitted:
         self._recent: dict[tuple, tuple[_Entry, ...]] = {}  # by static arguments: the signatures tried first
         self._traced: dict[Any, Traced] = {}
         self._has_static = bool(self.static_argnums or self.static_argnames)
+        _all.add(self)
+
+    def __reduce__(self) -> Any:
+        """By name where the name means this object, as functions are; else as `jit` of the function."""
+        module, name = getattr(self, "__module__", ""), getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(module)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is self and not (module == "__main__" and _is_copying()):
+            return name
+        return Jitted, (self.fun, self.static_argnums, self.static_argnames, self.donate_argnums)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.trace is None:
             dynamic, static = self._split(args, kwargs) if self._has_static else ((args, kwargs), ())
             for entry in self._recent.get(static, ()):
-                leaves: list[Any] = []
-                if entry.flatten(dynamic, leaves):
-                    outs = entry.launch(*leaves)
-                    if outs is not None:
-                        return entry.unflatten(outs)
+                if entry.flat and not kwargs:
+                    outs = entry.launch(*args)
+                else:
+                    leaves: list[Any] = []
+                    outs = entry.launch(*leaves) if entry.flatten(dynamic, leaves) else None
+                if outs is not None:
+                    return entry.unflatten(outs)
         return self._call(args, kwargs)
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
@@ -121,24 +132,26 @@ class Jitted:
         leaves, treedef = tree.tree_flatten(dynamic)
         if state.trace is not None:
             return self._record(leaves, treedef, static, args, kwargs)
-        leaves = [_as_leaf(x, lambda i=i: self._where(dynamic, i)) for i, x in enumerate(leaves)]
-        key = (treedef, static, *[_signature(x) for x in leaves])
+        leaves = [as_leaf(x, lambda i=i: self._where(dynamic, i)) for i, x in enumerate(leaves)]
+        key = (treedef, static, *[signature(x) for x in leaves])
         entry = self._entries.get(key)
         if entry is None:
+            misses.report(self.fun, key, self._entries, self._traced)
             entry = self._entries[key] = self._compile(leaves, treedef, args, kwargs)
         others = [e for e in self._recent.get(static, ()) if e is not entry]
         self._recent[static] = (entry, *others[: _RECENT - 1])
         outs = entry.launch(*leaves)
         if outs is None:  # a layout the machine code does not take: strided, unaligned, overlapping a donated argument
-            outs = entry.launch(*[_compact(x) for x in leaves])
+            outs = entry.launch(*[compact(x) for x in leaves])
         return entry.unflatten(outs)
 
     def _record(self, leaves: list[Any], treedef: Any, static: tuple, args: tuple, kwargs: dict) -> Any:
         """Inside eager `grad` and the like: one equation that runs the whole function compiled."""
-        checked = [x if type(x) is Tracer else _as_leaf(x, lambda: f"jit of {rec.name_of(self.fun)}") for x in leaves]
-        key = (treedef, static, *[(x.aval, x.weak) if type(x) is Tracer else _signature(x) for x in checked])
+        checked = [x if type(x) is Tracer else as_leaf(x, lambda: f"jit of {rec.name_of(self.fun)}") for x in leaves]
+        key = (treedef, static, *[(x.aval, x.weak) if type(x) is Tracer else signature(x) for x in checked])
         traced = self._traced.get(key)
         if traced is None:
+            misses.report(self.fun, key, self._traced, self._entries)
             traced = self._trace(checked, treedef, args, kwargs)
             if not any(
                 type(c) is Tracer for c in traced.captures
@@ -148,7 +161,7 @@ class Jitted:
         return tree.tree_unflatten(traced.out_tree, outs)
 
     def _where(self, dynamic: Any, position: int) -> str:
-        return f"jit of {rec.name_of(self.fun)}: {_argument_name(dynamic, position)}"
+        return f"jit of {rec.name_of(self.fun)}: {argument_name(dynamic, position)}"
 
     def _split(self, args: tuple, kwargs: dict) -> tuple[Any, tuple]:
         """Dynamic (args, kwargs), and a hashable description of the static ones."""
@@ -182,25 +195,26 @@ class Jitted:
 
     def _trace(self, leaves: Sequence[Any], treedef: Any, args: tuple, kwargs: dict) -> Traced:
         program, captures, out_tree = trace_flat(self.fun, leaves, treedef, "jit", self._rebuild(args, kwargs))
-        kinds = [_KINDS.get(type(x), "array") for x in leaves]
+        kinds = [KINDS.get(type(x), "array") for x in leaves]
         paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(len(leaves))))
         donated = [i for i, (path, _) in enumerate(paths) if path[0].idx == 0 and path[1].idx in self.donate_argnums]
         return Traced(program, captures, out_tree, kinds, donated)
 
     def _compile(self, leaves: Sequence[Any], treedef: Any, args: tuple, kwargs: dict) -> _Entry:
-        from ..compile.executable import Executable
+        from ..compile.executable import build
 
         traced = self._trace(leaves, treedef, args, kwargs)
-        executable = Executable(traced.program, traced.kinds, traced.captures, traced.donated)
-        return _Entry(
-            tree.generate_flattener(treedef), executable.call, tree.generate_unflattener(traced.out_tree), executable
-        )
+        executable, _ = build(traced.program, traced.kinds, traced.captures, traced.donated)
+        return _Entry(treedef, traced.out_tree, executable)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace and lower for these arguments (arrays or `ShapeDtypeStruct`), without running."""
-        dynamic, _ = self._split(args, kwargs)
+        dynamic, static = self._split(args, kwargs)
         leaves, treedef = tree.tree_flatten(dynamic)
-        return Lowered(self._trace(leaves, treedef, args, kwargs), treedef)
+        traced = self._trace(leaves, treedef, args, kwargs)
+        numbers = [name for name, _, _ in static]
+        given = tuple([a for i, a in enumerate(dynamic[0]) if i not in numbers])
+        return Lowered(traced, tree.tree_structure((given, dynamic[1])), rec.name_of(self.fun))
 
     def clear_cache(self) -> None:
         """Forget all compiled signatures."""
@@ -214,70 +228,6 @@ class Jitted:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
-
-
-class Lowered:
-    """A traced and lowered function: `.program`, `.as_text(stage)`, `.cost_analysis()`, `.compile()`."""
-
-    def __init__(self, traced: Traced, treedef: Any) -> None:
-        self.traced, self.treedef = traced, treedef
-        self._compiled: Any = None
-
-    @property
-    def program(self) -> Program:
-        """The traced program; captured arrays are its leading inputs."""
-        return self.traced.program
-
-    def _lowered(self) -> Any:
-        from ..compile.pipeline import lower_program
-
-        if self._compiled is None:
-            self._compiled = lower_program(self.program, len(self.traced.captures))
-        return self._compiled
-
-    def as_text(self, stage: str = "source") -> str:
-        """The text of one stage: program, prepared, schedule, source (Python), llvm, optimized or asm."""
-        if stage == "program":
-            return format_program(self.program, sources=True)
-        from ..compile.stages import stage_text
-
-        return stage_text(self._lowered(), stage)
-
-    def cost_analysis(self) -> dict[str, float]:
-        """Floating operations and bytes of the program."""
-        return dict(self._lowered().cost)
-
-    def compile(self) -> CompiledFunction:
-        """Machine code, as a function of the same arguments without any checks but the guard."""
-        from ..compile.executable import Executable
-
-        t = self.traced
-        return CompiledFunction(self, Executable(t.program, t.kinds, t.captures, t.donated))
-
-
-class CompiledFunction:
-    """An ahead-of-time compiled function for one signature."""
-
-    def __init__(self, lowered: Lowered, executable: Any) -> None:
-        self.lowered, self.executable = lowered, executable
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, treedef = tree.tree_flatten((args, kwargs))
-        outs = self.executable.call(*leaves) if treedef == self.lowered.treedef else None
-        if outs is None:
-            expected = [str(a) for a in self.lowered.program.in_avals[len(self.lowered.traced.captures) :]]
-            raise TypeError(
-                f"compiled function: the arguments do not match what it was compiled for: {self.lowered.treedef} with leaves {expected}."  # noqa: E501
-            )
-        return tree.tree_unflatten(self.lowered.traced.out_tree, outs)
-
-    def cost_analysis(self) -> dict[str, float]:
-        """Floating operations and bytes of the program."""
-        return self.lowered.cost_analysis()
-
-    def as_text(self, stage: str = "source") -> str:
-        """As `Lowered.as_text`."""
-        return self.lowered.as_text(stage)
 
 
 def jit(
@@ -321,9 +271,9 @@ def _execute(program: Program) -> Callable[..., Any]:
     """Run a program compiled; the executable is remembered on the program."""
     run = program.memo.get("executable")
     if run is None:
-        from ..compile.executable import Executable
+        from ..compile.executable import build
 
-        launch = Executable(program, ["array"] * len(program.inputs)).call
+        launch = build(program, ["array"] * len(program.inputs))[0].call
         avals = program.in_avals
 
         def run(*args: Any) -> Any:
@@ -337,6 +287,14 @@ def _execute(program: Program) -> Callable[..., Any]:
 
 
 set_executor(_execute)
+
+
+def _forget_all() -> None:
+    for jitted in list(_all):
+        jitted.clear_cache()
+
+
+rec.CLEARED.append(_forget_all)
 
 
 def _static(fun: Callable, argnums: Any, argnames: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -358,35 +316,6 @@ def _static(fun: Callable, argnums: Any, argnames: Any) -> tuple[tuple[int, ...]
             numbers.append(positional.index(name))
     names += [positional[i] for i in numbers if -len(positional) <= i < len(positional) and positional[i] not in names]
     return tuple(numbers), tuple(names)
-
-
-def _as_leaf(x: Any, where: Callable[[], str]) -> Any:
-    if type(x) is np.ndarray and x.dtype.isnative and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8:
-        return x
-    if type(x) in _KINDS or isinstance(x, np.generic) and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8:
-        return x
-    checked = check_array(x, rec.LazyText(where))
-    return np.asarray(checked, dtype=checked.dtype.newbyteorder("=")) if isinstance(checked, np.ndarray) else checked
-
-
-def _signature(x: Any) -> Any:
-    return type(x) if type(x) in _KINDS else (x.shape, x.dtype)
-
-
-def _compact(x: Any) -> Any:
-    """A fresh C-contiguous, aligned, writeable array that carries NumPy's own dtype object (unpickled arrays carry a
-    copy).
-    """
-    if not isinstance(x, (np.ndarray, np.generic)):
-        return x
-    return np.asarray(x).astype(native_dtype(x.dtype), order="C", subok=False, copy=True)
-
-
-def _argument_name(dynamic: Any, position: int) -> str:
-    path = tree.tree_leaves_with_path(dynamic)[position][0]
-    name = f"argument {path[1].idx}" if path[0].idx == 0 else f"argument {path[1].key!r}"
-    rest = tree.keystr(path[2:])
-    return name + (f", at {rest}" if rest else "")
 
 
 def make_program(fun: Callable, static_argnums: Any = ()) -> Callable[..., Program]:
@@ -439,9 +368,7 @@ def eval_shape(fun: Callable, *args: Any, **kwargs: Any) -> Any:
 
 
 __all__ = [
-    "CompiledFunction",
     "Jitted",
-    "Lowered",
     "ShapeDtypeStruct",
     "eval_shape",
     "jit",

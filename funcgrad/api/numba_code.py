@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..compile import native
-from ..compile.callback import array_at, report
+from ..compile.callback import NUMBA_SYMBOL, array_at, report
 from ..core.avals import ShapedArray
 from ..core.scalar import FOREIGN
 
@@ -36,7 +36,7 @@ def symbol_of(fn: Any, key: Any) -> str:
     code = fn.py_func.__code__
     text = repr((code.co_code, code.co_consts, code.co_names, code.co_varnames, key))
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    name = base = f"funcgrad_njit_{re.sub('[^A-Za-z0-9_]', '_', code.co_name)}_{digest}"
+    name = base = f"{NUMBA_SYMBOL}{re.sub('[^A-Za-z0-9_]', '_', code.co_name)}_{digest}"
     number = 0
     while _owner.setdefault(name, (fn, key)) != (fn, key):  # equal code, but other globals or another closure
         number += 1

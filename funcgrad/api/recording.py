@@ -8,6 +8,7 @@ pass twice.
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,9 +37,21 @@ def canonical(program: Program) -> Program:
     return found
 
 
+CLEARED: list[Callable[[], None]] = []  # what else is to be forgotten
+
+
 def clear_caches() -> None:
-    """Forget all derived programs (compiled functions forget theirs by `clear_cache()`)."""
+    """Forget all derived programs and all compiled signatures, and hand their memory back to the system.
+
+    What is on disk stays; see `funcgrad.cache.clear`.
+    """
+    from ..compile.memory import release_freed_blocks
+
     _canonical.clear()
+    for forget in CLEARED:
+        forget()
+    gc.collect()
+    release_freed_blocks()
 
 
 @dataclass

@@ -20,6 +20,8 @@ import numpy as np
 from ..core.program import Eqn
 from . import native
 
+SYMBOL = "funcgrad_callback_"
+NUMBA_SYMBOL = "funcgrad_njit_"  # functions that Numba compiled in this process
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_void_p))
 _pending = threading.local()
 
@@ -32,7 +34,7 @@ class Callback:
 
     def __init__(self, eqn: Eqn, number: int) -> None:
         self.eqn = eqn
-        self.symbol = f"funcgrad_callback_{number}"
+        self.symbol = f"{SYMBOL}{number}"
         avals = [a.aval for a in (*eqn.inputs, *eqn.outs)]
         count = len(eqn.inputs)
 

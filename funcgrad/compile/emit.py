@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import lowering
 from ..core.scalar import Expr
-from . import blas_threads
+from . import blas_threads, thread_pool
 from .control_emit import EMIT
 from .kernel import Kernel, expressions, statements, walk
 from .library import blas_prelude
@@ -308,6 +308,7 @@ class EntryEmitter:
 
     def share(self, body: str, buffers: list[Buffer], chunks: int) -> None:
         """Run a function of (pointers of buffers, chunk) for every chunk, on several threads."""
+        thread_pool.prepare()
         self.declarations[SYMBOL] = f"declare void @{SYMBOL}(ptr, ptr, i64)"
         self.lines.append(f"call void @{SYMBOL}(ptr @{body}, ptr {self.pointer_array(buffers)}, i64 {chunks})")
 

@@ -1,25 +1,29 @@
 """Executables: a program compiled to machine code, and the object that calls it.
 
-With this module one can `compile_program(program)` and call the result with NumPy leaves; stages are kept for
-inspection.
+With this module one can compile a program and call the result with NumPy leaves; take an executable apart into its
+artifact and its machine code, and put it together again in another process.
 """
 
 from __future__ import annotations
 
+import pickle
+import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from .. import config
 from ..core.program import Program
-from . import pipeline
+from . import cache
+from .artifact import Artifact
 from .callback import raise_pending
 from .launcher import InputSpec, OutputSpec, make_launcher
 from .memory import keep_freed_blocks
-from .steps import LanePool, TapeLoop, While
+from .program_key import artifact_name
 
-GIL_THRESHOLD = 20_000  # floating operations and bytes below which releasing the GIL costs more than the program
-UNBOUNDED = (While, TapeLoop, LanePool)  # nobody knows how long these run
+BY_PROGRAM = 1  # the value of FUNCGRAD_CACHE with which programs are looked up before they are lowered
 
 
 class Executable:
@@ -28,47 +32,101 @@ class Executable:
     `call(*leaves)` gives a tuple of outputs, or None when a leaf is not exactly as compiled for.
     """
 
-    def __init__(
-        self, program: Program, kinds: Sequence[str], constants: Sequence[Any] = (), donated: Sequence[int] = ()
-    ) -> None:
-        """Compile.
+    def __init__(self, artifact: Artifact, code: bytes, kinds: Sequence[str], constants: Sequence[np.ndarray]) -> None:
+        """Link.
 
         Args:
-            program: the captures first, then one input for each leaf.
+            artifact: what the machine code needs.
+            code: object code.
             kinds: what Python object each leaf is: array, pyfloat, pyint, pybool.
-            constants: values of the captures.
-            donated: positions of leaves whose memory outputs may take over.
+            constants: values of the captures, contiguous, never written to.
+
+        Raises:
+            LookupError: the machine code refers to something this process does not have.
         """
         keep_freed_blocks()
-        self.program = program
-        self.compiled = pipeline.compile_program(program, len(constants))
-        plan = self.compiled.plan
-        specs = [InputSpec(b.shape, b.dtype, kind) for b, kind in zip(plan.inputs, kinds)]
-        targets = pipeline.safe_donations(plan, donated)
-        outputs = [OutputSpec(b.shape, b.dtype, targets.get(i)) for i, b in enumerate(plan.outputs)]
-        # Captures are frozen at compile time: a later write to the user's array must not change a compiled function.
-        hidden = [
-            np.array(c, b.dtype, order="C", copy=True).reshape(b.shape) for c, b in zip(constants, plan.constants)
-        ]
-        literals = [b.value for b in plan.constants[len(hidden) :]]
-        cost = self.compiled.cost
-        heavy = cost["flops"] + cost["bytes"] > GIL_THRESHOLD or any(isinstance(s, UNBOUNDED) for s in plan.steps)
+        cache.preload_launcher()
+        self.artifact, self.kinds, self.constants = artifact, tuple(kinds), tuple(constants)
+        self.library, callbacks = artifact.link(code)
         self.call: Callable[..., Any] = make_launcher(
-            self.compiled.library.address("entry"),
-            specs,
-            outputs,
-            [*hidden, *literals],
-            plan.workspace,
-            heavy,
-            (self.compiled.library, plan.callbacks),
+            self.library.address("entry"),
+            [InputSpec(a.shape, a.dtype, kind) for a, kind in zip(artifact.inputs, kinds)],
+            [OutputSpec(a.shape, a.dtype, artifact.targets.get(i)) for i, a in enumerate(artifact.outputs)],
+            [*constants, *artifact.literals],
+            artifact.workspace,
+            artifact.releases,
+            (self.library, callbacks),
         )
-        if plan.callbacks or plan.tapes or _may_report(plan):
+        if artifact.raises:
             self.call = _raising(self.call)
 
+    @property
+    def constant_addresses(self) -> list[int]:
+        """Where the arrays lie that follow arguments and results in the table of pointers."""
+        return [c.__array_interface__["data"][0] for c in (*self.constants, *self.artifact.literals)]
 
-def _may_report(plan: Any) -> bool:
-    """Whether machine code of the user's may report an exception."""
-    return any(getattr(eqn.prim.lower, "raises", False) for s in plan.schedules for eqn in s.program.eqns)
+
+def build(
+    program: Program, kinds: Sequence[str], constants: Sequence[Any] = (), donated: Sequence[int] = ()
+) -> tuple[Executable, bytes]:
+    """Compile a program, or find it on disk; gives its machine code, too.
+
+    Args:
+        program: the captures first, then one input for each leaf.
+        kinds: as for `Executable`.
+        constants: values of the captures.
+        donated: positions of leaves whose memory outputs may take over.
+    """
+    # Captures are frozen at compile time: a later write to the user's array must not change a compiled function.
+    frozen = [np.array(c, a.dtype, order="C", copy=True).reshape(a.shape) for c, a in zip(constants, program.in_avals)]
+    name = artifact_name(program, len(frozen), tuple(donated)) if _by_program() else None
+    return _stored(program, name, kinds, frozen) or _compiled(program, name, kinds, frozen, donated)
+
+
+def _by_program() -> bool:
+    """Whether a program may be found without lowering it; not where the stages in between are to be seen or checked."""
+    return config.CACHE.value == BY_PROGRAM and not config.DUMP.value and not config.CHECK.value
+
+
+def _stored(
+    program: Program, name: str | None, kinds: Sequence[str], constants: list
+) -> tuple[Executable, bytes] | None:
+    start = time.perf_counter()
+    found = cache.read(name) if name else None
+    if found is None:
+        return None
+    artifact: Artifact = pickle.loads(found)
+    code = cache.read_code(artifact.entry)
+    if code is None:
+        return None
+    try:
+        executable = Executable(artifact, code, kinds, constants)
+    except LookupError:  # compiled where NumPy has another BLAS
+        return None
+    if "compile" in config.LOG.value:
+        spent = (time.perf_counter() - start) * 1e3
+        print(f"funcgrad: found {len(program.eqns)} equations on disk, loaded in {spent:.1f} ms", file=sys.stderr)
+    return executable, code
+
+
+def _compiled(
+    program: Program, name: str | None, kinds: Sequence[str], constants: list, donated: Sequence[int]
+) -> tuple[Executable, bytes]:
+    from . import pipeline  # most of the compiler; what is found on disk does without
+
+    compiled = pipeline.compile_program(program, len(constants))
+    artifact = pipeline.artifact_of(compiled, len(constants), donated)
+    if name:
+        _keep(name, artifact)
+    return Executable(artifact, compiled.code, kinds, constants), compiled.code
+
+
+def _keep(name: str, artifact: Artifact) -> None:
+    try:
+        data = pickle.dumps(artifact)
+    except (pickle.PicklingError, AttributeError, TypeError):  # an operation holds what only this process knows
+        return
+    cache.write(name, data)
 
 
 def _raising(launch: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,3 +138,6 @@ def _raising(launch: Callable[..., Any]) -> Callable[..., Any]:
         return outs
 
     return call
+
+
+__all__ = ["Executable", "build"]

@@ -109,11 +109,16 @@ def native_refusal() -> str | None:
     """
     if sys.implementation.name != "cpython":
         return f"{sys.implementation.name} does not lay out its objects as CPython does"
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if _is_free_threaded():
         return "free-threaded builds have another object head and need locks"
     if struct.calcsize("P") != 8:
         return "pointers are not 64 bits wide"
     return _layout_refusal(_layout()) or _call_refusal()
+
+
+def _is_free_threaded() -> bool:
+    # Asking takes 3 ms, so builds that are too old to be are not asked.
+    return sys.version_info >= (3, 13) and bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 # ------------------------------------------------------------------------------------------------------- the table

@@ -17,6 +17,8 @@ from .kernel import CHUNK, Accumulate, Assign, Declare, For, If, Kernel, Store, 
 from .llvm_scalar import ScalarEmitter, llvm_type
 from .outline import Outliner
 
+LONG_BODY, MANY_ITERATIONS = 56, 1024  # instructions and rounds from which on loops are interleaved in pairs
+
 
 def memory_type(dtype: Any) -> str:
     """The LLVM type of an element in memory: booleans are bytes there."""
@@ -131,8 +133,8 @@ class KernelEmitter:
         """`for sym in 0..count`, with the test at the end: empty loops are never built."""
         head, done = self.label(), self.label()
         counter = self.slot(s.sym, np.dtype(np.int64))
-        start, end = self.bounds(s)
-        self.lines += [f"store i64 {start}, ptr {counter}", f"br label %{head}", f"{head}:"]
+        first, end = self.bounds(s)
+        self.lines += [f"store i64 {first}, ptr {counter}", f"br label %{head}", f"{head}:"]
         inner = self.scope(scope)
         position = self.fresh()
         self.lines.append(f"{position} = load i64, ptr {counter}")
@@ -140,25 +142,38 @@ class KernelEmitter:
         changing = [x.sym for x in _assigned(s.body) if x.sym in self.slots]
         for sym in dict.fromkeys(changing):
             inner.bind(sym, self.read_slot(sym), self.slots[sym][1])
+        start = len(self.lines)
         self.block(s.body, inner)
+        hint = self.hint(s, len(self.lines) - start)
         step, again = self.fresh(), self.fresh()
         self.lines += [
             f"{step} = add nuw nsw i64 {position}, 1",
             f"store i64 {step}, ptr {counter}",
             f"{again} = icmp ult i64 {step}, {end}",
-            f"br i1 {again}, label %{head}, label %{done}{self.hints(s)}",
+            f"br i1 {again}, label %{head}, label %{done}{hint}",
             f"{done}:",
         ]
         return self.rebound(scope, tuple(dict.fromkeys(changing)))
 
-    def hints(self, s: For) -> str:
-        """Short sums are not unrolled: as a loop they vectorize, as a row of additions they do not."""
-        if not (s.count in SHORT and all(isinstance(t, (Update, Accumulate)) for t in s.body)):
-            return ""
-        self.declarations["!unroll"] = '!0 = !{!"llvm.loop.unroll.disable"}'
-        number = sum(name.startswith("!") for name in self.declarations)
-        self.declarations[f"!{number}"] = f"!{number} = distinct !{{!{number}, !0}}"
-        return f", !llvm.loop !{number}"
+    def hint(self, s: For, size: int) -> str:
+        """What LLVM is told about a loop of so many lines.
+
+        Short sums are not unrolled: as a loop they vectorize, as a row of additions they do not. Long loops of long
+        bodies run two iterations at once: their arithmetic is a chain that the processor cannot look past, and LLVM
+        leaves them alone for fear of spills. Black-Scholes with five sensitivities: 12.3 ns for each option without,
+        10.1 with. It compiles a third slower.
+        """
+        if s.count in SHORT and all(isinstance(t, (Update, Accumulate)) for t in s.body):
+            return self.metadata('!"llvm.loop.unroll.disable"')
+        if size >= LONG_BODY and s.count >= MANY_ITERATIONS and not any(isinstance(t, (For, If)) for t in s.body):
+            return self.metadata('!"llvm.loop.interleave.count", i32 2')
+        return ""
+
+    def metadata(self, property_: str) -> str:
+        """A property of one loop; each needs a node of its own."""
+        node = f"!{sum(name.startswith('!') for name in self.declarations)}"
+        self.declarations[node] = f"{node} = distinct !{{{node}, !{{{property_}}}}}"
+        return f", !llvm.loop {node}"
 
     def bounds(self, s: For) -> tuple[str, str]:
         """Where a loop begins and ends."""

@@ -23,7 +23,8 @@ import numpy as np
 
 from ..core.scalar import COMPARISONS, FUNCTIONS, Expr, sym
 from . import vecmath
-from .llvm_libm import declare_beyond, declare_libm
+from .llvm_division import narrow_quotient, wide_quotient
+from .llvm_libm import declare_beyond
 from .llvm_text import intrinsic_suffix, llvm_constant, llvm_type
 
 _INTRINSICS = {
@@ -156,8 +157,8 @@ class ScalarEmitter:
             return self._convert(operands[0], node.args[0].dtype, dtype)  # type: ignore[arg-type]
         if op == "bitcast":
             return self._bitcast(operands[0], node.args[0].dtype, dtype)  # type: ignore[arg-type]
-        if op in ("library", "beyond"):
-            return self._library(node, operands)  # type: ignore[arg-type]
+        if op == "beyond":
+            return self._beyond(node, operands)  # type: ignore[arg-type]
         if op == "foreign":
             return self._foreign(node, operands)  # type: ignore[arg-type]
         if op in COMPARISONS:
@@ -214,8 +215,6 @@ class ScalarEmitter:
             return self._extremum(op, dtype, a, b)
         if dtype.kind == "f" and op == "copysign":
             return self.call("copysign", dtype, a, b)
-        if dtype.kind == "f" and op == "rem":
-            return self.emit(f"frem {kind} {a}, {b}")
         if dtype.kind in "iu" and op in ("quo", "rem"):
             return self._divide(op, dtype, a, b)
         if dtype.kind in "iu" and op in ("shl", "shr"):
@@ -235,18 +234,23 @@ class ScalarEmitter:
     def _divide(self, op: str, dtype: np.dtype, a: str, b: str) -> str:
         """a / b towards zero, 0 for b = 0 (and then the remainder is a), wrapping for INT_MIN / -1."""
         kind, prefix = llvm_type(dtype), "s" if dtype.kind == "i" else "u"
-        machine = prefix + ("div" if op == "quo" else "rem")
         if b.lstrip("-").isdigit() and b not in ("0", "-1"):
-            return self.emit(f"{machine} {kind} {a}, {b}")
+            return self.emit(f"{prefix}{'div' if op == 'quo' else 'rem'} {kind} {a}, {b}")
+        quotient = self._quotient(dtype, a, b)
+        return quotient if op == "quo" else self.emit(f"sub {kind} {a}, {self.emit(f'mul {kind} {quotient}, {b}')}")
+
+    def _quotient(self, dtype: np.dtype, a: str, b: str) -> str:
+        if dtype.itemsize == 8:
+            return wide_quotient(self.declarations, dtype, a, b, self.emit)
+        kind = llvm_type(dtype)
         zero = unsafe = self.emit(f"icmp eq {kind} {b}, 0")
         if dtype.kind == "i":
             lowest = self.emit(f"icmp eq {kind} {a}, {np.iinfo(dtype).min}")
             minus_one = self.emit(f"icmp eq {kind} {b}, -1")
-            overflow = self.emit(f"and i1 {lowest}, {minus_one}")
-            unsafe = self.emit(f"or i1 {zero}, {overflow}")
+            unsafe = self.emit(f"or i1 {zero}, {self.emit(f'and i1 {lowest}, {minus_one}')}")
         divisor = self.emit(f"select i1 {unsafe}, {kind} 1, {kind} {b}")
-        result = self.emit(f"{machine} {kind} {a}, {divisor}")
-        return self.emit(f"select i1 {zero}, {kind} {'0' if op == 'quo' else a}, {kind} {result}")
+        quotient = narrow_quotient(dtype, a, divisor, self.emit)
+        return self.emit(f"select i1 {zero}, {kind} 0, {kind} {quotient}")
 
     def _shift(self, op: str, dtype: np.dtype, a: str, b: str) -> str:
         """Shifts past the width give what shifting one by one would: zero, or the sign."""
@@ -289,13 +293,10 @@ class ScalarEmitter:
         narrower = source.kind != "b" and target.itemsize < source.itemsize
         return self.emit(f"{'trunc' if narrower else 'sext' if source.kind == 'i' else 'zext'} {a} {operand} to {b}")
 
-    def _library(self, node: Expr, operands: list[str]) -> str:
-        kind, name = llvm_type(node.dtype), node.args[0]
+    def _beyond(self, node: Expr, operands: list[str]) -> str:
+        kind, (name, limit, *rest) = llvm_type(node.dtype), node.args
         arguments = ", ".join(f"{kind} {o}" for o in operands)
-        if node.op == "library":
-            libm = declare_libm(self.declarations, name, node.dtype, len(operands))
-            return self.emit(f"call {kind} {libm}({arguments})")
-        symbol, attribute = declare_beyond(self.declarations, name, node.args[1], node.dtype)
+        symbol, attribute = declare_beyond(self.declarations, name, limit, node.dtype, len(rest) - 2)
         return self.emit(f"call {kind} {symbol}({arguments}) {attribute}")
 
     def _foreign(self, node: Expr, operands: list[str]) -> str:

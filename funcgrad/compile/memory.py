@@ -29,3 +29,11 @@ def keep_freed_blocks() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, KEPT_BLOCK)) and bool(mallopt(_M_TRIM_THRESHOLD, KEPT_TOTAL))
+
+
+def release_freed_blocks() -> None:
+    """Hand the freed blocks that `keep_freed_blocks` kept back to the system, where the C library can."""
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

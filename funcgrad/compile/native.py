@@ -19,12 +19,14 @@ process.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal
 
 import llvmlite
 import llvmlite.binding as llvm
+from llvmlite.binding.ffi import ObjectRef
+from llvmlite.binding.newpassmanagers import NewPassManager
 
 __all__ = [
     "Library",
@@ -35,6 +37,8 @@ __all__ = [
     "load_object",
     "optimized",
     "target_key",
+    "undefined",
+    "vector_bits",
 ]
 
 Pipeline = Literal["full", "light"]
@@ -217,6 +221,24 @@ def define_symbols(addresses: Mapping[str, int]) -> None:
         _symbols.update(addresses)
 
 
+def undefined(names: Iterable[str]) -> list[str]:
+    """Those of some symbols that `define_symbols` was not told.
+
+    Args:
+        names: symbols.
+
+    Returns:
+        A sorted list.
+
+    Example:
+        >>> define_symbols({"funcgrad_doctest": 4096})
+        >>> undefined(["funcgrad_doctest", "funcgrad_nowhere"])
+        ['funcgrad_nowhere']
+    """
+    with _lock:
+        return sorted(set(names) - _symbols.keys())
+
+
 @cache
 def target_key() -> str:
     """What object code depends on besides its text: triple, processor, its features, and the versions of the compiler.
@@ -230,6 +252,20 @@ def target_key() -> str:
     """
     version = ".".join(map(str, llvm.llvm_version_info))
     return f"{llvm.get_process_triple()} {_processor()} {_features()} llvm {version} llvmlite {llvmlite.__version__}"
+
+
+@cache
+def vector_bits() -> tuple[int, ...]:
+    """The vector widths for which loops may be compiled here: LLVM prefers the narrower one on some processors.
+
+    Returns:
+        Widths in bits.
+
+    Example:
+        >>> 256 in vector_bits()
+        True
+    """
+    return (256, 512) if "+avx512f" in _features() else (256,)
 
 
 @cache
@@ -317,9 +353,32 @@ def _optimize_once(llvm_text: str, pipeline: Pipeline, slp: bool) -> llvm.Module
     module = llvm.parse_assembly(llvm_text, llvm.create_context())
     module.verify()
     manager, builder = _passes(pipeline, slp)
-    manager.run(module, builder)
+    _run(manager, module, builder)
+    if ".lanes(" in llvm_text:  # rare paths for vectors, which nothing called before the loops were vectorized
+        _inline_rare_paths(module)
     module.verify()
     return module
+
+
+def _run(manager: llvm.ModulePassManager, module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:
+    # llvmlite 0.50 never frees a pass manager, 85 kB for each module: its class takes `_dispose`, which does nothing,
+    # from the first of its two bases.
+    try:
+        manager.run(module, builder)
+    finally:
+        if type(manager)._dispose is ObjectRef._dispose:
+            NewPassManager._dispose(manager)
+            manager.detach()
+
+
+def _inline_rare_paths(module: llvm.ModuleRef) -> None:
+    """Put the test for the rare path into the loop: a call there would spill every register in every iteration."""
+    builder = llvm.create_pass_builder(_generator(), llvm.create_pipeline_tuning_options(speed_level=3))
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_always_inliner_pass()
+    manager.add_instruction_combine_pass()
+    manager.add_simplify_cfg_pass()
+    _run(manager, module, builder)
 
 
 def _external_functions(module: llvm.ModuleRef) -> list[str]:

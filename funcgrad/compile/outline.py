@@ -22,10 +22,10 @@ from ..core import scalar as sc
 from ..core.scalar import FUNCTIONS, Expr
 from .llvm_scalar import ScalarEmitter
 from .llvm_text import intrinsic_suffix, llvm_type
+from .native import vector_bits
 
 WORTHWHILE = 12  # math functions in a module above which calls compile faster than expansions, and by how much pays
 REPEATED = 3  # uses of one function from which on it is outlined
-VECTOR_BITS = 256
 
 _TYPE = r"(?:double|float|i64|i32|i16|i8|i1)"
 _BINARY = re.compile(
@@ -53,13 +53,13 @@ class Outliner:
         if (node.op, node.dtype) not in self.chosen:
             return None
         name = f"math.{node.op}.{intrinsic_suffix(node.dtype)}"
-        lanes = VECTOR_BITS // (8 * node.dtype.itemsize)
+        lanes = [bits // (8 * node.dtype.itemsize) for bits in vector_bits()]
         if f"@{name}" not in self.declarations:
             self._define(name, node, lanes)
-        variant = f"_ZGV_LLVM_N{lanes}{'v' * len(node.args)}_{name}({name}.v{lanes})"
-        return f"@{name}", f'nounwind willreturn memory(none) "vector-function-abi-variant"="{variant}"'
+        variants = ",".join(f"_ZGV_LLVM_N{n}{'v' * len(node.args)}_{name}({name}.v{n})" for n in lanes)
+        return f"@{name}", f'nounwind willreturn memory(none) "vector-function-abi-variant"="{variants}"'
 
-    def _define(self, name: str, node: Expr, lanes: int) -> None:
+    def _define(self, name: str, node: Expr, lanes: list[int]) -> None:
         lines: list[str] = []
         counter = itertools.count()
         emitter = ScalarEmitter(lines, lambda: f"%v{next(counter)}", self.declarations, _no_load, contract=False)
@@ -68,11 +68,11 @@ class Outliner:
             emitter.bind(x.args[0], f"%x{k}", node.dtype)
         result = emitter.value(Expr(node.op, tuple(operands), node.dtype))
         kind = llvm_type(node.dtype)
-        vector = [vectorized(line, lanes, self.declarations) for line in lines]
-        for symbol, t, body, value in (
-            (name, kind, lines, result),
-            (f"{name}.v{lanes}", f"<{lanes} x {kind}>", vector, _operand(result, kind, lanes)),
-        ):
+        forms = [(name, kind, lines, result)]
+        for n in lanes:
+            vector = [vectorized(line, n, self.declarations) for line in lines]
+            forms.append((f"{name}.v{n}", f"<{n} x {kind}>", vector, _operand(result, kind, n)))
+        for symbol, t, body, value in forms:
             args = ", ".join(f"{t} %x{k}" for k in range(len(operands)))
             text = "\n".join(f"  {line}" for line in body)
             # Not internal: nothing calls the vector form until the vectorizer has run.

@@ -28,16 +28,18 @@ from typing import Any
 
 from .. import config
 from ..core.check import maybe_check
-from ..core.program import Program
-from . import thread_pool
-from .cache import compile_cached
+from ..core.program import Eqn, Program
+from . import cache
+from .artifact import Artifact, aval, symbols_of
 from .cost import program_cost
 from .emit import emit_module
 from .kernel import Accumulate, For, If, Store, expressions, statements, walk
 from .plan import Plan, make_plan
 from .prepare import prepare
-from .steps import Buffer, Call, root_buffers, whole
+from .steps import Buffer, Call, LanePool, TapeLoop, While, root_buffers, whole
 
+GIL_THRESHOLD = 20_000  # floating operations and bytes below which releasing the GIL costs more than the program
+UNBOUNDED = (While, TapeLoop, LanePool)  # nobody knows how long these run
 _dump_number = threading.local()
 
 
@@ -49,7 +51,7 @@ class Compiled:
     prepared: Program
     plan: Plan
     llvm: str
-    library: Any
+    code: bytes = b""
     cost: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -61,7 +63,7 @@ def lower_program(program: Program, captured: int = 0) -> Compiled:
     plan = make_plan(prepared)
     _captures_are_constants(plan, captured)
     text = emit_module(plan)
-    compiled = Compiled(program, prepared, plan, text, None, program_cost(prepared), time.perf_counter() - start)
+    compiled = Compiled(program, prepared, plan, text, b"", program_cost(prepared), time.perf_counter() - start)
     _dump(compiled)
     return compiled
 
@@ -72,14 +74,42 @@ def compile_program(program: Program, captured: int = 0) -> Compiled:
     """
     compiled = lower_program(program, captured)
     start = time.perf_counter()
-    if f"@{thread_pool.SYMBOL}(" in compiled.llvm:
-        thread_pool.prepare()
-    compiled.library = compile_cached(compiled.llvm, {c.symbol: c.address for c in compiled.plan.callbacks})
+    compiled.code = cache.object_code(compiled.llvm)
     compiled.seconds += time.perf_counter() - start
     if "compile" in config.LOG.value:
         print(f"funcgrad: compiled {len(program.eqns)} equations into {len(compiled.plan.kernels)} kernels "
               f"in {compiled.seconds * 1e3:.1f} ms", file=sys.stderr)  # fmt: skip
     return compiled
+
+
+def artifact_of(compiled: Compiled, captured: int, donated: Sequence[int]) -> Artifact:
+    """What a call needs besides machine code. Outputs may take over the memory of the leaves at `donated`."""
+    plan, cost = compiled.plan, compiled.cost
+    heavy = cost["flops"] + cost["bytes"] > GIL_THRESHOLD or any(isinstance(s, UNBOUNDED) for s in plan.steps)
+    return Artifact(
+        entry=cache.entry_name(compiled.llvm),
+        constants=tuple(map(aval, plan.constants[:captured])),
+        inputs=tuple(map(aval, plan.inputs)),
+        outputs=tuple(map(aval, plan.outputs)),
+        targets=safe_donations(plan, donated),
+        literals=tuple(b.value for b in plan.constants[captured:]),
+        workspace=plan.workspace,
+        releases=heavy,
+        raises=bool(plan.callbacks or plan.tapes or _may_report(plan)),
+        callbacks=tuple(_portable(c.eqn) for c in plan.callbacks),
+        symbols=symbols_of(compiled.llvm),
+        cost=cost,
+    )
+
+
+def _may_report(plan: Plan) -> bool:
+    """Whether machine code of the user's may report an exception."""
+    return any(getattr(eqn.prim.lower, "raises", False) for s in plan.schedules for eqn in s.program.eqns)
+
+
+def _portable(eqn: Eqn) -> tuple:
+    """An equation without its variables."""
+    return eqn.prim, eqn.params, tuple(a.aval for a in eqn.inputs), tuple(v.aval for v in eqn.outs)
 
 
 def _captures_are_constants(plan: Plan, captured: int) -> None:
@@ -173,4 +203,4 @@ def _loads(statement: Any, names: dict[str, Buffer], source: Buffer) -> set[Any]
     return {e for e in nodes if e.op == "load" and names.get(e.args[0]) is source}
 
 
-__all__ = ["Compiled", "compile_program", "lower_program", "safe_donations"]
+__all__ = ["Compiled", "artifact_of", "compile_program", "lower_program", "safe_donations"]

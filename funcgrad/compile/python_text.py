@@ -140,13 +140,11 @@ class PythonPrinter(Printer):
         if op == "select":
             condition, a, b = operands[0], *[self.retyped(x, o) for x, o in zip(e.args[1:], operands[1:])]
             return Text(f"{a.within(CHOICE + 1)} if {condition.within(CHOICE + 1)} else {b.within(CHOICE)}", CHOICE)
-        if op == "library":
-            return self.function(e.args[0], dtype, operands)
         if op == "foreign":
             self.helpers.setdefault(e.args[0], f'{e.args[0]} = FOREIGN["{e.args[0]}"]')
             return Text(f"np.{dtype.name}({call(e.args[0], *operands).text})")
         if op == "beyond":
-            exact, limit = self.function(e.args[0], dtype, operands[:1]).text, e.args[1]
+            exact, limit = self.function(e.args[0], dtype, operands[2:]).text, e.args[1]
             return Text(f"{exact} if abs({operands[0].text}) > {limit} else {operands[1].within(CHOICE)}", CHOICE)
         if dtype == np.int64 and self.is_index(e):
             return self.index_arithmetic(e, operands)
@@ -197,14 +195,14 @@ class PythonPrinter(Printer):
         """A function of `core.scalar.FUNCTIONS`."""
         if name in _MATH or (name == "lgamma" and self.compilable):
             return Text(f"np.{dtype.name}(math.{name}({operands[0].text}))")
+        if name == "gauss":
+            return Text(f"np.exp(-np.square({operands[0].text}))")
         if name in _SPECIAL and self.compilable:
             return call(self.use_expansion(name, dtype), *operands)
         return call(_SPECIAL.get(name, f"np.{name}"), *operands)
 
     def divide(self, op: str, dtype: np.dtype, operands: list[Text]) -> Text:
-        """Integer division and remainder towards zero; the C remainder of floats."""
-        if dtype.kind == "f":
-            return call("np.fmod", *operands)
+        """Integer division and remainder towards zero."""
         name = self.use("unsigned_quo" if dtype.kind == "u" else "quo", "quo", dtype)
         return call(name if op == "quo" else self.use("rem", "rem", dtype), *operands)
 

@@ -75,6 +75,7 @@ TRANSCENDENTAL = frozenset(
         "hypot",
         "lgamma",
         "digamma",
+        "gauss",
     ]
 )
 

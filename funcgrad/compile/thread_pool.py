@@ -6,8 +6,8 @@ machine that costs more than it saves). One job runs at a time; a call that find
 chunk or from another Python thread, runs its chunks itself. What a chunk computes does not depend on who runs it.
 
 How many threads take part is the smallest of `config.THREADS` and the number that the BLAS in use is set to, so that
-OPENBLAS_NUM_THREADS and threadpoolctl apply here, too. After a fork the child has no workers until it compiles again,
-and runs all chunks itself. Workers are POSIX threads; where there are none, everything runs on the caller.
+OPENBLAS_NUM_THREADS and threadpoolctl apply here, too. After a fork the child has no workers until it compiles a
+long kernel, and runs all chunks itself. Workers are POSIX threads; where there are none, everything runs on the caller.
 
 Reference: B. Nichols et al., Pthreads Programming (1996), on condition variables.
 """
@@ -15,15 +15,14 @@ Reference: B. Nichols et al., Pthreads Programming (1996), on condition variable
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import signal
 import threading
-from functools import cache
 
 from .. import config
-from . import native
+from . import cache, native
 from .blas_threads import thread_control
-from .cache import compile_cached
 
 SYMBOL = "funcgrad_parallel"
 
@@ -227,16 +226,17 @@ def threads() -> int:
     return max(1, int(config.THREADS.value))
 
 
-@cache
+@functools.cache
 def _library() -> native.Library:
     """The pool, compiled once in a process and never freed: its workers are inside."""
     if not _POSIX:
-        return compile_cached(_ALONE, {}, ("parallel",))
+        return native.load_object(cache.object_code(_ALONE), ("parallel",))
     control = thread_control()
     name = "@funcgrad_pool_blas_threads()"
     asked = f"declare i32 {name} nounwind" if control else f"define internal i32 {name} {{\n  ret i32 1024\n}}"
     symbols = {"funcgrad_pool_blas_threads": control[0]} if control else {}
-    library = compile_cached(_TEXT.format(size=_SIZE, blas_threads=asked), symbols, _EXPORTS)
+    code = cache.object_code(_TEXT.format(size=_SIZE, blas_threads=asked))
+    library = native.load_object(code, _EXPORTS, symbols)
     _function(library, "pool_reset")()
     os.register_at_fork(after_in_child=_forget_workers)
     config.THREADS.watch(_adjust)

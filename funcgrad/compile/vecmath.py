@@ -3,9 +3,10 @@
     expand(sin(x))          an `Expr` of instructions with the value of sin(x), for float64 and float32
 
 The expansions vectorize, are within 4 ulp of the exact value on the whole line, keep subnormal numbers and the sign of
-zero, and must be compiled without contraction or reassociation: they write fma where they mean it. Two exceptions call
-the C library: lgamma for every element, and sin, cos, tan of angles beyond 2**27 (float32: 2**15) on a rare path. One
-has a weaker bound: digamma of negative numbers is within 4 ulp of the larger of two terms, which cancel near its zeros.
+zero, and must be compiled without contraction or reassociation: they write fma where they mean it. Rare
+arguments take a path through the C library: sin, cos, tan of angles beyond 2**27 (float32: 2**15), fmod of quotients
+beyond 2**52 (2**23), lgamma of negative numbers. One has a weaker bound: digamma of negative numbers is within 4 ulp of
+the larger of two terms, which cancel near its zeros.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.scalar import Expr
-from . import vecmath_exp, vecmath_special, vecmath_trig
+from . import vecmath_exp, vecmath_gamma, vecmath_remainder, vecmath_special, vecmath_trig
 
 EXPANSIONS: dict[str, Callable[..., Expr]] = {
     name: getattr(module, name)
@@ -23,7 +24,9 @@ EXPANSIONS: dict[str, Callable[..., Expr]] = {
             "arctanh", "power",
         ),
         vecmath_trig: ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot", "cbrt"),
-        vecmath_special: ("erf", "erfc", "erfinv", "lgamma", "digamma"),
+        vecmath_remainder: ("fmod",),
+        vecmath_special: ("gauss", "erf", "erfc", "erfinv"),
+        vecmath_gamma: ("lgamma", "digamma"),
     }.items()
     for name in names
 }  # fmt: skip

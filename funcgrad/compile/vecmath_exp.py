@@ -71,16 +71,16 @@ def log(x: Expr) -> Expr:
 
 
 def _log_scaled(x: Expr, base: tuple[float, float], exponent: tuple[float, float]) -> Expr:
-    """log(x) times a constant `base`, with `exponent` the logarithm of two; both are sums of two numbers."""
+    """log(x) times a constant `base`, with `exponent` the logarithm of two; both are sums of two numbers.
+
+    The largest part is added last, so that results which are integers come out exact.
+    """
     k, f = log_reduce(x)
     h, t = _log_tail(f)
-    high = f - h
-    low = ((f - high) - h) + t
-    product, error = two_product(high, const(base[0], x.dtype))
-    error = fma(high, base[1], fma(low, base[0], error))
-    exact, lost = two_product(k, const(exponent[0], x.dtype))
-    whole, rounding = fast_two_sum(exact, product)
-    return log_finish(x, whole + (rounding + fma(k, exponent[1], error + lost)))
+    low = fma(f, base[1], (t - h) * base[0])
+    if exponent[1]:
+        low = fma(k, exponent[1], low)
+    return log_finish(x, fma(k, exponent[0], fma(f, base[0], low)))
 
 
 def log2(x: Expr) -> Expr:

@@ -38,7 +38,7 @@ def sin(x: Expr) -> Expr:
     f = format_of(x)
     n, bits = round_with_bits(x, 1.0 / f.pi[0])
     y = _flip(_odd(_subtract_multiple(x, n, 1.0), "sin"), bits)
-    return beyond("sin", f.angle_limit, x, select(eq(x, 0.0), x, y))
+    return beyond("sin", f.angle_limit, x, select(eq(x, 0.0), x, y), x)
 
 
 def cos(x: Expr) -> Expr:
@@ -46,7 +46,7 @@ def cos(x: Expr) -> Expr:
     f = format_of(x)
     n, bits = round_with_bits(x, 1.0 / f.pi[0], -0.5)
     r = _subtract_multiple(x, fma(n, 2.0, 1.0), 0.5)
-    return beyond("cos", f.angle_limit, x, _flip(_odd(r, "sin"), bits + uint(x, 1)))
+    return beyond("cos", f.angle_limit, x, _flip(_odd(r, "sin"), bits + uint(x, 1)), x)
 
 
 def sin_cos_quarter(r: Expr) -> tuple[Expr, Expr]:
@@ -65,7 +65,7 @@ def tan(x: Expr) -> Expr:
     s, c = sin_cos_quarter(_subtract_multiple(x, n, 0.5))
     odd = ne(bits & uint(x, 1), uint(x, 0))
     y = select(odd, -c, s) / select(odd, s, c)
-    return beyond("tan", f.angle_limit, x, select(eq(x, 0.0), x, y))
+    return beyond("tan", f.angle_limit, x, select(eq(x, 0.0), x, y), x)
 
 
 def _arcsin_rest(z: Expr) -> Expr:

@@ -108,6 +108,9 @@ class Program:
             self._hash = hash(self.key)
         return self._hash
 
+    def __reduce__(self) -> tuple:
+        return Program, (self.inputs, self.eqns, self.outputs)  # what was derived is derived again
+
     def __repr__(self) -> str:
         from .printing import format_program  # printing reads this module
 

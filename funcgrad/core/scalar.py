@@ -8,7 +8,8 @@ the oracle.
     expr ::= const | sym | load buffer[expr, ...] | op expr ...
     op   ::= an entry of INSTRUCTIONS (one machine instruction or so) | a math function of FUNCTIONS (expanded by
       vecmath)
-           | convert | bitcast | library name expr ... | beyond name limit expr expr  (the last two call the C library)
+           | convert | bitcast
+           | beyond name limit control expr expr ...  (the last but a rare call of the C library's function)
            | foreign symbol expr ...  (a user's function, by the name of its address)
 """
 
@@ -27,7 +28,7 @@ INSTRUCTIONS: dict[str, Callable[..., Any]] = {
     "copysign": np.copysign, "minimum": np.minimum, "maximum": np.maximum,
     "fma": lambda a, b, c: _fma(a, b, c),
     "quo": lambda a, b: _quotient(a, b),  # integer division, towards zero; 0 where the divisor is 0
-    "rem": lambda a, b: _remainder(a, b),  # integer remainder with the sign of a, or C fmod for floats
+    "rem": lambda a, b: a - _quotient(a, b) * b,  # integer remainder with the sign of a
     "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "not": np.invert,
     "shl": np.left_shift, "shr": np.right_shift,  # arithmetic for signed, logical for unsigned; shift < width
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
@@ -42,6 +43,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan,
     "arctan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arcsinh": np.arcsinh,
     "arccosh": np.arccosh, "arctanh": np.arctanh, "power": np.power, "cbrt": np.cbrt, "hypot": np.hypot,
+    "fmod": np.fmod,
+    "gauss": lambda x: np.exp(-np.square(x)),
     "erf": lambda x: _special("erf", x), "erfc": lambda x: _special("erfc", x), "erfinv": lambda x: _special("erfinv", x),  # noqa: E501
     "lgamma": lambda x: _special("gammaln", x), "digamma": lambda x: _special("digamma", x),
 }  # fmt: skip
@@ -224,19 +227,14 @@ def fma(a: Any, b: Any, c: Any) -> Expr:
     return instruction("fma", a, b, c)
 
 
-def library(name: str, *args: Expr) -> Expr:
-    """A call of the C library's `name`, for functions no reasonable vector code exists for."""
-    return Expr("library", (name, *args), args[0].dtype)
-
-
 def foreign(symbol: str, dtype: Any, *args: Expr) -> Expr:
     """A call of a function of `FOREIGN`, whose operands and result have the dtypes of its machine code."""
     return Expr("foreign", (symbol, *args), dtype)
 
 
-def beyond(name: str, limit: float, x: Expr, y: Expr) -> Expr:
-    """`y`, but the C library's `name(x)` where |x| > limit: a rare path that leaves the loop around it vectorized."""
-    return Expr("beyond", (name, limit, x, y), x.dtype)
+def beyond(name: str, limit: float, control: Expr, value: Expr, *args: Expr) -> Expr:
+    """`value`, but the C library's `name(*args)` where |control| > limit: a rare path inside vectorized loops."""
+    return Expr("beyond", (name, limit, control, value, *args), value.dtype)
 
 
 def _named(op: str) -> Callable[..., Expr]:
@@ -256,8 +254,8 @@ sin, cos, tan, arcsin, arccos, arctan, arctan2 = map(
     _named, ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2")
 )
 sinh, cosh, tanh, arcsinh, arccosh, arctanh = map(_named, ("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"))
-power, cbrt, hypot, erf, erfc, erfinv, lgamma, digamma = map(
-    _named, ("power", "cbrt", "hypot", "erf", "erfc", "erfinv", "lgamma", "digamma")
+power, cbrt, hypot, fmod, gauss, erf, erfc, erfinv, lgamma, digamma = map(
+    _named, ("power", "cbrt", "hypot", "fmod", "gauss", "erf", "erfc", "erfinv", "lgamma", "digamma")
 )
 
 
@@ -282,12 +280,11 @@ def evaluate(expr: Expr, env: dict[str, Any]) -> Any:
             return operands[0].astype(e.dtype)
         if e.op == "bitcast":
             return operands[0].view(e.dtype)
-        if e.op == "library":
-            return FUNCTIONS[e.args[0]](*operands)
         if e.op == "foreign":
             return np.asarray(FOREIGN[e.args[0]](*operands)).astype(e.dtype, copy=False)
         if e.op == "beyond":
-            return np.where(np.abs(operands[0]) > e.args[1], FUNCTIONS[e.args[0]](operands[0]), operands[1])
+            control, result, *args = operands
+            return np.where(np.abs(control) > e.args[1], FUNCTIONS[e.args[0]](*args), result)
         return np.asarray((INSTRUCTIONS.get(e.op) or FUNCTIONS[e.op])(*operands)).astype(e.dtype, copy=False)
 
     with np.errstate(all="ignore"):
@@ -305,10 +302,6 @@ def _quotient(a: Any, b: Any) -> Any:
     floor_quotient = a // safe
     inexact = (floor_quotient * safe != a) & ((a < 0) != (safe < 0))
     return np.where(b == 0, np.zeros_like(a), floor_quotient + inexact.astype(a.dtype))
-
-
-def _remainder(a: Any, b: Any) -> Any:
-    return np.fmod(a, b) if a.dtype.kind == "f" else a - _quotient(a, b) * b
 
 
 def _special(name: str, x: Any) -> Any:

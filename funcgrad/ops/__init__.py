@@ -1,5 +1,6 @@
 """The operations: one declaration each, in flat tables by family."""
 
+from ..core.primitive import REGISTRY, Primitive
 from . import (
     branching,
     callback,
@@ -25,7 +26,10 @@ from . import (
 )
 
 __all__ = [
-    "branching", "callback", "calls", "collective", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
+    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
     "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip
+
+# What the library itself declares: its meaning is that of these sources, whatever is added while a program runs.
+DECLARED: frozenset[Primitive] = frozenset(REGISTRY.values())

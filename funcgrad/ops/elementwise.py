@@ -98,7 +98,7 @@ strong_product = bilinear(  # coefficient * guard, and exactly 0 where the guard
     transpose=lambda ct, p, t: (strong_product(ct, t) if is_linear(p) else None, strong_product(p, ct) if is_linear(t) else None))  # fmt: skip
 abs_ = elementwise("abs", np.abs, scalar=abs, samples=both(reals(kinks=[0.0]), integers()), partials=lambda out, x: sign(x))
 sign = elementwise("sign", np.sign, partials=nondiff, samples=both(reals(kinks=[0.0]), integers()),
-                   scalar=lambda x: sc.select(x > 0, 1, sc.select(x < 0, -1, x)) if x.dtype.kind != "u" else sc.minimum(x, 1))
+                   scalar=lambda x: sc.select(x > 0, 1, sc.select(x < 0, -1, abs(x))) if x.dtype.kind != "u" else sc.minimum(x, 1))
 square = elementwise("square", np.square, scalar=lambda x: x * x, kinds="iufc", partials=lambda out, x: x + x, samples=both(reals(), integers()))
 reciprocal = elementwise("reciprocal", lambda x: 1 / x, scalar=lambda x: 1 / x, kinds="fc", strong=True, partials=lambda out, x: -square(out), samples=reals(0.5, 3))
 
@@ -139,8 +139,9 @@ integer_power = elementwise(
 
 def _floor_divide(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     if x.dtype.kind == "f":
-        r = _float_mod(x, y)
+        r = sc.fmod(x, y)
         q = (x - r) / y
+        q = sc.select(sc.ne(r, 0) & ((r < 0) ^ (y < 0)), q - 1, q)
         nearest = sc.floor(q)
         near = sc.select((q - nearest) > 0.5, nearest + 1, nearest)
         zero = sc.copysign(sc.const(0, x.dtype), x / y)
@@ -156,7 +157,7 @@ def _unlike_signs(r: sc.Expr, y: sc.Expr) -> sc.Expr:
 
 
 def _float_mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
-    r = sc.rem(x, y)
+    r = sc.fmod(x, y)
     return sc.select(sc.eq(r, 0), sc.copysign(sc.const(0, x.dtype), y), sc.select((r < 0) ^ (y < 0), r + y, r))
 
 
@@ -169,7 +170,7 @@ def _mod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
 
 def _fmod(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     """The remainder with the sign of x; 0 for an integer divided by 0."""
-    return sc.rem(x, y) if x.dtype.kind == "f" else sc.select(sc.eq(y, 0), 0, sc.rem(x, y))
+    return sc.fmod(x, y) if x.dtype.kind == "f" else sc.select(sc.eq(y, 0), 0, sc.rem(x, y))
 
 
 def _quiet(f: Callable) -> Callable:
@@ -210,12 +211,20 @@ rint = elementwise("rint", np.rint, scalar=sc.rint, kinds="f", partials=nondiff,
 
 LN2, LN10 = math.log(2), math.log(10)
 exp = elementwise("exp", np.exp, scalar=sc.exp, kinds="fc", strong=True, partials=lambda out, x: out, samples=reals())
-exp2 = elementwise("exp2", np.exp2, scalar=sc.exp2, kinds="fc", strong=True, partials=lambda out, x: out * LN2, samples=reals())
+exp2 = elementwise("exp2", np.exp2, scalar=sc.exp2, kinds="fc", strong=True, partials=lambda out, x: _exp2_slope(out, x), samples=reals())
+
+
+def _exp2_slope(out: Any, x: Any) -> Any:
+    """log(2) 2^x, which is finite a little further than 2^x is."""
+    slope = out * LN2
+    return slope if x.dtype.kind == "c" else select(isinf(out), exp2(x - 1) * (2 * LN2), slope)
+
+
 expm1 = elementwise("expm1", np.expm1, scalar=sc.expm1, kinds="fc", strong=True, partials=lambda out, x: exp(x), samples=reals())
-log = elementwise("log", np.log, scalar=sc.log, kinds="fc", strong=True, partials=lambda out, x: 1 / x, samples=reals(0.2, 4))
+log = elementwise("log", np.log, scalar=sc.log, kinds="fc", strong=True, partials=lambda out, x: reciprocal(x), samples=reals(0.2, 4))
 log2 = elementwise("log2", np.log2, scalar=sc.log2, kinds="fc", strong=True, partials=lambda out, x: (1 / LN2) / x, samples=reals(0.2, 4))
 log10 = elementwise("log10", np.log10, scalar=sc.log10, kinds="fc", strong=True, partials=lambda out, x: (1 / LN10) / x, samples=reals(0.2, 4))
-log1p = elementwise("log1p", np.log1p, scalar=sc.log1p, kinds="fc", strong=True, partials=lambda out, x: 1 / (1 + x), samples=reals(-0.8, 3))
+log1p = elementwise("log1p", np.log1p, scalar=sc.log1p, kinds="fc", strong=True, partials=lambda out, x: reciprocal(1 + x), samples=reals(-0.8, 3))
 sqrt = elementwise("sqrt", np.sqrt, scalar=sc.sqrt, kinds="fc", strong=True, partials=lambda out, x: 0.5 / out, samples=reals(0.2, 4))
 rsqrt = elementwise("rsqrt", lambda x: 1 / np.sqrt(x), scalar=lambda x: 1 / sc.sqrt(x), kinds="fc", strong=True,
                     partials=lambda out, x: -0.5 * out / x, samples=reals(0.2, 4))
@@ -253,7 +262,15 @@ def _share(x: Any, y: Any) -> Any:
     Only there: a constant at every tie would be right to first order and wrong to second.
     """
     difference = sub(x, y)
-    return sigmoid(select(and_(eq(x, y), isnan(difference)), like(x, 0), difference))
+    share = sigmoid(select(and_(eq(x, y), isnan(difference)), like(x, 0), difference))
+    return share + share * ((1 - share) * _lost(x, y, difference))
+
+
+def _lost(x: Any, y: Any, difference: Any) -> Any:
+    """What rounding took from a finite difference x - y: as an exponent, that is many ulp."""
+    taken = x - difference
+    lost = (x - (difference + taken)) + (taken - y)
+    return stop(select(isfinite(lost), lost, like(lost, 0)))
 
 
 # --- trigonometric -------------------------------------------------------------------------------------------------------
@@ -263,27 +280,44 @@ cos = elementwise("cos", np.cos, scalar=sc.cos, kinds="fc", strong="c", partials
 tan = elementwise("tan", np.tan, scalar=sc.tan, kinds="fc", strong="c", partials=lambda out, x: 1 + out * out, samples=reals(-1.3, 1.3))
 arcsin = elementwise("arcsin", np.arcsin, scalar=sc.arcsin, kinds="fc", strong=True, partials=lambda out, x: 1 / sqrt((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
 arccos = elementwise("arccos", np.arccos, scalar=sc.arccos, kinds="fc", strong=True, partials=lambda out, x: -1 / sqrt((1 - x) * (1 + x)), samples=reals(-0.9, 0.9))
-arctan = elementwise("arctan", np.arctan, scalar=sc.arctan, kinds="fc", strong="c", partials=lambda out, x: 1 / (1 + x * x), samples=reals())
+arctan = elementwise("arctan", np.arctan, scalar=sc.arctan, kinds="fc", strong="c", partials=lambda out, x: _arctan_slope(x), samples=reals())
+
+
+def _arctan_slope(x: Any) -> Any:
+    """1 / (1 + x^2), as (1 / x)^2 where the square might overflow."""
+    if x.dtype.kind == "c":
+        return 1 / (1 + x * x)
+    far = gt(abs_(x), like(x, 1e10))  # the one is long lost
+    inverse = reciprocal(select(far, x, 1 + x * x))
+    return select(far, square(inverse), inverse)
 
 
 def _over_squares(numerator: Any, x: Any, y: Any) -> Any:
-    """numerator / (x^2 + y^2) without overflow, and 0 at the origin."""
-    radius = hypot(x, y)
+    """numerator / (x^2 + y^2) without overflow or loss of digits, and 0 at the origin."""
+    size = maximum(abs_(x), abs_(y))
+    small = and_(lt(size, like(x, 2.0**-64)), ne(size, like(x, 0)))
+    scale = select(gt(size, like(x, 1)), like(x, 0.5), select(small, like(x, 2.0**64), like(x, 1)))
+    radius = hypot(x * scale, y * scale)
     safe = select(eq(radius, like(x, 0)), like(x, 1), radius)
-    return (numerator / safe) / safe
+    return ((numerator * scale) / safe) / safe * scale
 
 
 arctan2 = elementwise("arctan2", np.arctan2, scalar=sc.arctan2, kinds="f", samples=pairs(origin=True),
                       partials=(lambda out, y, x: _over_squares(x, x, y), lambda out, y, x: _over_squares(-y, x, y)))
 
 
-def _direction(out: Any, x: Any) -> Any:
-    """x / out, and 0 where both are 0."""
-    return x / select(eq(out, like(out, 0)), like(out, 1), out)
+def _direction(out: Any, x: Any, y: Any) -> Any:
+    """x / out for out = hypot(x, y), 0 where both are 0; scaled where out overflows or has lost digits."""
+    far, lift = (2.0**70, 2.0**100) if x.dtype == np.float32 else (2.0**600, 2.0**600)
+    large, small = gt(out, like(x, far)), and_(lt(out, like(x, 1 / far)), ne(out, like(x, 0)))
+    scale = select(large, like(x, 1 / far), select(small, like(x, lift), like(x, 1)))
+    x, y = x * scale, y * scale
+    length = select(or_(large, small), sqrt(square(x) + square(y)), out)
+    return x / select(eq(length, like(out, 0)), like(out, 1), length)
 
 
 hypot = elementwise("hypot", np.hypot, scalar=sc.hypot, kinds="f", samples=pairs(origin=True),
-                    partials=(lambda out, x, y: _direction(out, x), lambda out, x, y: _direction(out, y)))
+                    partials=(lambda out, x, y: _direction(out, x, y), lambda out, x, y: _direction(out, y, x)))
 
 # --- hyperbolic -------------------------------------------------------------------------------------------------------------
 
@@ -313,8 +347,19 @@ arctanh = elementwise("arctanh", np.arctanh, scalar=sc.arctanh, kinds="fc", stro
 
 
 def _power_dx(out: Any, x: Any, y: Any) -> Any:
-    """y x^(y - 1), and 0 for 0^0; elsewhere y = 0 is nothing special, or its derivatives in y would be lost."""
-    return select(and_(eq(x, like(x, 0)), eq(y, like(y, 0))), like(x, 0), y * power(x, y - 1))
+    """y x^(y - 1), and 0 for 0^0; elsewhere y = 0 is nothing special, or its derivatives in y would be lost.
+
+    The digits that rounding takes from y - 1 are given back to first order. Where x^(y - 1) overflows, y may undo it:
+    then it is (y / x) x^y, in an order that does not overflow.
+    """
+    less, zero = y - 1, eq(x, like(x, 0))
+    lower = power(x, less)
+    slope = y * lower
+    if x.dtype.kind == "f":
+        slope = y * (lower * (1 + _lost(y, like(y, 1), less) * log(abs_(select(or_(zero, isinf(x)), like(x, 1), x)))))
+        back = and_(and_(isinf(lower), not_(zero)), lt(abs_(y), like(y, 1)))
+        slope = select(back, (y * 2.0**-10) / select(back, x, like(x, 1)) * out * 2.0**10, slope)
+    return select(and_(zero, eq(y, like(y, 0))), like(x, 0), slope)
 
 
 def _power_dy(out: Any, x: Any, y: Any) -> Any:
@@ -327,18 +372,33 @@ power = elementwise("power", np.power, scalar=sc.power, kinds="fc", strong=True,
 
 
 def _array_int_power(x: sc.Expr, n: sc.Expr) -> sc.Expr:
-    """x ** n by repeated squaring with wrap-around; one step per bit of the exponent, all of them unrolled."""
-    result = sc.const(1, x.dtype)
-    for bit in range(8 * x.dtype.itemsize):
-        result = sc.select(sc.ne((n >> bit) & 1, 0), result * x, result)
-        x = x * x
-    return result
+    """x ** n with wrap-around: repeated squaring for the last six bits of n, a binomial series for the others.
+
+    With n = 64 m + rest: x**64 is 0 for even x (modulo 2**64), and for odd x it is 1 + t with t divisible by 256, so
+    that (1 + t)**m = 1 + m t (1 + (m - 1) t / 2 (1 + (m - 2) t / 3 (...))) ends after eight terms. In t / 2, t / 4 and
+    t / 6 bits are lost at the top, where another factor t pushes them out.
+    """
+    dtype, width = x.dtype, 8 * x.dtype.itemsize
+    base, count = (sc.convert(v, f"uint{width}") for v in (x, n))
+    one = rest = sc.const(1, base.dtype)
+    power, m = base, count >> 6
+    for bit in range(6):
+        rest = sc.select(sc.ne((count >> bit) & 1, 0), rest * power, rest)
+        power = power * power
+    t, series = power - 1, one
+    for k in reversed(range(1, (width + 7) // 8)):
+        twos = (k & -k).bit_length() - 1
+        inverse = pow(k >> twos, -1, 2**width)
+        series = 1 + (m - (k - 1)) * ((t >> twos) * inverse) * series
+    whole = rest * sc.select(sc.ne(base & 1, 0), series, sc.select(sc.eq(m, 0), one, 0))
+    return sc.convert(whole, dtype)
 
 
 int_power = elementwise("int_power", np.power, scalar=_array_int_power, kinds="iu", partials=nondiff,
                         samples=lambda: [Sample([np.array([2, -3, 5, 0, 7, 3]), np.array([10, 3, 0, 0, 1, 41])]),
                                          Sample([np.array([2, -5], np.int32), np.array([2**30, 2**30 - 5], np.int32)]),
-                                         Sample([np.array([2, 3], np.uint32), np.array([2**31, 200], np.uint32)])])
+                                         Sample([np.array([2, 3], np.uint32), np.array([2**31, 200], np.uint32)]),
+                                         Sample([np.array([3, 2**64 - 7, 5, 6, 2], np.uint64), np.array([2**62 + 12345, 10**15 + 7, 64, 64, 63], np.uint64)])])
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
@@ -358,18 +418,19 @@ def _gauss(x: Any) -> Any:
     return value - value * e
 
 
-def _gauss_scalar(x: sc.Expr) -> sc.Expr:
-    x = sc.minimum(abs(x), sc.const(40, x.dtype))
-    s = x * x
-    value = sc.exp(-s)
-    return value - value * sc.fma(x, x, -s)
-
-
-gauss = elementwise("gauss", _gauss, scalar=_gauss_scalar, kinds="f", partials=lambda out, x: -2 * x * out, samples=reals())
+gauss = elementwise("gauss", _gauss, scalar=sc.gauss, kinds="f", partials=lambda out, x: -2 * (x * out), samples=reals())
 erf = elementwise("erf", _special("erf"), scalar=sc.erf, kinds="f", partials=lambda out, x: TWO_OVER_SQRT_PI * gauss(x), samples=reals())
 erfc = elementwise("erfc", _special("erfc"), scalar=sc.erfc, kinds="f", partials=lambda out, x: -TWO_OVER_SQRT_PI * gauss(x), samples=reals())
 erfinv = elementwise("erfinv", _special("erfinv"), scalar=sc.erfinv, kinds="f", strong=True,
-                     partials=lambda out, x: (1 / TWO_OVER_SQRT_PI) * exp(out * out), samples=reals(-0.9, 0.9))
+                     partials=lambda out, x: _erfinv_slope(out, x), samples=reals(-0.9, 0.9))
+
+
+def _erfinv_slope(out: Any, x: Any) -> Any:
+    """sqrt(pi) / 2 exp(out^2), made independent of the rounding of `out` by erfc(|out|) / (1 - |x|), which is nearly 1."""
+    rest = 1 - abs_(x)
+    ratio = select(eq(rest, like(x, 0)), like(x, 1), erfc(abs_(out)) / rest)
+    return (1 / TWO_OVER_SQRT_PI) * ratio / gauss(out)
+
 
 # --- comparison and logic -----------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ ORDER = ["lt", "le", "gt", "ge", "eq", "ne"]
 OPERATIONS = {
     "f": {
         1: ["neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint"],
-        2: ["add", "sub", "mul", "div", "copysign", "minimum", "maximum", "rem", *ORDER],
+        2: ["add", "sub", "mul", "div", "copysign", "minimum", "maximum", *ORDER],
     },
     "i": {
         1: ["neg", "abs", "not", "floor", "ceil", "trunc"],
@@ -72,6 +72,28 @@ def test_instructions_equal_numpy(instruction_kernels, dtype):
             if dtype.kind == "f" and op not in ("minimum", "maximum") and expected.dtype == dtype:
                 known = ~np.isnan(expected)
                 np.testing.assert_array_equal(np.signbit(actual)[known], np.signbit(expected)[known], err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [*SIGNED, *UNSIGNED])
+def test_division_of_random_integers(instruction_kernels, dtype):
+    """Numbers of all sizes, exact multiples and their neighbours; large ones among small ones in one vector."""
+    rng, info = np.random.default_rng(0), np.iinfo(dtype)
+    a = rng.integers(info.min, info.max, 4000, dtype, endpoint=True) >> rng.integers(0, info.bits, 4000).astype(dtype)
+    b = rng.integers(info.min, info.max, 4000, dtype, endpoint=True) >> rng.integers(0, info.bits, 4000).astype(dtype)
+    with np.errstate(over="ignore"):
+        a[::2] = b[::2] * (a[::2] >> dtype(info.bits // 2)) + rng.integers(0, 3, 2000).astype(dtype) - dtype(1)
+    kernels, expressions = instruction_kernels
+    for op in ("quo", "rem"):
+        name = f"{op}_{np.dtype(dtype).name}"
+        expected = evaluate(expressions[name], {"x0": a, "x1": b})
+        np.testing.assert_array_equal(kernels(name, a, b), expected, err_msg=name)
+
+
+def test_division_is_vectorized(instruction_kernels):
+    types = instruction_kernels[0].vector_types()
+    for dtype in [*SIGNED, *UNSIGNED]:
+        for op in ("quo", "rem"):
+            assert any(t.endswith("x double>") for t in types[f"{op}_{np.dtype(dtype).name}"])
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

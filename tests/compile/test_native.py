@@ -198,3 +198,15 @@ def test_libraries_are_freed_and_outlive_their_linker() -> None:
     assert repeat(1000) - before < 3000  # a shared linker alone would keep 9 MB
     for library in kept:
         np.testing.assert_array_equal(scale(library), 3.0 * np.arange(1003))
+
+
+def test_compiling_keeps_no_memory() -> None:
+    def repeat(count: int) -> int:
+        for k in range(count):
+            native.compile_object(loop(factor=float(k)))
+        gc.collect()
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4
+
+    before = repeat(40)
+    assert repeat(60) - before < 60 * 40  # pass managers that are not freed keep 85 kB each

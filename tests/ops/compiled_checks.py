@@ -118,7 +118,7 @@ def compare(work: list[Job], results: Any) -> int:
 
 def check_compiled(prim: Primitive) -> int:
     """Machine code for everything of an op."""
-    from funcgrad.compile.executable import Executable
+    from funcgrad.compile.executable import build
 
     work = jobs(prim)
     if not work:
@@ -126,7 +126,7 @@ def check_compiled(prim: Primitive) -> int:
     operands = [
         np.ascontiguousarray(a) if isinstance(a, np.ndarray) and a.ndim else a for job in work for a in job.args
     ]
-    results = Executable(joined(work), ["array"] * len(operands)).call(*operands)
+    results = build(joined(work), ["array"] * len(operands))[0].call(*operands)
     assert results is not None, f"{prim.name}: the executable refused its operands"
     return compare(work, results)
 
