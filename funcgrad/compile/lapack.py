@@ -144,8 +144,27 @@ def _report(error: int, info: int) -> None:
 
 def check_prelude() -> str:
     """The text that defines `@linalg_check(info, error)`: a positive info is an exception when the program returns."""
-    native.define_symbols({"funcgrad_linalg_error": ctypes.cast(_report, ctypes.c_void_p).value or 0})
+    _define_report()
     return _CHECK
+
+
+def _define_report() -> None:
+    native.define_symbols({"funcgrad_linalg_error": ctypes.cast(_report, ctypes.c_void_p).value or 0})
+
+
+def define_lapack_symbols() -> None:
+    """Make all routines known to the linker, for object code that was compiled by another process.
+
+    Example:
+        >>> define_lapack_symbols()
+    """
+    _define_report()
+    names = [letter + routine for letter, _, _ in SCALARS.values() for routine in ROUTINES]
+    native.define_symbols({_symbol(name): _address(name) for name in names})
+
+
+def _symbol(name: str) -> str:
+    return f"funcgrad_fortran{integer_width()}_{name}"
 
 
 def lapack_prelude(routine: str, dtype: Any) -> str:
@@ -169,7 +188,7 @@ def lapack_prelude(routine: str, dtype: Any) -> str:
     if routine in _OWN:
         return _OWN[routine].format(suffix=suffix, real=real)
     width = f"i{integer_width()}"
-    symbol = f"funcgrad_fortran{width}_{letter}{routine}"
+    symbol = _symbol(letter + routine)
     native.define_symbols({symbol: _address(letter + routine)})
     return _wrapper(routine, symbol, suffix, real, width)
 

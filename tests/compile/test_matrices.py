@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
-from funcgrad.compile import lapack
-from funcgrad.compile.executable import Executable
+from funcgrad import config
+from funcgrad.compile import artifact, lapack, native
+from funcgrad.compile.artifact import symbols_of
+from funcgrad.compile.executable import build
+from funcgrad.compile.pipeline import lower_program
 from funcgrad.core.avals import shaped
 from funcgrad.core.tracing import retrace
 from funcgrad.ops import contraction, linalg
@@ -21,6 +24,7 @@ INTERFACES = ["numpy", "scipy"]
 @pytest.fixture(params=INTERFACES)
 def interface(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """NumPy's own LAPACK, where its symbols can be found, and SciPy's, which has 32-bit integers."""
+    monkeypatch.setattr(config.CACHE, "value", 2)  # the same programs are different code
     if request.param == "scipy":
         monkeypatch.setattr(lapack, "_decoration", lambda: None)
     elif lapack._decoration() is None:
@@ -38,8 +42,9 @@ def compiled(f: Any, *args: np.ndarray) -> list[np.ndarray]:
         out = f(*xs)
         return list(out) if isinstance(out, (list, tuple)) else [out]
 
-    executable = Executable(retrace(flat, [shaped(a.shape, a.dtype) for a in args]), ["array"] * len(args))
-    assert not executable.compiled.plan.callbacks
+    program = retrace(flat, [shaped(a.shape, a.dtype) for a in args])
+    assert not lower_program(program).plan.callbacks
+    executable, _ = build(program, ["array"] * len(args))
     return list(executable.call(*[np.array(a, order="C") for a in args]))
 
 
@@ -139,6 +144,25 @@ def test_failures_inside_loops_and_after_other_work() -> None:
 
     with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
         fg.jit(f)(np.eye(2))
+
+
+@pytest.mark.usefixtures("interface")
+def test_code_of_another_process_finds_its_routines(monkeypatch: pytest.MonkeyPatch) -> None:
+    def f(a: Any) -> list[Any]:
+        return [
+            linalg.cholesky(a),
+            linalg.inv(a),
+            linalg.cofactors(a),
+            *linalg.eigh(a),
+            linalg.cholesky_cotangent(a, a),
+        ]
+
+    names = symbols_of(lower_program(retrace(f, [shaped((3, 3), np.float32)])).llvm)
+    assert len(names) > 8
+    monkeypatch.setattr(native, "_symbols", {})
+    for provide in artifact._PROVIDERS:
+        provide()
+    assert native.undefined(names) == []
 
 
 def test_unknown_routines() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,34 +13,46 @@ from hypothesis import strategies as st
 
 import funcgrad as fg
 from funcgrad import lax
-from funcgrad.compile.executable import Executable
+from funcgrad.compile.executable import build
+from funcgrad.compile.pipeline import lower_program
+from funcgrad.compile.plan import Plan
 from funcgrad.compile.source import run_source
 from funcgrad.compile.steps import Call
 from funcgrad.core.avals import shaped
-from funcgrad.core.program import evaluate
+from funcgrad.core.program import Program, evaluate
 from funcgrad.core.tracing import bind, retrace
 
 ROWS = np.random.default_rng(0).normal(size=(8, 1500))
 
 
-def executable(f: Callable, *args: np.ndarray) -> Executable:
+@dataclass
+class Code:
+    """A compiled function: its program, its plan, and what calls it."""
+
+    program: Program
+    plan: Plan
+    call: Callable
+
+
+def compiled(f: Callable, *args: np.ndarray) -> Code:
     def flat(*xs: Any) -> list[Any]:
         out = f(*xs)
         return list(out) if isinstance(out, tuple) else [out]
 
-    return Executable(retrace(flat, [shaped(a.shape, a.dtype) for a in args]), ["array"] * len(args))
+    program = retrace(flat, [shaped(a.shape, a.dtype) for a in args])
+    return Code(program, lower_program(program).plan, build(program, ["array"] * len(args))[0].call)
 
 
 def assert_same(f: Callable, *args: np.ndarray) -> list[Any]:
     """Machine code and the printed source against NumPy; gives the steps of the plan."""
-    code = executable(f, *args)
+    code = compiled(f, *args)
     want = evaluate(code.program, list(args), bind)
-    for got in (code.call(*args), run_source(code.compiled.plan, args)):
+    for got in (code.call(*args), run_source(code.plan, args)):
         for g, w in zip(got, want):
             np.testing.assert_allclose(g, w, rtol=1e-11, atol=1e-11)
-    numbers = [s.kernel for s in code.compiled.plan.steps if isinstance(s, Call)]
-    assert sorted(set(numbers)) == list(range(len(code.compiled.plan.kernels)))
-    return code.compiled.plan.steps
+    numbers = [s.kernel for s in code.plan.steps if isinstance(s, Call)]
+    assert sorted(set(numbers)) == list(range(len(code.plan.kernels)))
+    return code.plan.steps
 
 
 INDEPENDENT: dict[str, Callable] = {
@@ -58,7 +71,7 @@ def test_independent_rows(name: str) -> None:
 
 def test_a_temporary_is_no_longer_than_a_block() -> None:
     rows = np.tile(ROWS, (64, 1))
-    assert executable(INDEPENDENT["gradient of logsumexp"], rows).compiled.plan.workspace < rows.nbytes / 2
+    assert compiled(INDEPENDENT["gradient of logsumexp"], rows).plan.workspace < rows.nbytes / 2
 
 
 DEPENDENT: dict[str, Callable] = {
@@ -114,7 +127,7 @@ def test_any_order(names: list[str], shape: tuple, differentiate: bool) -> None:
         return x
 
     g = fg.grad(lambda x, w: np.sum(np.sin(f(x, w)) * w)) if differentiate else f
-    code = executable(g, x, w)
+    code = compiled(g, x, w)
     (got,), (want,) = code.call(x, w), evaluate(code.program, [x, w], bind)
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9 * np.max(np.abs(want)))
 
