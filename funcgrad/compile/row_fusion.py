@@ -101,25 +101,28 @@ class Touched:
 
 def joined(a: Loop, b: Loop, number: int) -> Loop | None:
     """Two loops as one, or None where they depend on each other beyond a block or gain nothing."""
-    shared = [whole(x) for _, x in a.params.values() if whole(x) in {whole(y) for _, y in b.params.values()}]
-    common = math.gcd(a.count, b.count)
-    sizes = [x.size for x in shared if x.kind == "temporary" and x.size % common == 0]
-    fitting = [n for n in range(2, common + 1) if common % n == 0 and sizes and LEAST <= max(sizes) // n <= MOST]
-    if not fitting:
+    count = _blocks(a, b)
+    if count is None:
         return None
-    a, b = split(a, fitting[-1], 2 * number), split(b, fitting[-1], 2 * number + 1)
+    a, b = split(a, count, 2 * number), split(b, count, 2 * number + 1)
     first, second = Touched(a), Touched(b)
     either = first.written | second.written
     if either & (first.read | first.written) & (second.read | second.written) & (first.outside | second.outside):
         return None
-    return Loop(
-        [*a.before, *b.before],
-        a.count,
-        [*a.body, *b.body],
-        [*a.after, *b.after],
-        {**a.params, **b.params},
-        a.locals + b.locals,
-    )
+    return Loop([*a.before, *b.before], count, [*a.body, *b.body], [*a.after, *b.after],
+                {**a.params, **b.params}, a.locals + b.locals)  # fmt: skip
+
+
+def _blocks(a: Loop, b: Loop) -> int | None:
+    """The most blocks into which both loops divide, so that blocks of a temporary array they share are not too short;
+    None where there is nothing to gain.
+    """
+    others = {whole(x) for _, x in b.params.values()}
+    common = math.gcd(a.count, b.count)
+    shared = [whole(x).size for _, x in a.params.values() if whole(x) in others and whole(x).kind == "temporary"]
+    size = max([n for n in shared if n % common == 0], default=0)
+    possible = range(max(2, -(-size // MOST)), min(common, size // LEAST) + 1)
+    return max((n for n in possible if common % n == 0), default=None)
 
 
 # --- plans ------------------------------------------------------------------------------------------------------------
@@ -127,9 +130,8 @@ def joined(a: Loop, b: Loop, number: int) -> Loop | None:
 
 def kernel_of(loop: Loop, private: set[Buffer]) -> tuple[Kernel, list[Buffer]]:
     """A loop as a kernel: one parameter for each array, and those that nobody else touches as blocks of its own."""
-    written = {
-        s.buffer for s in statements([*loop.before, *loop.body, *loop.after]) if isinstance(s, (Store, Accumulate))
-    }
+    everything = statements([*loop.before, *loop.body, *loop.after])
+    written = {s.buffer for s in everything if isinstance(s, (Store, Accumulate))}
     private = private - Touched(loop).outside
     members: dict[Buffer, list[str]] = {}
     for name, (_, buffer) in loop.params.items():
