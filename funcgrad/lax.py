@@ -245,6 +245,11 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
     return padded(x, value, low, high, interior)
 
 
+def _along_axis(prim: Any, operand: Any, axis: int, reverse: bool) -> Any:
+    x = promotion.array_operand(operand, prim.name)
+    return prim(x, axis=promotion.one_axis(axis, x.ndim, prim.name), reverse=bool(reverse))
+
+
 def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     """Running sums along an axis, from its end when `reverse`.
 
@@ -253,8 +258,65 @@ def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
         >>> cumsum(np.array([1, 2, 3]), reverse=True)
         array([6, 5, 3])
     """
-    x = promotion.array_operand(operand, "cumsum")
-    return cumulative.cumsum(x, axis=promotion.one_axis(axis, x.ndim, "cumsum"), reverse=bool(reverse))
+    return _along_axis(cumulative.cumsum, operand, axis, reverse)
+
+
+def cumprod(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """Running products along an axis, from its end when `reverse`; the derivative divides by nothing.
+
+    Example:
+        >>> import numpy as np
+        >>> cumprod(np.array([1, 2, 3]))
+        array([1, 2, 6])
+    """
+    return _along_axis(cumulative.cumprod, operand, axis, reverse)
+
+
+def cummax(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """Running maxima along an axis, from its end when `reverse`. The derivative goes to the last element that attained
+    the maximum.
+
+    Example:
+        >>> import numpy as np
+        >>> cummax(np.array([1, 3, 2]))
+        array([1, 3, 3])
+    """
+    return _along_axis(cumulative.cummax, operand, axis, reverse)
+
+
+def cummin(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """Running minima along an axis, from its end when `reverse`; as `cummax`.
+
+    Example:
+        >>> import numpy as np
+        >>> cummin(np.array([2, 3, 1]))
+        array([2, 2, 1])
+    """
+    return _along_axis(cumulative.cummin, operand, axis, reverse)
+
+
+def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """Logarithms of the running sums of exponentials, log(exp(x_0) + ... + exp(x_k)), without overflow.
+
+    Args:
+        operand: an array of floating-point numbers.
+        axis: along which.
+        reverse: whether the sums begin at the end.
+
+    Returns:
+        An array like `operand`.
+
+    Raises:
+        TypeError: the operand has no floating dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> np.allclose(cumlogsumexp(np.log(np.array([1.0, 2.0, 4.0]))), np.log([1.0, 3.0, 7.0]))
+        True
+
+    Reference: numpy.logaddexp.accumulate
+    """
+    return _along_axis(cumulative.cumlogsumexp, _floating("cumlogsumexp", operand), axis, reverse)
 
 
 def dot_general(
@@ -390,6 +452,10 @@ __all__ = [
     "conv_transpose",
     "conv_with_general_padding",
     "convert_element_type",
+    "cumlogsumexp",
+    "cummax",
+    "cummin",
+    "cumprod",
     "cumsum",
     "custom_linear_solve",
     "custom_root",

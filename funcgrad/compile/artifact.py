@@ -16,11 +16,12 @@ import numpy as np
 from ..core.avals import ShapedArray, shaped
 from ..core.primitive import Primitive
 from ..core.program import Eqn, Var
-from . import blas_threads, callback, library, native, thread_pool
+from . import blas_threads, callback, lapack, library, native, thread_pool
 
 _SYMBOL = re.compile(r"@(funcgrad_\w+)")
 # Who makes known the functions that machine code calls; code that is compiled here has asked them before.
-_PROVIDERS = (library.define_blas_symbols, blas_threads.prelude, callback.define_out_of_memory, thread_pool.prepare)
+_PROVIDERS = (library.define_blas_symbols, blas_threads.prelude, callback.define_out_of_memory, thread_pool.prepare,
+              lapack.define_lapack_symbols)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .cuts import Cut, cut_of_kernel, cut_of_product, split
-from .kernel import For, Kernel, Param, structure
+from .kernel import For, Param, structure
 from .steps import CONTROL, Buffer, Call, Loop, Multiply, buffers_of, every_step, own_buffers, root_buffers, whole
 
 LEAST_BYTES = 1 << 20  # of an array worth keeping out of memory
@@ -217,7 +217,7 @@ class Blocks:
         kernel, inline = self.plan.kernels[number]
         left = cut.count - cut.count // count  # rows that are not in the block
         params = [_fewer_rows(p, count, on, left * shift) for p, on, shift in zip(kernel.params, cut.rows, cut.shifts)]
-        part = Kernel(params, _shorter(kernel.body, count), kernel.notes)
+        part = replace(kernel, params=params, body=_shorter(kernel.body, count))
         key = structure(part)
         if key not in self.smaller:
             self.smaller[key] = len(self.plan.kernels)

@@ -87,10 +87,15 @@ def raise_pending() -> None:
         raise error
 
 
+def pending_error(error: BaseException) -> None:
+    """Keep an exception for `raise_pending`; the first one counts."""
+    _pending.error = getattr(_pending, "error", None) or error
+
+
 @ctypes.CFUNCTYPE(None)
 def _out_of_memory() -> None:
     text = "reverse mode through a while_loop: no memory for the states of its iterations; see max_steps and checkpoint"
-    _pending.error = getattr(_pending, "error", None) or MemoryError(text)
+    pending_error(MemoryError(text))
 
 
 def define_out_of_memory() -> None:

@@ -9,8 +9,8 @@ from ..core.program import Eqn, Program, subprograms
 
 
 def program_cost(program: Program) -> dict[str, float]:
-    """Flops (one for each elementwise result, two for each multiply-add of a contraction) and bytes of inputs and
-    outputs.
+    """Flops (one for each elementwise result, two for each multiply-add of a contraction, n^3 for dense linear algebra)
+    and bytes of inputs and outputs.
 
     Loops count their body times their length, loops whose length is data count one iteration, switches their longest
     branch.
@@ -32,6 +32,10 @@ def _flops(eqn: Eqn) -> float:
         return max(inner) if isinstance(form, lowering.Branch) else sum(inner)
     if isinstance(form, lowering.Lanes):
         return eqn.params["size"] * sum(program_cost(p)["flops"] for p in subprograms(eqn.params))
-    if isinstance(form, (lowering.Reduce, lowering.ArgReduce, lowering.Scan)):
+    if isinstance(form, (lowering.Reduce, lowering.ArgReduce, lowering.Scan, lowering.Sort)):
         return float(eqn.inputs[0].aval.size)
+    if isinstance(form, lowering.Recurrence):
+        return 2.0 * out.size
+    if isinstance(form, lowering.Matrices):
+        return float(eqn.inputs[0].aval.size * eqn.inputs[0].aval.shape[-1])
     return float(out.size) if isinstance(form, lowering.Scalar) else 0.0

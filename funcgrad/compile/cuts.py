@@ -102,6 +102,8 @@ class _Reads:
 
     def touch(self, loop: For, buffer: str, index: tuple) -> list[Expr]:
         """Note how an array is indexed; gives the expressions of the index that are yet to be looked at."""
+        if buffer not in self.shapes:  # an array of the kernel's own, which begins anew in every row
+            return list(index)
         lead, *extents = split(self.shapes[buffer])
         at = len(lead)
         how: bool | int | None = _slope(index[at], loop.sym) if extents else 0

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core import lowering
 from ..core.scalar import Expr
 from . import blas_threads, thread_pool
 from .control_emit import EMIT
 from .kernel import Kernel, expressions, statements, walk
 from .library import blas_prelude
 from .llvm import KernelEmitter, memory_type
+from .matrices import LapackCall, emit_lapack
 from .outline import Outliner
 from .plan import Plan
 from .step_table import WORTHWHILE, StepTable, blas_arguments, fits
@@ -207,6 +209,11 @@ class EntryEmitter:
             self.lines.append(f"call void @kernel_{step.kernel}({args})")
         elif isinstance(step, Multiply):
             self.multiply(step)
+        elif isinstance(step, LapackCall):
+            emit_lapack(self, step)
+        elif isinstance(step, LibraryCall) and isinstance(step.eqn.prim.lower, lowering.Matrices):
+            for inner in step.steps:
+                self.step(inner)
         elif isinstance(step, LibraryCall):
             step.eqn.prim.lower.emit(self, step.inputs, step.outputs, step.eqn.params)
         elif isinstance(step, PythonCall):

@@ -21,6 +21,7 @@ Kernels that differ only in the arrays they are given are equal texts; they are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ import numpy as np
 from ..core.scalar import Expr
 
 CHUNK = "chunk"  # the symbol that is the number of a chunk
+LOCAL_BYTES = 1 << 14  # an array of a kernel's own up to this size is on the stack, a longer one in the workspace
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class Param:
     shape: tuple[int, ...]
     dtype: np.dtype
     out: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 @dataclass
@@ -108,7 +115,8 @@ class If:
 class Kernel:
     """A loop nest with its parameters, and the user's lines (file, number) that caused it.
 
-    locals: small arrays of its own. chunks: how many calls make the whole, 0 where it is not divided.
+    locals: arrays of its own, of which each chunk has its own. chunks: how many calls make the whole, 0 where it is not
+    divided.
     """
 
     params: list[Param]

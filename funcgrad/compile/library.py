@@ -258,11 +258,16 @@ def _numpy_decoration() -> tuple[str, Interface] | None:
 
 
 def _scipy_address(name: str) -> int:
-    capsule = importlib.import_module("scipy.linalg.cython_blas").__pyx_capi__[name]
+    return scipy_address("scipy.linalg.cython_blas", name)
+
+
+def scipy_address(module: str, name: str) -> int:
+    """The address of a routine that a Cython module of SciPy exports."""
+    capsule = importlib.import_module(module).__pyx_capi__[name]
     api = ctypes.pythonapi
     signature = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))(capsule)
     # The name of the capsule is the C signature of the routine; matrix routines begin with flags, then sizes.
-    if not re.match(rb"void \((char \*, )+int \*, ", signature):
-        raise KeyError(f"{name}: SciPy's BLAS has the unknown signature {signature.decode()}")
+    if not re.match(rb"void \((char \*, )*int \*, ", signature):
+        raise KeyError(f"{name}: SciPy's {module} has the unknown signature {signature.decode()}")
     get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", api))
     return get_pointer(capsule, signature)

@@ -26,13 +26,13 @@ import numpy as np
 from ..core import lowering
 from ..core import scalar as sc
 from ..core.program import Eqn, Literal, Var
+from .index_ranges import simplified
 from .jam import jam
-from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update, nest
+from .kernel import LOCAL_BYTES, Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update, nest
 from .schedule import Group, Schedule, _domain, _trailing
 
 INDEX = np.dtype(np.int64)
 ZERO = sc.const(0, INDEX)
-LOCAL_BYTES = 1 << 14  # a row buffer up to this size is on the stack
 
 
 def identity_of(combine: str, dtype: Any) -> Any:
@@ -70,7 +70,7 @@ class Builder:
         self.params: dict[Any, Param] = {}
         self.order: list[Any] = []
         self.memo: dict[tuple, sc.Expr] = {}
-        self.locals: dict[Var, Param] = {}
+        self.locals: dict[Any, Param] = {}
         self.flat = False
         self.notes: list[tuple[str, int]] = []
 
@@ -87,6 +87,10 @@ class Builder:
 
     def _memory_shape(self, shape: tuple) -> tuple:
         return (math.prod(shape),) if self.flat and shape else shape
+
+    def own(self, shape: tuple[int, ...], dtype: Any) -> Param:
+        """A new array of the kernel's own; the planner finds a place for a long one."""
+        return self.locals.setdefault(object(), Param(f"own{len(self.locals)}", shape, dtype, True))
 
     def load(self, atom: Any, index: tuple) -> sc.Expr:
         """Read an element from memory."""
@@ -366,35 +370,6 @@ def lower_arg_reduce(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     return b.kernel(nest(outer, out.aval.shape, body))
 
 
-def lower_cumulative(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
-    """One pass along the axis; for an inner axis the running value is a scalar, for an outer one the previous slice."""
-    b, (x,), (out,) = Builder(plan), eqn.inputs, eqn.outs
-    axis, shape = eqn.params["axis"], x.aval.shape
-    index = _symbols("i", len(shape))
-    at = shape[axis] - 1 - index[axis] if eqn.params["reverse"] else index[axis]
-    here = (*index[:axis], at, *index[axis + 1 :])
-    value, target = b.element(x, here), b.param(out, out=True).name
-    if axis == len(shape) - 1:
-        running = sc.sym("running", out.aval.dtype)
-        combined = sc.instruction(eqn.prim.lower.combine, running, value)
-        inner = [Assign(("running",), (combined,)), Store(target, here, running)]
-        body = [
-            Declare("running", sc.const(identity_of(eqn.prim.lower.combine, out.aval.dtype), out.aval.dtype)),
-            *nest(index[axis:], shape[axis:], inner),
-        ]
-        return b.kernel(nest(index[:axis], shape[:axis], body))
-    back = (*index[:axis], at + 1 if eqn.params["reverse"] else at - 1, *index[axis + 1 :])
-    rest, counts = index[axis + 1 :], shape[axis + 1 :]
-    first = nest(rest, counts, [Store(target, here, value)])
-    later = nest(
-        rest,
-        counts,
-        [Store(target, here, sc.instruction(eqn.prim.lower.combine, sc.load(target, back, out.aval.dtype), value))],
-    )
-    body = [If(sc.eq(index[axis], sc.const(0, INDEX)), first), If(index[axis] > 0, later)]
-    return b.kernel(nest(index[: axis + 1], shape[: axis + 1], body))
-
-
 def lower_scatter(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     """Copy operand 0, then combine updates in order at positions in range."""
     b, (x, updates, *indices), (out,) = Builder(plan), eqn.inputs, eqn.outs
@@ -413,7 +388,8 @@ def lower_scatter(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     where = tuple(position)
     combined = eqn.prim.lower.combine(sc.load(target, where, out.aval.dtype), b.element(updates, index))
     write = If(inside, [Store(target, where, combined)])
-    return b.kernel([*body, *nest(index, updates.aval.shape, [write])])
+    kernel, operands = b.kernel([*body, *nest(index, updates.aval.shape, [write])])
+    return simplified(kernel), operands
 
 
 def lower_spread(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
@@ -460,7 +436,6 @@ def lower_contraction(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
 
 OWN_KERNEL: dict[type, Callable[[Schedule, Eqn], tuple[Kernel, list[Any]]]] = {
     lowering.ArgReduce: lower_arg_reduce,
-    lowering.Scan: lower_cumulative,
     lowering.Scatter: lower_scatter,
     lowering.Spread: lower_spread,
     lowering.Contract: lower_contraction,

@@ -50,9 +50,9 @@ def matrix_layout(shape: Axes, batch: Axes, rows: Axes, columns: Axes) -> Matrix
     axes = (batch, rows, columns)
     width, height = (math.prod(shape[d] for d in group) for group in (columns, rows))
     if along == 1 or (along is None and down is not None):
-        return MatrixLayout(axes, steps, down if down is not None else width, turned=False)
+        return MatrixLayout(axes, steps, max(down or 0, width), turned=False)  # one row has no distance to the next
     if down == 1 or down is None:
-        return MatrixLayout(axes, steps, along if along is not None else height, turned=True)
+        return MatrixLayout(axes, steps, max(along or 0, height), turned=True)
     return None
 
 

@@ -29,8 +29,10 @@ import numpy as np
 
 from ..core import scalar as sc
 from ..core.scalar import FUNCTIONS, Expr
+from .index_ranges import accesses, in_own_block
 from .kernel import (
     CHUNK,
+    LOCAL_BYTES,
     Accumulate,
     Assign,
     Declare,
@@ -52,6 +54,7 @@ from .steps import Call, map_inner_steps
 WORTHWHILE = 6e6  # from this cost on a kernel is divided: 0.15 ms
 CHUNK_COST = 1e6  # of one chunk, at least: waking a thread takes 5 to 50 microseconds
 MOST_CHUNKS = 64
+OWN_BYTES = 1 << 20  # of the long arrays of chunks, which compete for the cache: of all together, or of one of four
 SMALL = 16  # results of chunks take part of the time: each must be that much smaller than the loop
 MEMORY = 4.0
 MOST_COST = 500.0  # of one statement
@@ -143,6 +146,8 @@ class _Division:
         chunks = min(MOST_CHUNKS, int(cost / CHUNK_COST), self.loop.count)
         sizes = [math.prod(self._param(name).shape) for name in self.arrays]
         chunks = min([chunks, *(int(cost / (SMALL * 3 * MEMORY * max(n, 1))) for n in sizes)])
+        own = sum(p.nbytes for p in self.kernel.locals if p.nbytes > LOCAL_BYTES)
+        chunks = min(chunks, max(OWN_BYTES // own, 4 * (own <= OWN_BYTES))) if own else chunks
         if chunks < 4:  # a few large pieces are worth less than what it takes to divide evenly
             return None
         grain = -(-self.loop.count // chunks)
@@ -190,8 +195,15 @@ class _Division:
                 if len(found) > len(self._writers(name)) or not all(map(_accumulates, self._writers(name))):
                     return False
             elif not any(all(self._names_iteration((i[d],)) for i in found) for d in range(len(found[0]))):
-                return False
+                if not self._in_blocks(name):
+                    return False
         return True
+
+    def _in_blocks(self, name: str) -> bool:
+        """Whether every iteration of the outermost loop reads and writes a block of the array that is its own."""
+        shape, loop = self._param(name).shape, self.loop
+        touched = [(index, ranges) for array, index, _, ranges in accesses([self.main], {}) if array == name]
+        return loop is self.main and all(in_own_block(shape, *at, loop.sym, loop.count) for at in touched)
 
     def _writers(self, name: str) -> list:
         return [s for s in statements(self.main.body) if isinstance(s, (Store, Accumulate)) and s.buffer == name]
@@ -279,6 +291,7 @@ def _written(body: list) -> set[str]:
 def divide(planner: Any) -> None:
     """Long kernels of a plan in chunks; last of all, as other passes take kernels whole."""
     memo: dict[int, Split | None] = {}
+    planner.whole = False
 
     def divided(steps: list[Any]) -> list[Any]:
         found: list[Any] = []
@@ -292,9 +305,9 @@ def divide(planner: Any) -> None:
     def call(step: Call) -> list[Any]:
         if step.kernel not in memo:
             memo[step.kernel] = split(planner.plan.kernels[step.kernel][0])
-        parts = memo[step.kernel]
+        kernel, parts = planner.plan.kernels[step.kernel][0], memo[step.kernel]
         if parts is None:
-            return [step]
+            return [planner.one_call(kernel, step.args)]
         every = [*step.args, *(planner.temporary(r.shape, r.dtype) for r in parts.results)]
         return [planner.one_call(part, [every[k] for k in operands]) for part, operands in parts.kernels]
 

@@ -176,7 +176,7 @@ def _same_index_only(plan: Plan, step: Call, source: Buffer, out: Buffer) -> boo
     kernel = plan.kernels[step.kernel][0]
     names = {p.name: whole(b) for p, b in zip(kernel.params, step.args)}
     order = list(statements(kernel.body))
-    writes = [k for k, s in enumerate(order) if isinstance(s, (Store, Accumulate)) and names[s.buffer] is out]
+    writes = [k for k, s in enumerate(order) if isinstance(s, (Store, Accumulate)) and names.get(s.buffer) is out]
     if len(writes) != 1 or isinstance(order[writes[0]], Accumulate) or sum(whole(b) is out for b in step.args) != 1:
         return False
     store = order[writes[0]]
@@ -200,7 +200,7 @@ def _same_index_only(plan: Plan, step: Call, source: Buffer, out: Buffer) -> boo
 def _loads(statement: Any, names: dict[str, Buffer], source: Buffer) -> set[Any]:
     """Reads of a buffer in the expressions of a statement."""
     nodes = (e for root in expressions(statement) for e in walk(root))
-    return {e for e in nodes if e.op == "load" and names[e.args[0]] is source}
+    return {e for e in nodes if e.op == "load" and names.get(e.args[0]) is source}
 
 
 __all__ = ["Compiled", "artifact_of", "compile_program", "lower_program", "safe_donations"]

@@ -25,14 +25,21 @@ from .callback import Callback
 from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
+from .matrices import plan_matrices
 from .matrix_layout import operands
 from .parallel import divide
+from .rewrite import own_arrays_in_memory
+from .row_fusion import fuse_rows
+from .running import lower_running
 from .schedule import Group, Schedule, schedule
+from .sorting_kernels import lower_sort
 from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, kernels_in_use, root_buffers
 
 STACK_BYTES = (
     1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
 )
+RUNNING = (lowering.Scan, lowering.Recurrence)
+KERNELS = {**OWN_KERNEL, **dict.fromkeys(RUNNING, lower_running), lowering.Sort: lower_sort}
 BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
 
 
@@ -68,6 +75,8 @@ class Planner:
         for i, v in enumerate(program.outputs):
             env[v] = Buffer("output", i, v.aval.shape, v.aval.dtype)
             self.plan.outputs.append(env[v])
+        self.running: set[int] = set()  # kernels of cumulative operations
+        self.whole = True  # kernels stay as they are, until what is long is divided
         self.plan.steps = self.sequence(program, env)
 
     # -- buffers
@@ -117,7 +126,10 @@ class Planner:
         return [self.one_call(kernel, args)]
 
     def one_call(self, kernel: Kernel, args: list[Buffer]) -> Call:
-        """A call of a kernel as it is."""
+        """A call of a kernel as it is; in the end its long arrays are temporaries."""
+        if not self.whole:
+            kernel, long = own_arrays_in_memory(kernel)
+            args = [*args, *(self.temporary(p.shape, p.dtype) for p in long)]
         text = structure(kernel)
         small = self.depth > 0 and all(b.nbytes <= STACK_BYTES for b in args)
         if text not in self.texts:
@@ -144,14 +156,18 @@ class Planner:
             product = self.multiply(eqn, env)
             if product is not None:
                 return [product]
-        if type(form) in OWN_KERNEL:
-            kernel, operands = OWN_KERNEL[type(form)](plan, eqn)
+        if type(form) in KERNELS:
+            kernel, operands = KERNELS[type(form)](plan, eqn)
             kernel.notes = notes_of([eqn])
-            return self.call(kernel, [self.buffer(a, env) for a in operands])
+            calls = self.call(kernel, [self.buffer(a, env) for a in operands])
+            self.running |= {c.kernel for c in calls if isinstance(form, RUNNING)}
+            return calls
         if isinstance(form, lowering.Library):
             return [
                 LibraryCall(eqn, [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs])
             ]
+        if isinstance(form, lowering.Matrices):
+            return plan_matrices(self, eqn, env)
         if isinstance(form, lowering.Callback):
             callback = Callback(eqn, len(self.plan.callbacks))
             inputs, outputs = [self.buffer(a, env) for a in eqn.inputs], [self.buffer(v, env) for v in eqn.outs]
@@ -283,6 +299,8 @@ def _lowest_gap(taken: list[tuple[int, int, int]], size: int) -> int:
 def make_plan(program: Program) -> Plan:
     """Plan a prepared program (distinct outputs, canonical contractions, no calls)."""
     planner = Planner(program)
+    if planner.running:
+        fuse_rows(planner)
     run_in_blocks(planner)
     divide(planner)
     plan = planner.plan

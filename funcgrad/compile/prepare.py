@@ -1,6 +1,6 @@
 """Preparation: passes over programs that bring them into the form the scheduler expects.
 
-inline_calls               equations that mean a program (custom rules) become its equations
+inline_calls               equations that mean a program (custom rules, compositions) become its equations
 canonical_contractions     operands of dot_general become batches of matrices as BLAS can read them
 separate_windows           each contraction has its own copy of an operand that repeats a smaller array's elements
 distinct_outputs           every output becomes the result of its own equation, so that each has a buffer of its own
@@ -13,11 +13,14 @@ from typing import Any
 from .. import errors
 from ..core import lowering
 from ..core.program import Eqn, Literal, Program, Var, subprograms
+from ..core.tracing import retrace
 from ..ops import contraction, elementwise, layout, reduction
 from ..ops.identities import identities
 from ..transforms.simplify import dead_code_elimination, simplify
 from . import matrix_layout
 from .blocks import LEAST_BYTES
+
+MEANS_PROGRAM = (lowering.Call, lowering.Compose)
 
 
 def prepare(program: Program) -> Program:
@@ -62,7 +65,7 @@ def _prepared(value: Any) -> Any:
 
 def inline_calls(program: Program) -> Program:
     """{ b = custom_jvp_call[program={ lambda x . y = sin x in (y,) }] a }  -->  { b = sin a }"""
-    if not any(isinstance(eqn.prim.lower, lowering.Call) for eqn in program.eqns):
+    if not any(isinstance(eqn.prim.lower, MEANS_PROGRAM) for eqn in program.eqns):
         return program
     eqns: list[Eqn] = []
     rename: dict[Var, Any] = {}
@@ -72,10 +75,10 @@ def inline_calls(program: Program) -> Program:
 
     for eqn in program.eqns:
         inputs = renamed(eqn.inputs, rename)
-        if not isinstance(eqn.prim.lower, lowering.Call):
+        if not isinstance(eqn.prim.lower, MEANS_PROGRAM):
             eqns.append(eqn.replace(inputs=tuple(inputs)))
             continue
-        body = inline_calls(eqn.prim.lower.program(eqn.params))
+        body = inline_calls(_meaning(eqn))
         names: dict[Var, Any] = dict(zip(body.inputs, inputs))
         for inner in body.eqns:
             outs = tuple([Var(v.aval) for v in inner.outs])
@@ -85,6 +88,19 @@ def inline_calls(program: Program) -> Program:
             names.update(zip(inner.outs, outs))
         rename.update(zip(eqn.outs, renamed(body.outputs, names)))
     return Program(program.inputs, eqns, renamed(program.outputs, rename))
+
+
+def _meaning(eqn: Eqn) -> Program:
+    """The program that an equation stands for."""
+    form = eqn.prim.lower
+    if isinstance(form, lowering.Call):
+        return form.program(eqn.params)
+
+    def outputs(*operands: Any) -> list[Any]:
+        out = form.fn(*operands, **eqn.params)
+        return list(out) if eqn.prim.multiple_results else [out]
+
+    return retrace(outputs, [a.aval for a in eqn.inputs])
 
 
 def canonical_contractions(program: Program) -> Program:

@@ -30,6 +30,8 @@ from ..core.program import Eqn, Program, Var
 
 FUSIBLE = (lowering.Scalar, lowering.IndexMap)
 REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
+# Single equations that fuse their operands.
+OWN_LOOPS = (lowering.Scan, lowering.Recurrence, lowering.Sort, lowering.Scatter, lowering.Spread)
 
 # --- the cost rule
 # ------------------------------------------------------------------------------------------------------------
@@ -195,7 +197,7 @@ class Scheduler:
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
         if eqn.outs and eqn.outs[0] in self.in_place:
             return True
-        return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce, lowering.Spread))
+        return not isinstance(eqn.prim.lower, FUSIBLE + (lowering.Reduce, *OWN_LOOPS))
 
     def _often_read(self, v: Var, cost: float) -> bool:
         """Reads through index maps may visit an element many times; elementwise readers of one domain share the
@@ -209,6 +211,8 @@ class Scheduler:
                 if self.width[v] * each > WIDEST_TREE and self.width[v] > 1:
                     return True
                 reads += c.outs[0].aval.size * each * sum(a is v for a in c.inputs)
+            elif isinstance(c.prim.lower, OWN_LOOPS):
+                reads += max(a.aval.size for a in c.inputs) if isinstance(c.prim.lower, lowering.Scatter) else size
             else:
                 elementwise = size
         if self._is_row_value(v):

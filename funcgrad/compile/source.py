@@ -52,8 +52,8 @@ from .steps import (
 )  # fmt: skip
 
 INLINE = 64  # constants of more elements are written as base64
-# Ops that compiled code leaves to NumPy, by the call that means the same.
-NUMPY_CALLS = {name: f'np.{name}({{inputs}}, {{params}}, kind="stable")' for name in ("sort", "argsort")}
+# Ops that compiled code leaves to LAPACK, by the call that means the same.
+NUMPY_CALLS = {name: f"np.linalg.{name}({{inputs}})" for name in ("cholesky", "det", "eigh", "inv", "slogdet")}
 
 
 def kernel_source(kernel: Kernel, name: str, helpers: dict[str, str] | None = None, compilable: bool = False) -> str:

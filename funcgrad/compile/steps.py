@@ -111,11 +111,13 @@ class Multiply:
 
 @dataclass
 class LibraryCall:
-    """Run a routine through its declared emitter."""
+    """Run a routine through its declared emitter, or by `steps` that work in `temporaries`, too."""
 
     eqn: Eqn
     inputs: list[Buffer]
     outputs: list[Buffer]
+    temporaries: list[Buffer] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -238,7 +240,9 @@ def buffers_of(step: Any) -> list[Buffer]:
         return step.args
     if isinstance(step, Multiply):
         return [step.x, step.y, step.out]
-    if isinstance(step, (LibraryCall, PythonCall)):
+    if isinstance(step, LibraryCall):
+        return [*step.inputs, *step.outputs, *step.temporaries]
+    if isinstance(step, PythonCall):
         return [*step.inputs, *step.outputs]
     return [*(b for s in inner_steps(step) for b in buffers_of(s)), *own_buffers(step)]
 
@@ -265,10 +269,12 @@ def map_inner_steps(step: Any, f: Callable[[list[Any]], list[Any]]) -> None:
 
 
 def every_step(steps: list[Any]) -> Iterator[Any]:
-    """All steps, those inside others included."""
+    """All steps, those inside others included; of a routine's own steps the calls of kernels."""
     for step in steps:
         yield step
-        if isinstance(step, CONTROL):
+        if isinstance(step, LibraryCall):
+            yield from (s for s in step.steps if isinstance(s, Call))
+        elif isinstance(step, CONTROL):
             yield from every_step(inner_steps(step))
 
 

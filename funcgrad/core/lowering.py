@@ -7,10 +7,13 @@ names.
 | IndexMap   | `fn(i, *reads, **params)`: each read is a function from an index to the operand's element there         |
 | Reduce     | `combine` over the reduced axes of the operand, starting from `init`                                    |
 | Scan       | running `combine` along one axis (cumulative sum)                                                       |
+| Recurrence | `step(the result before i, *elements at i)` along one axis                                              |
+| Sort       | the elements of a line of operand 0 in order, or where they were                                        |
 | Scatter    | a copy of operand 0, with updates combined into it at indices that are data                             |
 | Spread     | the sum of the operand's elements whose index `fn` maps to i: an index map transposed                  |
 | Contract   | a sum of products (dot_general): BLAS when it is large, a loop nest when it is small                    |
 | Library    | whatever a routine called by pointer leaves in the output buffer                                        |
+| Matrices   | what a routine of dense linear algebra makes of each matrix                                             |
 | Loop       | a body program run a fixed number of times with carried state (scan)                                    |
 | Branch     | the outputs of one of several programs, chosen by operand 0 (switch)                                    |
 | While      | a body program run while a condition program holds                                                      |
@@ -18,6 +21,7 @@ names.
 | WhileBackward | the cotangents of a While: its states kept on a growing tape, its steps pulled back in reverse       |
 | Barrier    | its first `count` operands themselves, once all operands are computed                                   |
 | Call       | the outputs of a program held by the equation: inlined                                                  |
+| Compose    | what a function of the operands, made of other ops, returns: inlined                                    |
 | Callback   | what the op's NumPy implementation returns: compiled code calls back into Python, or refuses            |
 """
 
@@ -82,6 +86,24 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Recurrence:
+    """`step(previous result, *elements) -> Expr` along the parameter `axis`, from the end when `reverse`.
+
+    The first result is operand number `first` there; what the other operands have there is not read.
+    """
+
+    step: Callable[..., Any]
+    first: int
+
+
+@dataclass(frozen=True)
+class Sort:
+    """Lines along the parameter `axis` in order, stable, NaN last; with `positions`, where the elements were."""
+
+    positions: bool
+
+
+@dataclass(frozen=True)
 class Scatter:
     """`combine(old, update)` at data-dependent positions; out-of-range positions are dropped."""
 
@@ -106,6 +128,14 @@ class Library:
 
     emit: Callable[..., Any]
     raises: bool = False
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Dense linear algebra on the last two axes: `routine` names it. It may report an exception, as Scalar does."""
+
+    routine: str
+    raises: bool = True
 
 
 @dataclass(frozen=True)
@@ -148,11 +178,18 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Compose:
+    """An equation that means others: `fn(*operands, **params)`, written with ops, is recorded and inlined."""
+
+    fn: Callable[..., Any]
+
+
+@dataclass(frozen=True)
 class Callback:
     """Evaluated by the op's NumPy implementation: there is no compiled form (yet)."""
 
 
 Form = (
-    Scalar | IndexMap | Reduce | ArgReduce | Scan | Scatter | Spread | Contract | Library
-    | Loop | Branch | While | Lanes | WhileBackward | Barrier | Call | Callback
+    Scalar | IndexMap | Reduce | ArgReduce | Scan | Recurrence | Sort | Scatter | Spread | Contract | Library
+    | Matrices | Loop | Branch | While | Lanes | WhileBackward | Barrier | Call | Compose | Callback
 )  # fmt: skip

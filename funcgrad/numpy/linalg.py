@@ -2,6 +2,9 @@
 
 Without traced values the functions are NumPy's own. `cholesky` and the eigenvalue functions take the symmetric part of
 a traced matrix, so that their derivatives are symmetric matrices; for symmetric matrices the values are NumPy's.
+
+Compiled programs call LAPACK themselves. A matrix that is singular or not positive definite is a LinAlgError there,
+too, raised when the program has returned.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from .registry import SUPPORTED, out_refused, register, unsupported
 _REDUCE = {np.add: reductions.sum, np.multiply: reductions.prod, np.maximum: reductions.max, np.minimum: reductions.min,
            np.logical_and: reductions.all, np.logical_or: reductions.any}  # fmt: skip
 _ACCUMULATE = {np.add: reductions.cumsum, np.multiply: reductions.cumprod}
-_EXTREMES = {np.maximum: cumulative.cummax, np.minimum: cumulative.cummin}
+_RUNNING = {np.maximum: cumulative.cummax, np.minimum: cumulative.cummin, np.logaddexp: cumulative.cumlogsumexp}
 
 
 def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
@@ -54,7 +54,7 @@ def _of_scipy(ufunc: np.ufunc) -> Callable | None:
 
 _METHOD_FIX = (
     "Fix: use reduce of add, multiply, maximum, minimum, logical_and, logical_or; accumulate of add, multiply,\n"
-    "maximum, minimum; outer of any function of two operands; or x.at[index].add(value) for ufunc.at."
+    "maximum, minimum, logaddexp; outer of any function of two operands; or x.at[index].add(value) for ufunc.at."
 )
 
 
@@ -78,8 +78,10 @@ def _reduce(
 
 def _accumulate(ufunc: np.ufunc, function: Callable, a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     x = promotion.array_operand(a, ufunc.__name__)
-    if ufunc in _EXTREMES:
-        return _EXTREMES[ufunc](x, axis=promotion.one_axis(axis, x.ndim, ufunc.__name__), reverse=False)
+    if ufunc is np.logaddexp:
+        x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    if ufunc in _RUNNING:
+        return _RUNNING[ufunc](x, axis=promotion.one_axis(axis, x.ndim, ufunc.__name__), reverse=False)
     if ufunc not in _ACCUMULATE:
         raise TypeError(f"numpy.{ufunc.__name__}.accumulate is not supported on traced values.\n{_METHOD_FIX}")
     return _ACCUMULATE[ufunc](x, axis=axis, dtype=dtype)

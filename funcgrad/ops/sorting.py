@@ -61,6 +61,6 @@ def _samples() -> list[Sample]:
 
 
 argsort = library("argsort", lambda x, *, axis: np.argsort(x, axis, kind="stable"), aval=_argsort_aval, batch=_batch(lambda: argsort),
-                  linearize=nondiff, lower=lowering.Callback(), samples=_samples)  # fmt: skip
+                  linearize=nondiff, lower=lowering.Sort(positions=True), samples=_samples)  # fmt: skip
 sort = library("sort", lambda x, *, axis: np.sort(x, axis, kind="stable"), aval=_sort_aval, batch=_batch(lambda: sort),
-               linearize=_sort_linearize, lower=lowering.Callback(), samples=_samples)  # fmt: skip
+               linearize=_sort_linearize, lower=lowering.Sort(positions=False), samples=_samples)  # fmt: skip

@@ -61,7 +61,7 @@ def test_a_loop_of_cheap_steps_stores_nothing_but_its_state() -> None:
         return elementwise.sin(elementwise.exp(elementwise.sin(c)))
 
     def dear(c: Any) -> Any:
-        return linalg._total(linalg.inv(layout.reshape(cheap(c), shape=(1, 1))))
+        return linalg.total(linalg.inv(layout.reshape(cheap(c), shape=(1, 1))))
 
     for step, count in ((cheap, 1), (dear, 3)):
         body = retrace(lambda c, f=step: [f(c)], [number])
