@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from case import Case
 
-COUNT = 1_000_000
+COUNT, HAND = 1_000_000, "black_scholes.sensitivities"
 
 
 def sensitivities(lib: Any) -> Callable[..., Any]:
@@ -48,7 +48,7 @@ def market(seed: int, dtype: Any, count: int = COUNT) -> tuple[Any, ...]:
 
 def _case(name: str, dtype: Any, **options: Any) -> Case:
     title = f"Black-Scholes, five sensitivities, 1e6 options, {np.dtype(dtype).name}"
-    return Case(name, title, build=sensitivities, inputs=functools.partial(market, dtype=dtype), **options)
+    return Case(name, title, build=sensitivities, inputs=functools.partial(market, dtype=dtype), **options, hand=HAND)
 
 
 CASES = [

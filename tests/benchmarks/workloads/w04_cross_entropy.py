@@ -36,5 +36,6 @@ CASES = [
         target=0.6,
         stretch=0.45,
         tolerance=2e-5,
+        hand="cross_entropy.value_and_grad",
     )
 ]

@@ -50,6 +50,7 @@ CASES = [
         target=0.03,
         stretch=0.012,
         tolerance=1e-8,
-        peers=("jax",),
+        peers=("jax", "torch"),
+        hand="lotka_volterra.value_and_grad",
     )
 ]
