@@ -31,8 +31,8 @@ def import_modules(name: str) -> list[Any]:
 
 def load(name: str) -> SimpleNamespace:
     """Namespace of one library: np, grad, value_and_grad, jit, vmap, jvp, vjp, hessian, lax, random, erf,
-    solve_triangular, tree_map; `array` takes inputs in, `adopt` does where plain NumPy arrays will not do, `wait`
-    waits for a result.
+    solve_triangular, stop_gradient, tree_map; `array` takes inputs in, `adopt` does where plain NumPy arrays will not
+    do, `wait` waits for a result.
 
     Raises:
         ModuleNotFoundError: It is not installed in this interpreter.
@@ -53,7 +53,7 @@ def load(name: str) -> SimpleNamespace:
             root.config.update("jax_compilation_cache_dir", os.environ["FUNCGRAD_CACHE_DIR"])
             root.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
             root.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    special, linalg = _Lazy(f"{name}.scipy.special"), _Lazy(f"{name}.scipy.linalg")
+    special = _Lazy(f"{name}.scipy.special")
     return SimpleNamespace(
         name=name,
         np=array_module,
@@ -67,7 +67,8 @@ def load(name: str) -> SimpleNamespace:
         random=_Lazy(f"{name}.random"),
         hessian=root.hessian,
         erf=lambda x: special.erf(x),
-        solve_triangular=lambda a, b: linalg.solve_triangular(a, b, lower=True),
+        solve_triangular=lambda a, b: _solve_lower(name, array_module, a, b),
+        stop_gradient=lambda x: root.lax.stop_gradient(x),
         tree_map=lambda f, *trees: root.tree.map(f, *trees),
         array=array_module.asarray if name == "jax" else numpy.asarray,
         adopt=_nothing,
@@ -83,6 +84,15 @@ class _Lazy:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib.import_module(self._module), name)
+
+
+def _solve_lower(name: str, array_module: Any, a: Any, b: Any) -> Any:
+    """x with a x = b, a lower triangular; by the general solver where the library has no other."""
+    try:
+        linalg = importlib.import_module(f"{name}.scipy.linalg")
+    except ModuleNotFoundError:
+        return array_module.linalg.solve(a, b)
+    return linalg.solve_triangular(a, b, lower=True)
 
 
 def _nothing(result: Any) -> Any:
@@ -120,9 +130,8 @@ def _autograd(root: Any, array_module: Any, to_array: Any) -> SimpleNamespace:
         vjp=vjp,
         jvp=jvp,
         hessian=root.hessian,
-        solve_triangular=lambda a, b: importlib.import_module("autograd.scipy.linalg").solve_triangular(
-            a, b, lower=True
-        ),
+        solve_triangular=lambda a, b: _solve_lower("autograd", array_module, a, b),
+        stop_gradient=lambda x: getattr(x, "_value", x),
         erf=lambda x: importlib.import_module("autograd.scipy.special").erf(x),
         tree_map=map_nested,
         array=to_array,

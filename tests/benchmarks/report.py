@@ -14,6 +14,7 @@ import numpy as np
 from case import Case
 
 Record = dict[str, Any]
+SMALL = 1 << 16  # bytes; below, moving them is not what a call costs
 
 
 @dataclass
@@ -89,7 +90,7 @@ def best_peer(record: Record, labels: list[str]) -> tuple[str, float] | None:
 def from_limit(record: Record, label: str) -> tuple[float, str] | None:
     """Time over the larger of the two limits, and which that is; None where none was measured."""
     limits, mine = record["limits"], rounds(record, label)
-    if not limits or not mine:
+    if not limits or not mine or limits["bytes"] < SMALL and not limits["arithmetic"]:
         return None
     kind = max(("memory", "arithmetic"), key=lambda name: limits[name])
     return statistics.median(mine) / limits[kind], kind

@@ -8,8 +8,8 @@
     python tests/benchmarks/run.py --memory --libraries funcgrad jax        highest memory of whole processes
 
 The first library is compared with each of the others; those that are not installed are named and left out. "hand" is
-Numba code written by hand, "jax-cached" is JAX with its cache on disk. In every round each library is timed once, the order rotating
-(A B C, B C A, ...); a ratio is formed within a round, and the table gives its median and extremes over the rounds.
+Numba code written by hand, "jax-cached" is JAX with its cache on disk. In every round each library is timed once, the
+order rotating (A B C, B C A, ...); a ratio is formed within a round, and the table gives its median over the rounds.
 Processes are started anew a few times (`--lives`), as where a process happens to find its memory can change a
 memory-bound time by half: jax against itself showed a steady ratio of 1.6 on workload 3 with one life.
 """

@@ -31,6 +31,7 @@ def namespace(compiled: bool) -> SimpleNamespace:
         lax=SimpleNamespace(scan=_scan, cumlogsumexp=lambda x, axis: torch.logcumsumexp(x, axis)),
         erf=torch.erf,
         solve_triangular=lambda a, b: torch.linalg.solve_triangular(a, b[:, None], upper=False)[:, 0],
+        stop_gradient=torch.Tensor.detach,
         tree_map=map_nested,
         array=lambda array: torch.from_numpy(numpy.array(array)),
         adopt=lambda array: torch.from_numpy(array),
@@ -39,7 +40,7 @@ def namespace(compiled: bool) -> SimpleNamespace:
 
 
 def _array_names() -> SimpleNamespace:
-    same = "sin cos exp log sqrt tanh mean sum ones_like zeros_like stack where abs eye diag cumsum".split()
+    same = ["sin", "cos", "exp", "log", "sqrt", "tanh", "mean", "sum", "stack", "ones_like", "eye", "diag", "cumsum"]
     return SimpleNamespace(
         **{name: getattr(torch, name) for name in same},
         dot=torch.matmul,

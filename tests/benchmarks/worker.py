@@ -113,7 +113,7 @@ class Worker:
         return spent
 
     def time(self, plan: tuple[int, int, float]) -> list[float]:
-        """Seconds a call, for each of `repeats` batches of `count` calls; fewer batches once `limit` seconds are gone."""
+        """Seconds a call, for each of `repeats` batches of `count` calls; fewer once `limit` seconds are gone."""
         count, repeats, limit = plan
         times: list[float] = []
         while len(times) < repeats and sum(times) * count < limit:

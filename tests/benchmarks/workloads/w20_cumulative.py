@@ -1,4 +1,4 @@
-"""20a, 20b and 20c: gradients through a cumulative sum, a cumulative logsumexp and a sort of 128 rows of 8192 numbers."""
+"""20a, 20b and 20c: gradients through cumulative sum, cumulative logsumexp and sort of 128 rows of 8192 numbers."""
 
 from __future__ import annotations
 
