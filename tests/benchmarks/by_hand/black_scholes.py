@@ -11,7 +11,7 @@ from numba import njit, prange
 NAMES = ("price", "delta", "theta", "rho", "vega", "gamma")
 
 
-@njit(fastmath=True, parallel=True)
+@njit(cache=True, fastmath=True, parallel=True)
 def _fill(spots: Any, expiries: Any, rates: Any, volatilities: Any, strikes: Any, out: Any) -> None:
     half, one, two = spots.dtype.type(0.5), spots.dtype.type(1), spots.dtype.type(2)
     sqrt_half, density = spots.dtype.type(0.7071067811865476), spots.dtype.type(0.3989422804014327)

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 
 
-@njit(fastmath=True, parallel=True)
+@njit(cache=True, fastmath=True, parallel=True)
 def value_and_grad(logits: Any, labels: Any) -> tuple[Any, Any]:
     """Mean cross-entropy of the rows and its gradient in the logits."""
     rows, columns = logits.shape

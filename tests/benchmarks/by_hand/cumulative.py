@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 
 
-@njit(fastmath=True, parallel=True)
+@njit(cache=True, fastmath=True, parallel=True)
 def cumsum(x: Any, weights: Any) -> Any:
     """Gradient of sum(weights * cumsum(x)): sums from the right."""
     out = np.empty_like(weights)
@@ -21,7 +21,7 @@ def cumsum(x: Any, weights: Any) -> Any:
     return out
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _near(x: Any, largest: float, weights: Any, out: Any, sums: Any) -> None:
     """One row whose exponentials all fit beside the largest."""
     for j in range(x.size):
@@ -38,7 +38,7 @@ def _near(x: Any, largest: float, weights: Any, out: Any, sums: Any) -> None:
         out[j] *= total
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _far(x: Any, weights: Any, out: Any, sums: Any) -> None:
     """Any row: the running logarithm, then the recurrence S[j] = w[j] + S[j+1] exp(l[j] - l[j+1])."""
     top, total = x[0], 0.0
@@ -53,7 +53,7 @@ def _far(x: Any, weights: Any, out: Any, sums: Any) -> None:
         out[j] = total * math.exp(x[j] - last)
 
 
-@njit(fastmath=True, parallel=True)
+@njit(cache=True, fastmath=True, parallel=True)
 def logsumexp(x: Any, weights: Any) -> Any:
     """Gradient of sum(weights * log(cumsum(exp(x)))) without overflow."""
     out = np.empty_like(x)
@@ -69,7 +69,7 @@ def logsumexp(x: Any, weights: Any) -> Any:
     return out
 
 
-@njit(parallel=True)
+@njit(cache=True, parallel=True)
 def _spread(order: Any, weights: Any) -> Any:
     out = np.empty_like(weights)
     for i in prange(len(order)):

@@ -10,7 +10,7 @@ from numba import njit
 from scipy.linalg import lapack
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _kernel(x: Any, width: float, signal: float, noise: float) -> Any:
     """Upper triangle of the covariance, as the columns of LAPACK's lower one."""
     out = np.empty((len(x), len(x)))
@@ -24,7 +24,7 @@ def _kernel(x: Any, width: float, signal: float, noise: float) -> Any:
     return out
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _gradient(
     x: Any, inverse: Any, alpha: Any, width: float, signal: float, noise: float
 ) -> tuple[float, float, float]:

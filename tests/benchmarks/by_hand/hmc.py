@@ -41,7 +41,7 @@ def _ratio(c: Any, r: float) -> float:
     return top / low
 
 
-@njit
+@njit(cache=True)
 def _quantile(u: float) -> float:
     """Normal quantile of (1 + u) / 2: M. Wichura, Algorithm AS 241, Applied Statistics 37 (1988)."""
     q = 0.5 * u
@@ -58,7 +58,7 @@ def _turn(x: Any, y: Any, by: int) -> tuple[Any, Any]:
     return x, np.uint32(np.uint32(y << np.uint32(by)) | np.uint32(y >> np.uint32(32 - by))) ^ x
 
 
-@njit
+@njit(cache=True)
 def _threefry(a: Any, b: Any, count: int) -> tuple[Any, Any]:
     """Threefry-2x32 with 20 rounds of the counter (0, count): J. Salmon et al., Parallel random numbers (2011)."""
     c = np.uint32(a ^ b ^ np.uint32(0x1BD11BDA))
@@ -79,14 +79,14 @@ def _threefry(a: Any, b: Any, count: int) -> tuple[Any, Any]:
     return x, y
 
 
-@njit
+@njit(cache=True)
 def _unit(a: Any, b: Any, count: int) -> float:
     """Uniform in [0, 1) from 52 bits."""
     high, low = _threefry(a, b, count)
     return (((np.uint64(high) << np.uint64(32)) | np.uint64(low)) >> np.uint64(12)) * 2.0**-52
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _energy_and_slope(w: Any, columns: Any, y: Any, z: Any, slope: Any) -> float:
     """The energy at w; its gradient goes to `slope`. Columns of x are contiguous, so inner loops are long."""
     z[:] = 0.0
@@ -114,7 +114,7 @@ def _slope_of(w: Any, columns: Any, z: Any, slope: Any) -> float:
     return 0.5 * square
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _slope(w: Any, columns: Any, y: Any, z: Any, slope: Any) -> None:
     z[:] = 0.0
     for k in range(w.size):
@@ -125,7 +125,7 @@ def _slope(w: Any, columns: Any, y: Any, z: Any, slope: Any) -> None:
     _slope_of(w, columns, z, slope)
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _chain(key: Any, start: Any, columns: Any, y: Any) -> Any:
     size, w, new, p = start.size, start.copy(), start.copy(), np.empty_like(start)
     z, slope, kept, out = (

@@ -23,7 +23,7 @@ def _pull(x: float, y: float, r: Any, u: float, v: float, rates_bar: Any) -> tup
     return u * (r[0] - r[1] * y) + v * r[3] * y, v * (r[3] * x - r[2]) - u * r[1] * x
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _run(rates: Any, start: Any, observed: Any, dt: float) -> tuple[float, Any]:
     steps = len(observed)
     path, grad, r = np.empty((steps + 1, 2)), np.zeros(4), (rates[0], rates[1], rates[2], rates[3])

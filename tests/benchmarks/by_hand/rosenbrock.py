@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def hessian(x: Any) -> Any:
     """Second derivatives of the sum of 100 (x[i+1] - x[i]^2)^2 + (1 - x[i])^2."""
     out = np.zeros((x.size, x.size))

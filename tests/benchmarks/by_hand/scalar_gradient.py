@@ -7,7 +7,7 @@ import math
 from numba import njit
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def gradient(x: float) -> float:
     """The derivative of sin(x) exp(-x^2) + log(1 + x^2) / sqrt(2 + cos x) + tanh x."""
     sine, cosine, bell, square = math.sin(x), math.cos(x), math.exp(-x * x), 1.0 + x * x
