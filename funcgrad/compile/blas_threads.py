@@ -78,7 +78,7 @@ _state = (ctypes.c_int64 * 3)()  # lock, callers inside, threads to put back
 
 
 @cache
-def _control() -> tuple[int, int] | None:
+def thread_control() -> tuple[int, int] | None:
     """Addresses of the functions that read and set the number of threads, where the BLAS in use has them."""
     if blas_interface() == "fortran32":
         return None
@@ -93,7 +93,7 @@ def prelude() -> str | None:
     """The text that defines `@blas_enter` and `@blas_leave`, its symbols made known; None for a BLAS without such a
     setting.
     """
-    control = _control()
+    control = thread_control()
     if control is None:
         return None
     native.define_symbols(

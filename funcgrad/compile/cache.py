@@ -16,7 +16,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .. import config
@@ -49,10 +49,10 @@ def _is_private(path: Path) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
-def compile_cached(llvm_text: str, symbols: Mapping[str, int]) -> native.Library:
+def compile_cached(llvm_text: str, symbols: Mapping[str, int], names: Sequence[str] = ("entry",)) -> native.Library:
     """`native.compile_text`, from disk when the same text was compiled before on this kind of machine.
 
-    `symbols` are addresses for this text only; they are no part of the entry.
+    `symbols` are addresses for this text only; they are no part of the entry. `names` are the functions to resolve.
     """
     folder = directory()
     if folder is None:
@@ -62,11 +62,11 @@ def compile_cached(llvm_text: str, symbols: Mapping[str, int]) -> native.Library
     data = _read(path)
     if data is not None:
         _counts["hits"] += 1
-        return native.load_object(data, symbols=symbols)
+        return native.load_object(data, names, symbols)
     _counts["misses"] += 1
     data = native.compile_object(llvm_text)
     _write(path, data)
-    return native.load_object(data, symbols=symbols)
+    return native.load_object(data, names, symbols)
 
 
 def _key(text: str) -> str:

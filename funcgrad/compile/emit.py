@@ -22,6 +22,7 @@ from .outline import Outliner
 from .plan import Plan
 from .step_table import WORTHWHILE, StepTable, blas_arguments, fits
 from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers
+from .thread_pool import SYMBOL
 
 GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
@@ -197,7 +198,9 @@ class EntryEmitter:
 
     def step(self, step: Any) -> None:
         """One step."""
-        if isinstance(step, Call):
+        if isinstance(step, Call) and step.chunks:
+            self.chunks(step)
+        elif isinstance(step, Call):
             args = ", ".join(f"ptr {self.pointer(b)}" for b in step.args)
             self.lines.append(f"call void @kernel_{step.kernel}({args})")
         elif isinstance(step, Multiply):
@@ -211,18 +214,38 @@ class EntryEmitter:
 
     def python_call(self, step: PythonCall) -> None:
         """Call back into Python with an array of pointers."""
-        buffers = [*step.inputs, *step.outputs]
         # The function behind the symbol is named when the code is linked (`pipeline.compile_program`).
         self.declarations[step.callback.symbol] = f"declare void @{step.callback.symbol}(ptr)"
+        table = self.pointer_array([*step.inputs, *step.outputs])
+        self.lines.append(f"call void @{step.callback.symbol}(ptr {table})")
+
+    def pointer_array(self, buffers: list[Buffer]) -> str:
+        """An array of the pointers of buffers, on the stack."""
         table = self.fresh("table")
-        self.allocas.append(f"{table} = alloca [{len(buffers)} x ptr]")
+        self.allocas.append(f"{table} = alloca [{max(len(buffers), 1)} x ptr]")
         for k, b in enumerate(buffers):
             at = self.fresh("s")
             self.lines += [
                 f"{at} = getelementptr inbounds ptr, ptr {table}, i64 {k}",
                 f"store ptr {self.pointer(b)}, ptr {at}",
             ]
-        self.lines.append(f"call void @{step.callback.symbol}(ptr {table})")
+        return table
+
+    def chunks(self, step: Call) -> None:
+        """The chunks of a kernel, shared among threads: `@chunk_of_{kernel}` reads its operands from an array."""
+        name = f"chunk_of_{step.kernel}"
+        self.declarations[SYMBOL] = f"declare void @{SYMBOL}(ptr, ptr, i64)"
+        if name not in self.preludes:
+            loads = [
+                f"  %at{k} = getelementptr ptr, ptr %context, i64 {k}\n  %p{k} = load ptr, ptr %at{k}\n"
+                for k in range(len(step.args))
+            ]
+            args = ", ".join([*(f"ptr %p{k}" for k in range(len(step.args))), "i64 %chunk"])
+            self.preludes[name] = (
+                f"define internal void @{name}(ptr %context, i64 %chunk) nounwind {{\n{''.join(loads)}"
+                f"  call void @kernel_{step.kernel}({args})\n  ret void\n}}\n"
+            )
+        self.lines.append(f"call void @{SYMBOL}(ptr @{name}, ptr {self.pointer_array(step.args)}, i64 {step.chunks})")
 
     def multiply(self, s: Multiply) -> None:
         """One BLAS call for each batch element; a vector operand takes gemv."""

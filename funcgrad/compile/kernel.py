@@ -1,7 +1,8 @@
 """The kernel IR: explicit loops over buffers, scalar expressions inside.
 
-    kernel ::= name (param*) stmt*            param ::= sym dtype shape (in | out)
-    stmt   ::= for sym in n: stmt*  |  store buffer[index*] = expr  |  accumulate buffer[index*] op= expr
+    kernel ::= name (param*) local* stmt*     param ::= sym dtype shape (in | out)     local ::= sym dtype shape
+    stmt   ::= for sym in n: stmt*  |  for sym in part of n: stmt*
+             | store buffer[index*] = expr  |  accumulate buffer[index*] op= expr
              | declare sym = expr  |  update sym op= expr  |  assign sym = expr  |  if expr: stmt*
     expr   ::= scalar expressions of `core.scalar`, whose syms are loop symbols and declared accumulators
 
@@ -11,6 +12,9 @@
         for i1 in 3:
           update a0 += p0[i0, i1]
         store p1[i0] = a0
+
+A kernel with `chunks` runs once for each of them, in any order or at the same time; the symbol `chunk` is its number,
+and a loop over a part of n covers `grain` iterations from `chunk * grain` on. `parallel.py` makes them.
 
 Kernels that differ only in the arrays they are given are equal texts; they are compiled once and called many times.
 """
@@ -25,6 +29,8 @@ import numpy as np
 
 from ..core.scalar import Expr
 
+CHUNK = "chunk"  # the symbol that is the number of a chunk
+
 
 @dataclass(frozen=True)
 class Param:
@@ -38,11 +44,12 @@ class Param:
 
 @dataclass
 class For:
-    """`for sym in 0..count`: the loop symbol is an int64."""
+    """`for sym in 0..count`: the loop symbol is an int64. With a grain, only the part that belongs to the chunk."""
 
     sym: str
     count: int
     body: list[Any]
+    grain: int = 0
 
 
 @dataclass
@@ -99,11 +106,16 @@ class If:
 
 @dataclass
 class Kernel:
-    """A loop nest with its parameters, and the user's lines (file, number) that caused it."""
+    """A loop nest with its parameters, and the user's lines (file, number) that caused it.
+
+    locals: small arrays of its own. chunks: how many calls make the whole, 0 where it is not divided.
+    """
 
     params: list[Param]
     body: list[Any]
     notes: list[tuple[str, int]] = field(default_factory=list)
+    locals: list[Param] = field(default_factory=list)
+    chunks: int = 0
 
 
 def statements(body: list[Any]) -> Iterator[Any]:
@@ -114,6 +126,15 @@ def statements(body: list[Any]) -> Iterator[Any]:
             yield from statements(s.body)
 
 
+def nest(index: tuple[Expr, ...], counts: tuple[int, ...], body: list[Any]) -> list[Any]:
+    """Loops around a body, outermost first; an empty domain gives no statement at all."""
+    if 0 in counts:
+        return []
+    for i, n in zip(reversed(index), reversed(counts)):
+        body = [For(i.args[0], n, body)]
+    return body
+
+
 def structure(kernel: Kernel) -> tuple:
     """A hashable key, equal for kernels of equal text: expressions are interned, so identity stands for their
     structure.
@@ -121,12 +142,12 @@ def structure(kernel: Kernel) -> tuple:
 
     def of(statement: Any) -> tuple:
         if isinstance(statement, For):
-            return ("for", statement.sym, statement.count, *map(of, statement.body))
+            return ("for", statement.sym, statement.count, statement.grain, *map(of, statement.body))
         if isinstance(statement, If):
             return ("if", statement.condition, *map(of, statement.body))
         return (type(statement), *vars(statement).values())
 
-    return (tuple(kernel.params), *map(of, kernel.body))
+    return (tuple(kernel.params), tuple(kernel.locals), kernel.chunks, *map(of, kernel.body))
 
 
 def expressions(statement: Any) -> list[Expr]:

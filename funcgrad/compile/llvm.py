@@ -7,12 +7,13 @@ checks. Floating sums may be reassociated in an accumulator and nowhere else.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..core.scalar import Expr
-from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Store, Update
+from .kernel import CHUNK, Accumulate, Assign, Declare, For, If, Kernel, Store, Update
 from .llvm_scalar import ScalarEmitter, llvm_type
 from .outline import Outliner
 
@@ -38,7 +39,7 @@ class KernelEmitter:
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.slots: dict[str, tuple[str, np.dtype]] = {}
-        self.params = {p.name: p for p in kernel.params}
+        self.params = {p.name: p for p in (*kernel.params, *kernel.locals)}
         self.count = 0
 
     def fresh(self) -> str:
@@ -52,9 +53,16 @@ class KernelEmitter:
         return f"b{self.count}"
 
     def text(self) -> str:
-        """The whole function."""
-        self.block(self.kernel.body, self.scope(None))
-        args = ", ".join(f"ptr noalias nocapture {'' if p.out else 'readonly '}%{p.name}" for p in self.kernel.params)
+        """The whole function; the number of a chunk is its last argument."""
+        scope = self.scope(None)
+        for p in self.kernel.locals:
+            self.allocas.append(f"%{p.name} = alloca [{max(math.prod(p.shape), 1)} x {memory_type(p.dtype)}], align 64")
+        scope.bind(CHUNK, f"%{CHUNK}", np.int64)
+        self.block(self.kernel.body, scope)
+        args = ", ".join(
+            [f"ptr noalias nocapture {'' if p.out else 'readonly '}%{p.name}" for p in self.kernel.params]
+            + [f"i64 %{CHUNK}"] * (self.kernel.chunks > 0)
+        )
         attributes = "nounwind alwaysinline" if self.inline else "nounwind noinline"
         body = "\n".join(
             "  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"]
@@ -120,7 +128,8 @@ class KernelEmitter:
         """`for sym in 0..count`, with the test at the end: empty loops are never built."""
         head, done = self.label(), self.label()
         counter = self.slot(s.sym, np.dtype(np.int64))
-        self.lines += [f"store i64 0, ptr {counter}", f"br label %{head}", f"{head}:"]
+        start, end = self.bounds(s)
+        self.lines += [f"store i64 {start}, ptr {counter}", f"br label %{head}", f"{head}:"]
         inner = self.scope(scope)
         position = self.fresh()
         self.lines.append(f"{position} = load i64, ptr {counter}")
@@ -133,11 +142,24 @@ class KernelEmitter:
         self.lines += [
             f"{step} = add nuw nsw i64 {position}, 1",
             f"store i64 {step}, ptr {counter}",
-            f"{again} = icmp ult i64 {step}, {s.count}",
+            f"{again} = icmp ult i64 {step}, {end}",
             f"br i1 {again}, label %{head}, label %{done}",
             f"{done}:",
         ]
         return self.rebound(scope, tuple(dict.fromkeys(changing)))
+
+    def bounds(self, s: For) -> tuple[str, str]:
+        """Where a loop begins and ends."""
+        if not s.grain:
+            return "0", str(s.count)
+        start, end, short, least = (self.fresh() for _ in range(4))
+        self.lines += [
+            f"{start} = mul nuw nsw i64 %{CHUNK}, {s.grain}",
+            f"{end} = add nuw nsw i64 {start}, {s.grain}",
+            f"{short} = icmp ult i64 {end}, {s.count}",
+            f"{least} = select i1 {short}, i64 {end}, i64 {s.count}",
+        ]
+        return start, least
 
     def branch(self, s: If, scope: ScalarEmitter) -> None:
         """Statements behind a condition."""

@@ -26,11 +26,12 @@ import numpy as np
 from ..core import lowering
 from ..core import scalar as sc
 from ..core.program import Eqn, Literal, Var
-from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update
+from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update, nest
 from .schedule import Group, Schedule, _domain, _trailing
 
 INDEX = np.dtype(np.int64)
 ZERO = sc.const(0, INDEX)
+LOCAL_BYTES = 1 << 14  # a row buffer up to this size is on the stack
 
 
 def identity_of(combine: str, dtype: Any) -> Any:
@@ -68,6 +69,7 @@ class Builder:
         self.params: dict[Any, Param] = {}
         self.order: list[Any] = []
         self.memo: dict[tuple, sc.Expr] = {}
+        self.locals: dict[Var, Param] = {}
         self.flat = False
         self.notes: list[tuple[str, int]] = []
 
@@ -115,7 +117,8 @@ class Builder:
 
     def kernel(self, body: list[Any]) -> tuple[Kernel, list[Any]]:
         """The finished kernel and the values its parameters stand for."""
-        return Kernel([self.params[a] for a in self.order], body, self.notes), self.order
+        params = [self.params[a] for a in self.order]
+        return Kernel(params, body, self.notes, list(self.locals.values())), self.order
 
 
 class GroupLowering(Builder):
@@ -186,7 +189,7 @@ class GroupLowering(Builder):
         if self.inside and index == self.row_index and self.inner_counts:
             return self._hoist(v, index)
         if v in self.group.kept and index == self.index and self.group.kept[v] < self.current:
-            return sc.load(self._scratch(v).name, self.index[len(self.row_index) :], v.aval.dtype)
+            return sc.load(self._row_buffer(v).name, self.index[len(self.row_index) :], v.aval.dtype)
         if v in self.members and not _is_reduction(self.members[v]):
             same_stage = self.group.stage[v] == self.current or index == self.row_index
             return self.inline(v, index) if same_stage else self.load(v, index)
@@ -210,9 +213,12 @@ class GroupLowering(Builder):
     def _accumulator_index(self, v: Var) -> tuple:
         return self.row_index if v.aval.ndim else ()
 
-    def _scratch(self, v: Var) -> Param:
-        inner = self.inner_counts
-        return self.param(_Scratch.of(v, self.group), out=True, shape=inner)
+    def _row_buffer(self, v: Var) -> Param:
+        """Where a kept value lies: in an array of the kernel's own if the row is short, else in the workspace."""
+        shape, dtype = self.inner_counts, v.aval.dtype
+        if math.prod(shape) * dtype.itemsize > LOCAL_BYTES:
+            return self.param(_Scratch.of(v, self.group), out=True, shape=shape)
+        return self.locals.setdefault(v, Param(f"row{len(self.locals)}", shape, dtype, True))
 
     def _hoist(self, v: Var, index: tuple) -> sc.Expr:
         """A value that depends on the row alone, computed before the inner loop."""
@@ -263,7 +269,7 @@ class GroupLowering(Builder):
         for v, stage in self.group.kept.items():
             if stage == self.current:
                 value = self.element(v, self.index)
-                body.append(Store(self._scratch(v).name, self.index[len(self.row_index) :], value))
+                body.append(Store(self._row_buffer(v).name, self.index[len(self.row_index) :], value))
         for eqn in anchors:
             if isinstance(eqn.prim.lower, lowering.Reduce):
                 self._reduce(eqn, self.index, body, after)
@@ -332,15 +338,6 @@ class _Scratch:
 
 def _is_reduction(eqn: Eqn) -> bool:
     return isinstance(eqn.prim.lower, lowering.Reduce)
-
-
-def nest(index: tuple, counts: tuple, body: list[Any]) -> list[Any]:
-    """Loops around a body, outermost first; an empty domain gives no statement at all."""
-    if 0 in counts:
-        return []
-    for i, n in zip(reversed(index), reversed(counts)):
-        body = [For(i.args[0], n, body)]
-    return body
 
 
 # --- equations that are kernels of their own

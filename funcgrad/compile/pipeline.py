@@ -29,6 +29,7 @@ from typing import Any
 from .. import config
 from ..core.check import maybe_check
 from ..core.program import Program
+from . import thread_pool
 from .cache import compile_cached
 from .cost import program_cost
 from .emit import emit_module
@@ -71,6 +72,8 @@ def compile_program(program: Program, captured: int = 0) -> Compiled:
     """
     compiled = lower_program(program, captured)
     start = time.perf_counter()
+    if any(kernel.chunks for kernel, _ in compiled.plan.kernels):
+        thread_pool.prepare()
     compiled.library = compile_cached(compiled.llvm, {c.symbol: c.address for c in compiled.plan.callbacks})
     compiled.seconds += time.perf_counter() - start
     if "compile" in config.LOG.value:

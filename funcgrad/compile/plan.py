@@ -24,6 +24,7 @@ from .callback import Callback
 from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
+from .parallel import split
 from .schedule import Group, Schedule, schedule
 from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, root_buffers
 
@@ -109,9 +110,17 @@ class Planner:
         return steps
 
     def call(self, kernel: Kernel, args: list[Buffer]) -> list[Any]:
-        """A call of a kernel, which is shared with all calls of equal text."""
+        """Calls of a kernel, in chunks if it is long; kernels are shared with all calls of equal text."""
         if not kernel.body:
             return []
+        parts = split(kernel)
+        if parts is None:
+            return [self.one_call(kernel, args)]
+        every = [*args, *(self.temporary(r.shape, r.dtype) for r in parts.results)]
+        return [self.one_call(part, [every[k] for k in operands]) for part, operands in parts.kernels]
+
+    def one_call(self, kernel: Kernel, args: list[Buffer]) -> Call:
+        """A call of a kernel as it is."""
         text = structure(kernel)
         small = self.depth > 0 and all(b.nbytes <= STACK_BYTES for b in args)
         if text not in self.texts:
@@ -121,7 +130,7 @@ class Planner:
         known, inline = self.plan.kernels[number]
         known.notes += [n for n in kernel.notes if n not in known.notes]
         self.plan.kernels[number] = (known, inline and small)
-        return [Call(number, args)]
+        return Call(number, args, kernel.chunks)
 
     def opaque(self, plan: Schedule, eqn: Eqn, env: dict) -> list[Any]:
         form = eqn.prim.lower

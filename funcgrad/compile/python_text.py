@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.scalar import COMPARISONS, Expr, sym
 from . import vecmath
-from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Store, Update, statements
+from .kernel import CHUNK, Accumulate, Assign, Declare, For, If, Kernel, Store, Update, statements
 from .statement_text import ATOM, CHOICE, INFIX, UNARY, Printer, Text, call, infix, subscript
 
 INT64 = np.iinfo(np.int64)
@@ -97,7 +97,8 @@ class PythonPrinter(Printer):
     def write(self, s: Any) -> None:
         """One statement."""
         if isinstance(s, For):
-            self.nested(f"for {s.sym} in range({s.count}):", s.body)
+            part = f"{CHUNK} * {s.grain}, min({CHUNK} * {s.grain} + {s.grain}, {s.count})"
+            self.nested(f"for {s.sym} in range({part if s.grain else s.count}):", s.body)
         elif isinstance(s, If):
             self.nested(f"if {self.value(s.condition).text}:", s.body)
         elif isinstance(s, Store):

@@ -21,6 +21,7 @@ domain into rows, and anchors that use the reduced value of their own row run in
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
 # Costs are in units of one multiplication per element. Keeping a value costs a store and a load.
 
 STORE_AND_LOAD = 4.0
+COMPUTE_AGAIN = 8.0  # from this cost on, a later stage of a row reads a value rather than compute it again
 LEAST_JOINED = 1024  # bytes of a concatenation whose operands are computed in place
 MOST_CHOSEN = 6  # operands of a concatenation among which every element may be chosen
 HIGHEST_TREE = 80  # equations in a row that may be inlined into each other; lowering recurses over them
@@ -366,37 +368,46 @@ class Scheduler:
         self._keep_heavy_values(group)
 
     def _keep_heavy_values(self, group: Group) -> None:
-        """An expensive inlined value that several stages use is kept in a buffer the size of a row."""
+        """A value that a later stage needs and that is not cheap to compute again is kept in a buffer as long as a row:
+        of a chain of such values the last one, which covers the others.
+        """
         if group.rows is None:
             return
-        used: dict[Var, set[int]] = {}
-        for eqn in group.anchors:
-            if _domain(eqn) != group.domain:
-                continue
-            for v in self._inlined_same(eqn):
-                used.setdefault(v, set()).add(group.stage[eqn.outs[0]])
-        for v, stages in used.items():
-            if len(stages) > 1 and self.cost[v] >= 8.0 and not self._covered(v, group, stages):
-                group.kept[v] = min(stages)
+        first: dict[Var, int] = {}  # the stage that computes each inlined value first
+        for eqn in sorted(group.anchors, key=lambda eqn: group.stage[eqn.outs[0]]):
+            if _domain(eqn) == group.domain:
+                self._keep_for(group, group.stage[eqn.outs[0]], eqn.inputs, first)
 
-    def _covered(self, v: Var, group: Group, stages: set[int]) -> bool:
-        """Whether v is only needed to compute another kept value."""
-        return any(w in group.kept for c in self.consumers.get(v, ()) for w in c.outs) and all(
-            any(w in group.kept for w in c.outs) for c in self.consumers.get(v, ())
-        )
-
-    def _inlined_same(self, eqn: Eqn) -> list[Var]:
-        """Inlined values that an anchor reads at its own index, outermost first."""
-        found: dict[Var, None] = {}
-        stack = [a for a in eqn.inputs if type(a) is Var]
+    def _keep_for(self, group: Group, stage: int, values: Sequence[Any], first: dict[Var, int]) -> None:
+        """Walk from what an anchor reads at its own index towards memory, up to values that are worth keeping."""
+        stack, visited = list(values), set()
         while stack:
             v = stack.pop()
-            if v in found or v in self.materialized or v not in self.producer:
+            if type(v) is not Var or v in visited or v in group.kept or not self._is_computed_inside(v):
                 continue
-            found[v] = None
-            if isinstance(self.producer[v].prim.lower, lowering.Scalar):
-                stack.extend(a for a in self.producer[v].inputs if type(a) is Var)
-        return list(found)
+            visited.add(v)
+            if first.setdefault(v, stage) < stage and self._cost_again(v, group) >= COMPUTE_AGAIN:
+                group.kept[v] = first[v]
+            elif isinstance(self.producer[v].prim.lower, lowering.Scalar):
+                stack.extend(self.producer[v].inputs)
+
+    def _is_computed_inside(self, v: Var) -> bool:
+        """Whether v is inlined, and more than a value of the row seen from every element."""
+        return v in self.producer and v not in self.materialized and self.producer[v].prim.name != "broadcast"
+
+    def _cost_again(self, v: Var, group: Group) -> float:
+        """The cost of one element from what is in memory, in row buffers or a scalar of the row; or enough of it."""
+        total, stack, seen = 0.0, [v], {v}
+        while stack and total < COMPUTE_AGAIN:
+            eqn = self.producer[stack.pop()]
+            if not isinstance(eqn.prim.lower, lowering.Scalar):
+                total += self.cost[eqn.outs[0]]
+                continue
+            total += operation_cost(eqn)
+            inner = {a for a in eqn.inputs if type(a) is Var and a not in group.kept and self._is_computed_inside(a)}
+            stack.extend(inner - seen)
+            seen |= inner
+        return total
 
 
 def schedule(program: Program) -> Schedule:
@@ -429,18 +440,18 @@ def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
         return how
     if how == ("other",) or not _is_row_broadcast(eqn) and not _keeps_rows(eqn):
         return ("other",)
-    kept = operand.aval.ndim
+    kept = min(operand.aval.ndim, eqn.outs[0].aval.ndim)
     if how == ("same",) or how[1] >= kept:
         return ("row", kept)
     return how
 
 
 def _keeps_rows(eqn: Eqn) -> bool:
-    """A reshape that only adds trailing axes of size one is a row broadcast, too."""
+    """A reshape that only adds or removes trailing axes of size one reads rows as rows, too."""
     if eqn.prim.name != "reshape":
         return False
-    old, new = eqn.inputs[0].aval.shape, eqn.outs[0].aval.shape
-    return new[: len(old)] == old and math.prod(new[len(old) :]) == 1
+    short, long = sorted((eqn.inputs[0].aval.shape, eqn.outs[0].aval.shape), key=len)
+    return long[: len(short)] == short and math.prod(long[len(short) :]) == 1
 
 
 __all__ = ["Group", "Schedule", "schedule"]

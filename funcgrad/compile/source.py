@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernel import Kernel
+from .kernel import CHUNK, Kernel
 from .plan import Plan
 from .python_text import PythonPrinter
 from .steps import (
@@ -67,8 +67,10 @@ def kernel_source(kernel: Kernel, name: str, helpers: dict[str, str] | None = No
     printer = PythonPrinter(kernel, {} if helpers is None else helpers, compilable)
     for line in comments(kernel):
         printer.line(f"# {line}")
+    for p in kernel.locals:
+        printer.line(f"{p.name} = np.empty({p.shape}, np.{p.dtype.name})")
     printer.block(kernel.body)
-    parameters = ", ".join(p.name for p in kernel.params)
+    parameters = ", ".join([*(p.name for p in kernel.params), *[CHUNK] * (kernel.chunks > 0)])
     return "\n".join([f"def {name}({parameters}):", *printer.lines])
 
 
@@ -147,8 +149,12 @@ class ProgramWriter:
     def step(self, s: Any) -> None:
         """One step."""
         if isinstance(s, Call):
-            params = self.plan.kernels[s.kernel][0].params
-            self.line(f"kernel_{s.kernel}({', '.join(view(b, p.shape) for b, p in zip(s.args, params))})")
+            kernel = self.plan.kernels[s.kernel][0]
+            args = [view(b, p.shape) for b, p in zip(s.args, kernel.params)]
+            if kernel.chunks:
+                self.line(f"for {CHUNK} in range({kernel.chunks}):")
+            call = f"kernel_{s.kernel}({', '.join([*args, *[CHUNK] * (kernel.chunks > 0)])})"
+            self.line("    " * (kernel.chunks > 0) + call)
         elif isinstance(s, Multiply):
             self.multiply(s)
         elif isinstance(s, Loop):

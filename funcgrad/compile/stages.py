@@ -20,7 +20,7 @@ from ..core.printing import format_atom, format_params, format_program, variable
 from ..core.program import Eqn, Var
 from ..core.scalar import Expr
 from . import native
-from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Store, Update
+from .kernel import CHUNK, Accumulate, Assign, Declare, For, If, Kernel, Store, Update
 from .pipeline import Compiled
 from .plan import Plan
 from .schedule import Group, Schedule
@@ -111,7 +111,7 @@ class KernelPrinter(Printer):
     def write(self, s: Any) -> None:
         """One statement."""
         if isinstance(s, For):
-            self.nested(f"for {s.sym} in {s.count}:", s.body)
+            self.nested(f"for {s.sym} in {f'part of {s.count} by {s.grain}' if s.grain else s.count}:", s.body)
         elif isinstance(s, If):
             self.nested(f"if {self.value(s.condition).text}:", s.body)
         elif isinstance(s, Assign):
@@ -155,8 +155,12 @@ def kernel_text(kernel: Kernel, name: str) -> str:
     params = ", ".join(
         f"{p.name}: {p.dtype.name}[{','.join(map(str, p.shape))}] {'out' if p.out else 'in'}" for p in kernel.params
     )
+    own = [f"  local {p.name}: {p.dtype.name}[{','.join(map(str, p.shape))}]" for p in kernel.locals]
     notes = [f"  # {line}" for line in comments(kernel)[_parameter_lines(kernel) :]]
-    return "\n".join([f"{name}({params})", *notes, *(line.replace("    ", "  ") for line in printer.lines)])
+    chunks = f" for each {CHUNK} of {kernel.chunks}" if kernel.chunks else ""
+    return "\n".join(
+        [f"{name}({params}){chunks}", *notes, *own, *(line.replace("    ", "  ") for line in printer.lines)]
+    )
 
 
 def _parameter_lines(kernel: Kernel) -> int:

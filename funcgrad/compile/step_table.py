@@ -68,7 +68,7 @@ def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
 
 def fits(step: Any) -> bool:
     """Whether a step may be a record: its operands must be whole arrays that stay where they are."""
-    if isinstance(step, Call):
+    if isinstance(step, Call) and not step.chunks:
         operands = step.args
     elif isinstance(step, Multiply) and step.batch == 1:
         operands = [step.x, step.y, step.out]

@@ -69,10 +69,11 @@ class Buffer:
 
 @dataclass
 class Call:
-    """Run a kernel on buffers."""
+    """Run a kernel on buffers; with `chunks`, once for each of them, on several threads."""
 
     kernel: int
     args: list[Buffer]
+    chunks: int = 0
 
 
 @dataclass

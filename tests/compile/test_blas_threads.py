@@ -15,7 +15,7 @@ from funcgrad.compile import blas_threads
 
 
 def control() -> tuple:
-    addresses = blas_threads._control()
+    addresses = blas_threads.thread_control()
     if addresses is None:
         pytest.fail("the BLAS of this NumPy has no thread control: extend blas_threads._DECORATIONS")
     get = ctypes.CFUNCTYPE(ctypes.c_int)(addresses[0])

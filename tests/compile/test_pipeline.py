@@ -119,6 +119,18 @@ def test_layer_norm_is_one_kernel() -> None:
     assert len(lowered(p.layer_norm, zeros(40, 30), zeros(30), zeros(30)).plan.kernels) == 1
 
 
+def test_layer_norm_with_its_gradient_is_one_kernel_that_keeps_one_value_in_a_row_buffer() -> None:
+    def loss(x: Any, gain: Any, bias: Any) -> Any:
+        return np.sum(np.tanh(p.layer_norm(x, gain, bias)))
+
+    args = np.random.default_rng(0).standard_normal((6, 30)), np.linspace(0.5, 1.5, 30), np.linspace(-1.0, 1.0, 30)
+    compiled = lowered(fg.value_and_grad(loss, (0, 1, 2)), *args)
+    (group,) = [item for s in compiled.plan.schedules for item in s.items]
+    assert len(compiled.plan.kernels) == len(group.kept) == 1
+    for a, b in zip(fg.jit(fg.grad(loss, (0, 1, 2)))(*args), fg.grad(loss, (0, 1, 2))(*args)):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
+
+
 def test_the_gradient_of_cross_entropy_is_a_few_kernels() -> None:
     compiled = lowered(fg.value_and_grad(p.cross_entropy), zeros(64, 10), zeros(64, 10))
     assert len(compiled.plan.steps) <= 2

@@ -1,0 +1,256 @@
+"""Long kernels in chunks that may run at the same time.
+
+    split : Kernel -> a Kernel that clears sums, one run once for each chunk, one that combines the results of chunks
+
+    kernel(p0: float64[1000000] in, p1: float64[] out)        kernel(p0 in, q0: float64[4] out) for each chunk of 4
+      declare a0 = 0.0                                          declare a0 = 0.0
+      for i0 in 1000000:                              -->       for i0 in part of 1000000 by 250000:
+        update a0 += exp(p0[i0])                                  update a0 += exp(p0[i0])
+      store p1[] = a0 * 2.0                                     store q0[chunk] = a0
+                                                              kernel(q0 in, p1 out)
+                                                                declare a0 = 0.0
+                                                                for c in 4:
+                                                                  update a0 += q0[c]
+                                                                store p1[] = a0 * 2.0
+
+The chunks depend on the sizes alone, not on the number of threads, and their results are combined in order: a result
+has the same bits whatever runs it. A loop is divided where its iterations write different elements; sums over it, and
+sums into arrays that are small beside the loop, are divided too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..core import scalar as sc
+from ..core.scalar import FUNCTIONS, Expr
+from .kernel import (
+    CHUNK,
+    Accumulate,
+    Assign,
+    Declare,
+    For,
+    If,
+    Kernel,
+    Param,
+    Store,
+    Update,
+    expressions,
+    nest,
+    statements,
+    walk,
+)  # fmt: skip
+
+# Costs are in units of one vectorized addition of 8 bytes, about a fortieth of a nanosecond (0.02 to 0.04 in a dozen
+# kernels whose data is in cache).
+WORTHWHILE = 6e6  # from this cost on a kernel is divided: 0.15 ms
+CHUNK_COST = 1e6  # of one chunk, at least: waking a thread takes 5 to 50 microseconds
+MOST_CHUNKS = 64
+SMALL = 16  # results of chunks take part of the time: each must be that much smaller than the loop
+MEMORY = 4.0
+COSTS = {"div": 4.0, "sqrt": 4.0, "quo": 20.0, "rem": 20.0, "const": 0.0, "sym": 0.0}
+INDEX = np.dtype(np.int64)
+
+
+@dataclass
+class Split:
+    """Kernels that do what one did, in order, and the arrays in which chunks leave their results. The operands of each
+    kernel are numbers: those of the parameters of the one kernel, then those of the results.
+    """
+
+    kernels: list[tuple[Kernel, list[int]]]
+    results: list[Param]
+
+
+def split(kernel: Kernel) -> Split | None:
+    """A kernel in chunks, or None if it is short or its iterations depend on each other."""
+    costs = [_cost(s) for s in kernel.body]
+    if sum(costs) < WORTHWHILE or any(e.op == "foreign" for e in _nodes(kernel.body)):
+        return None
+    at = max(range(len(costs)), key=costs.__getitem__)
+    before, main, after = kernel.body[:at], kernel.body[at], kernel.body[at + 1 :]
+    if not isinstance(main, For) or costs[at] < 0.9 * sum(costs):
+        return None
+    for loop in _nest(main):
+        found = _Division(kernel, before, main, loop, after).run(costs[at])
+        if found is not None:
+            return found
+    return None
+
+
+def _nest(loop: For) -> Iterator[For]:
+    """A loop and those directly inside it, as long as nothing else is beside them."""
+    while True:
+        yield loop
+        if len(loop.body) != 1 or not isinstance(loop.body[0], For):
+            return
+        loop = loop.body[0]
+
+
+def _cost(statement: Any) -> float:
+    """The cost of a statement, in units of one vectorized addition."""
+    if isinstance(statement, (For, If)):
+        return (statement.count if isinstance(statement, For) else 1) * sum(map(_cost, statement.body))
+    seen: set[Expr] = set()
+    nodes = [e for root in expressions(statement) for e in walk(root, seen)]
+    stored = MEMORY * statement.value.dtype.itemsize / 8 if isinstance(statement, (Store, Accumulate)) else 0.0
+    return stored + sum(_node_cost(e) for e in nodes)
+
+
+def _node_cost(e: Expr) -> float:
+    cost = MEMORY if e.op == "load" else 10.0 if e.op in FUNCTIONS else COSTS.get(e.op, 1.0)
+    return cost * (0.1 if e.dtype == INDEX and e.op != "load" else e.dtype.itemsize / 8)
+
+
+def _nodes(body: list) -> Iterator[Expr]:
+    seen: set[Expr] = set()
+    for s in statements(body):
+        for root in expressions(s):
+            yield from walk(root, seen)
+
+
+class _Division:
+    """Tries to divide one loop of a kernel."""
+
+    def __init__(self, kernel: Kernel, before: list, main: For, loop: For, after: list) -> None:
+        self.kernel, self.before, self.main, self.loop, self.after = kernel, before, main, loop, after
+        self.sums: dict[str, Update] = {}  # variables of the kernel that the loop adds to
+        self.arrays: dict[str, Accumulate] = {}  # parameters that it adds to
+
+    def run(self, cost: float) -> Split | None:
+        """The kernel divided, or None."""
+        if not self._is_divisible():
+            return None
+        chunks = min(MOST_CHUNKS, int(cost / CHUNK_COST), self.loop.count)
+        sizes = [math.prod(self._param(name).shape) for name in self.arrays]
+        chunks = min([chunks, *(int(cost / (SMALL * 3 * MEMORY * max(n, 1))) for n in sizes)])
+        if chunks < 4:  # a few large pieces are worth less than what it takes to divide evenly
+            return None
+        grain = -(-self.loop.count // chunks)
+        chunks = -(-self.loop.count // grain)
+        results = self._results(chunks)
+        bodies = [self._clear(), self._chunk(grain, results), self._combined(chunks, results) if results else []]
+        return Split([self._kernel(body, results, chunks * (k == 1)) for k, body in enumerate(bodies) if body], results)
+
+    # -- may it be divided?
+
+    def _is_divisible(self) -> bool:
+        """Whether iterations write different elements or add to the same, and what is around the loop can be redone."""
+        own = {s.sym for s in statements(self.loop.body) if isinstance(s, Declare)}
+        for s in statements(self.loop.body):
+            if isinstance(s, Assign) and not own.issuperset(s.syms):
+                return False
+            if isinstance(s, Update) and s.sym not in own:
+                if self.sums.setdefault(s.sym, s).combine != s.combine:
+                    return False
+            if isinstance(s, Accumulate) and not self._is_local(s.buffer) and not self._names_iteration(s.index):
+                if self.arrays.setdefault(s.buffer, s).combine != s.combine:
+                    return False
+        if any(e.op == "sym" and e.args[0] in self.sums for e in _nodes(self.main.body)):
+            return False
+        return self._writes_apart() and self._surroundings_allow()
+
+    def _is_local(self, name: str) -> bool:
+        return any(p.name == name for p in self.kernel.locals)
+
+    def _names_iteration(self, index: tuple[Expr, ...]) -> bool:
+        return any(i.op == "sym" and i.args[0] == self.loop.sym for i in index)
+
+    def _writes_apart(self) -> bool:
+        """Whether each written array has one axis along which all its reads and writes are at the loop's own place."""
+        places: dict[str, list[tuple[Expr, ...]]] = {}
+        for s in statements(self.main.body):
+            if isinstance(s, (Store, Accumulate)) and not self._is_local(s.buffer):
+                places.setdefault(s.buffer, []).append(s.index)
+        for e in _nodes(self.main.body):
+            if e.op == "load" and e.args[0] in places:
+                places[e.args[0]].append(e.args[1:])
+        for name, found in places.items():
+            if name in self.arrays:
+                if not all(isinstance(s, Accumulate) for s in self._writers(name)) or len(found) > 1:
+                    return False
+            elif not any(all(self._names_iteration((i[d],)) for i in found) for d in range(len(found[0]))):
+                return False
+        return True
+
+    def _writers(self, name: str) -> list:
+        return [s for s in statements(self.main.body) if isinstance(s, (Store, Accumulate)) and s.buffer == name]
+
+    def _surroundings_allow(self) -> bool:
+        """Before the loop only variables and empty sums; after it, something only if there are results to combine."""
+        if not {s.sym for s in self.before if isinstance(s, Declare)} >= set(self.sums):
+            return False
+        if any(e.op == "load" for s in self.before if not isinstance(s, Declare) for e in _nodes([s])):
+            return False
+        return not self.after or bool(self.sums or self.arrays)
+
+    # -- its parts
+
+    def _param(self, name: str) -> Param:
+        return next(p for p in self.kernel.params if p.name == name)
+
+    def _results(self, chunks: int) -> list[Param]:
+        sums = [Param(f"q{k}", (chunks,), s.value.dtype, True) for k, s in enumerate(self.sums.values())]
+        arrays = [self._param(name) for name in self.arrays]
+        return sums + [
+            Param(f"q{len(sums) + k}", (chunks, *p.shape), p.dtype, True) for k, p in enumerate(arrays)
+        ]  # fmt: skip
+
+    def _kernel(self, body: list, results: list[Param], chunks: int) -> tuple[Kernel, list[int]]:
+        """A kernel of statements, with the parameters they mention; which those are."""
+        names = {e.args[0] for e in _nodes(body) if e.op == "load"}
+        written = _written(body)
+        every = [*self.kernel.params, *results]
+        used = [k for k, p in enumerate(every) if p.name in names | written]
+        params = [Param(p.name, p.shape, p.dtype, p.name in written) for p in (every[k] for k in used)]
+        own = self.kernel.locals if chunks else []
+        return Kernel(params, body, self.kernel.notes, own, chunks), used
+
+    def _variables(self) -> list:
+        return [s for s in self.before if isinstance(s, Declare)]
+
+    def _clears(self, part: bool) -> list:
+        """Statements that clear sums: those of which each chunk has its own, or the others."""
+        return [s for s in self.before if not isinstance(s, Declare) and part == bool(_written([s]) & set(self.arrays))]
+
+    def _clear(self) -> list:
+        return [*self._variables(), *self._clears(part=False)] if self._clears(part=False) else []
+
+    def _chunk(self, grain: int, results: list[Param]) -> list:
+        """What one chunk does: its own sums begin anew, and end in an element of the results."""
+        number = sc.sym(CHUNK, INDEX)
+        renamed = dict(zip(self.arrays, [r.name for r in results[len(self.sums) :]]))
+
+        def own(s: Any) -> Any:
+            if isinstance(s, For):
+                return For(s.sym, s.count, [own(inner) for inner in s.body], grain if s is self.loop else 0)
+            if isinstance(s, If):
+                return If(s.condition, [own(inner) for inner in s.body])
+            if isinstance(s, (Store, Accumulate)) and s.buffer in renamed:
+                return replace(s, buffer=renamed[s.buffer], index=(number, *s.index))
+            return s
+
+        ends = [Store(r.name, (number,), sc.sym(sym, r.dtype)) for sym, r in zip(self.sums, results)]
+        return [*self._variables(), *map(own, self._clears(part=True)), own(self.main), *ends]
+
+    def _combined(self, chunks: int, results: list[Param]) -> list:
+        """The results of the chunks in order, then what came after the loop."""
+        c = sc.sym("c", INDEX)
+        sums = list(zip(self.sums.items(), results))
+        updates = [Update(sym, s.combine, sc.load(r.name, (c,), r.dtype)) for (sym, s), r in sums]
+        body = [*self._variables(), *self._clears(part=True), *([For("c", chunks, updates)] if sums else [])]
+        for (name, s), r in zip(self.arrays.items(), results[len(sums) :]):
+            index = tuple(sc.sym(f"e{k}", INDEX) for k in range(len(r.shape) - 1))
+            body += nest(
+                (c, *index), r.shape, [Accumulate(name, index, s.combine, sc.load(r.name, (c, *index), r.dtype))]
+            )
+        return [*body, *self.after]
+
+
+def _written(body: list) -> set[str]:
+    return {s.buffer for s in statements(body) if isinstance(s, (Store, Accumulate))}
