@@ -80,7 +80,10 @@ def first_point(case: Case, runners: list[Runner], cache: str) -> Point:
 
 def measure(options: argparse.Namespace) -> dict[str, list[Point]]:
     """All points of the chosen series."""
-    runners = [Runner("funcgrad", sys.executable, 1), Runner("jax", options.peer_python, 1)]
+    runners = [
+        Runner("funcgrad", sys.executable, 1, options.clock),
+        Runner("jax", options.peer_python, 1, options.clock),
+    ]
     series: dict[str, list[Point]] = {name: [] for name in options.series}
     with tempfile.TemporaryDirectory() as cache:
         for case in every_case().values():
@@ -128,6 +131,7 @@ def main() -> None:
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has JAX")
     parser.add_argument("--series", nargs="+", choices=SERIES, default=list(SERIES))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: where the machine is shared")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="read figures instead of measuring")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw them with matplotlib")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import subprocess
 import tempfile
 import time
@@ -23,11 +24,17 @@ class Failure(Exception):
         self.kind = kind
 
 
+def processor_time_of_children() -> float:
+    """Seconds that all ended child processes have computed."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class Runner:
     """Starts processes of one library; keeps one alive for warm cases."""
 
-    def __init__(self, label: str, python: str, cores: int) -> None:
-        self.label, self.python, self.cores = label, python, cores
+    def __init__(self, label: str, python: str, cores: int, clock: str) -> None:
+        self.label, self.python, self.cores, self.clock = label, python, cores, clock
         self.library = label.split(" ")[0]
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -49,7 +56,7 @@ class Runner:
         return {**os.environ, **threads, **caches, **ours, **bytecode}
 
     def command(self, case: Case) -> list[str]:
-        return [self.python, str(HERE / "worker.py"), self.library, case.name, str(self.cores)]
+        return [self.python, str(HERE / "worker.py"), self.library, case.name, str(self.cores), self.clock]
 
     def open(self, case: Case, cache: str) -> None:
         pipe = subprocess.PIPE
@@ -77,10 +84,11 @@ class Runner:
             self.process = None
 
     def whole_process(self, case: Case, cache: str, seed: int) -> tuple[float, Any]:
-        """Wall seconds from starting a process to its end, and its result."""
-        start = time.perf_counter()
+        """Seconds from starting a process to its end, and its result."""
+        clock = time.perf_counter if self.clock == "wall" else processor_time_of_children
+        start = clock()
         done = subprocess.run([*self.command(case), str(seed)], capture_output=True, env=self.environment(cache))
-        spent = time.perf_counter() - start
+        spent = clock() - start
         if done.returncode:
             last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
             missing = bool(last) and last[0].startswith("ModuleNotFoundError")

@@ -11,7 +11,8 @@ The first library is compared with each of the others; those that are not instal
 Numba code written by hand, "jax-cached" is JAX with its cache on disk. In every round each library is timed once, the
 order rotating (A B C, B C A, ...); a ratio is formed within a round, and the table gives its median over the rounds.
 Processes are started anew a few times (`--lives`), as where a process happens to find its memory can change a
-memory-bound time by half: jax against itself showed a steady ratio of 1.6 on workload 3 with one life.
+memory-bound time by half: jax against itself showed a steady ratio of 1.6 on workload 3 with one life. Where other
+programs share the machine, `--clock cpu` counts what a library computes on one core and not what it waits for them.
 """
 
 from __future__ import annotations
@@ -204,6 +205,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--lives", type=int, default=3, help="times the processes are started anew within the rounds")
     parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: where the machine is shared")
     parser.add_argument("--statistic", choices=STATISTICS, default="best", help="of the timed batches of one turn")
     parser.add_argument("--turn", type=float, default=0.2, help="seconds of calls in one turn")
     return parser.parse_args()
@@ -215,7 +217,7 @@ def make_runners(options: argparse.Namespace) -> list[Runner]:
     for library in options.libraries:
         again = sum(runner.library == library for runner in runners)
         python = {"funcgrad": sys.executable, "hand": options.hand_python}.get(library, options.peer_python)
-        runners.append(Runner(f"{library} ({again + 1})" if again else library, python, options.cores))
+        runners.append(Runner(f"{library} ({again + 1})" if again else library, python, options.cores, options.clock))
     return runners
 
 

@@ -1,10 +1,10 @@
 """One process which runs one library on one case: answers the questions of `run.py` over its standard streams.
 
-With `python worker.py LIBRARY CASE CORES` it reads pickled (command, argument) pairs and writes pickled answers:
+With `python worker.py LIBRARY CASE CORES CLOCK` it reads pickled (command, argument) pairs and writes pickled answers:
 `check` gives results on two different inputs, `reference` the same in float64, `calibrate` a number of calls, `time`
 seconds a call, `first` seconds of the very first call, `import_library` seconds and memory, `memory` the peak of the
-whole process, `limits` what the machine allows at best. With a seed as fourth argument it does the whole case once on
-NumPy inputs, as a user's script would, and ends.
+whole process, `limits` what the machine allows at best. With a seed as fifth argument it does the whole case once on
+NumPy inputs, as a user's script would, and ends. CLOCK is "wall" or "cpu".
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 SEEDS = (0, 1)
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def pin(cores: int) -> None:
@@ -48,8 +49,8 @@ def leaves(tree: Any) -> list[Any]:
 class Worker:
     """State of the process: the library, the function under test and its inputs."""
 
-    def __init__(self, library: str, case_name: str) -> None:
-        self.library, self.case_name = library, case_name
+    def __init__(self, library: str, case_name: str, clock: str) -> None:
+        self.library, self.case_name, self.clock = library, case_name, CLOCKS[clock]
         self.function: Any = None
         self.arguments: Any = None
 
@@ -102,7 +103,7 @@ class Worker:
         return max(1, round(count * seconds / spent))
 
     def batch(self, count: int) -> float:
-        function, arguments, wait, clock = self.function, self.arguments, self.lib.wait, time.perf_counter
+        function, arguments, wait, clock = self.function, self.arguments, self.lib.wait, self.clock
         gc.collect()
         gc.disable()
         start = clock()
@@ -122,17 +123,17 @@ class Worker:
 
     def first(self, _: Any) -> float:
         """Seconds of the first call, tracing and compiling included, imports and inputs not."""
-        start = time.perf_counter()
+        start = self.clock()
         self.lib.wait(self.function(*self.arguments))
-        return time.perf_counter() - start
+        return self.clock() - start
 
     def import_library(self, _: Any) -> tuple[float, float]:
         """Seconds of the import statements and megabytes of memory held after them."""
         from libraries import import_modules
 
-        start = time.perf_counter()
+        start = self.clock()
         import_modules(self.library)
-        return time.perf_counter() - start, megabytes("VmRSS")
+        return self.clock() - start, megabytes("VmRSS")
 
     def memory(self, calls: int) -> tuple[float, float]:
         """Megabytes after the import statements alone, and at the highest after several calls of the case."""
@@ -157,8 +158,8 @@ class Worker:
         wide = max((leaf.dtype.itemsize for leaf in leaves(result) if leaf.dtype.kind == "f"), default=8)
         return {
             "bytes": moved,
-            "memory": limits.copy_seconds(moved // 2),
-            "arithmetic": flops / limits.product_rate("float64" if wide == 8 else "float32") if flops else 0.0,
+            "memory": limits.copy_seconds(moved // 2, self.clock),
+            "arithmetic": flops / limits.product_rate(f"float{8 * wide}", self.clock) if flops else 0.0,
         }
 
 
@@ -168,11 +169,11 @@ def megabytes(field: str) -> float:
         return next(int(line.split()[1]) / 1024 for line in file if line.startswith(field))
 
 
-def serve(library: str, case_name: str) -> None:
+def serve(library: str, case_name: str, clock: str) -> None:
     """Answer commands until the input ends; errors are answers too."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not mix with the answers
-    worker = Worker(library, case_name)
+    worker = Worker(library, case_name, clock)
     while True:
         try:
             command, argument = pickle.load(sys.stdin.buffer)
@@ -200,7 +201,7 @@ def run_once(library: str, case_name: str, seed: int) -> None:
 
 if __name__ == "__main__":
     pin(int(sys.argv[3]))
-    if len(sys.argv) == 5:
-        run_once(*sys.argv[1:3], int(sys.argv[4]))
+    if len(sys.argv) == 6:
+        run_once(*sys.argv[1:3], int(sys.argv[5]))
     else:
-        serve(*sys.argv[1:3])
+        serve(*sys.argv[1:3], sys.argv[4])
