@@ -28,7 +28,13 @@ def namespace(compiled: bool) -> SimpleNamespace:
         jvp=torch.func.jvp,
         vjp=torch.func.vjp,
         hessian=torch.func.hessian,
-        lax=SimpleNamespace(scan=_scan, cumlogsumexp=lambda x, axis: torch.logcumsumexp(x, axis)),
+        lax=SimpleNamespace(
+            scan=_scan,
+            cumlogsumexp=lambda x, axis: torch.logcumsumexp(x, axis),
+            conv_general_dilated=_convolution,
+            reduce_window=_pool,
+            max=torch.maximum,
+        ),
         erf=torch.erf,
         solve_triangular=lambda a, b: torch.linalg.solve_triangular(a, b[:, None], upper=False)[:, 0],
         stop_gradient=torch.Tensor.detach,
@@ -44,6 +50,7 @@ def _array_names() -> SimpleNamespace:
     return SimpleNamespace(
         **{name: getattr(torch, name) for name in same},
         dot=torch.matmul,
+        reshape=torch.reshape,
         max=lambda x, axis, keepdims=False: torch.amax(x, axis, keepdim=keepdims),
         maximum=lambda x, bound: torch.clamp(x, min=bound),
         sort=lambda x, axis: torch.sort(x, axis).values,
@@ -76,6 +83,19 @@ def _functional_value_and_grad(f: Callable[..., Any]) -> Callable[..., Any]:
         return value, grads
 
     return run
+
+
+def _convolution(x: Any, w: Any, strides: Any, padding: str, dimension_numbers: Any) -> Any:
+    """Images with channels last, weights HWIO: torch names axes in another order and keeps this one in memory."""
+    assert dimension_numbers == ("NHWC", "HWIO", "NHWC")
+    out = torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), None, strides, padding.lower())
+    return out.permute(0, 2, 3, 1)
+
+
+def _pool(x: Any, _start: float, _operation: Any, window: Any, strides: Any, _padding: str) -> Any:
+    """The maximum of each window, channels last."""
+    out = torch.nn.functional.max_pool2d(x.permute(0, 3, 1, 2), window[1:3], strides[1:3])
+    return out.permute(0, 2, 3, 1)
 
 
 def _scan(step: Callable[..., Any], carry: Any, xs: Any, length: int | None = None) -> tuple[Any, Any]:
