@@ -53,8 +53,7 @@ def load(name: str) -> SimpleNamespace:
             root.config.update("jax_compilation_cache_dir", os.environ["FUNCGRAD_CACHE_DIR"])
             root.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
             root.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    special = _Lazy(f"{name}.scipy.special")
-    return SimpleNamespace(
+    return _Library(
         name=name,
         np=array_module,
         grad=root.grad,
@@ -63,11 +62,7 @@ def load(name: str) -> SimpleNamespace:
         vmap=root.vmap,
         jvp=root.jvp,
         vjp=root.vjp,
-        lax=_Lazy(f"{name}.lax"),
-        random=_Lazy(f"{name}.random"),
         hessian=root.hessian,
-        erf=lambda x: special.erf(x),
-        solve_triangular=lambda a, b: _solve_lower(name, array_module, a, b),
         stop_gradient=lambda x: root.lax.stop_gradient(x),
         tree_map=lambda f, *trees: root.tree.map(f, *trees),
         array=array_module.asarray if name == "jax" else numpy.asarray,
@@ -76,23 +71,28 @@ def load(name: str) -> SimpleNamespace:
     )
 
 
-class _Lazy:
-    """A module imported at its first use: a workload must not pay for what it does not touch."""
-
-    def __init__(self, module: str) -> None:
-        self._module = module
+class _Library(SimpleNamespace):
+    """Imports what only some workloads use when its name is read, which they do before anything is timed."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self._module), name)
+        if name in ("lax", "random"):
+            found = importlib.import_module(f"{self.name}.{name}")
+        elif name == "erf":
+            found = importlib.import_module(f"{self.name}.scipy.special").erf
+        elif name == "solve_triangular":
+            found = self._solver_of_lower_triangles()
+        else:
+            raise AttributeError(name)
+        setattr(self, name, found)
+        return found
 
-
-def _solve_lower(name: str, array_module: Any, a: Any, b: Any) -> Any:
-    """x with a x = b, a lower triangular; by the general solver where the library has no other."""
-    try:
-        linalg = importlib.import_module(f"{name}.scipy.linalg")
-    except ModuleNotFoundError:
-        return array_module.linalg.solve(a, b)
-    return linalg.solve_triangular(a, b, lower=True)
+    def _solver_of_lower_triangles(self) -> Callable[[Any, Any], Any]:
+        """(a, b) -> x with a x = b; the general solver where the library has no other."""
+        try:
+            linalg = importlib.import_module(f"{self.name}.scipy.linalg")
+        except ModuleNotFoundError:
+            return self.np.linalg.solve
+        return lambda a, b: linalg.solve_triangular(a, b, lower=True)
 
 
 def _nothing(result: Any) -> Any:
@@ -121,7 +121,7 @@ def _autograd(root: Any, array_module: Any, to_array: Any) -> SimpleNamespace:
         pushforward, _ = root.make_vjp(pullback)(array_module.zeros_like(value))
         return value, pushforward(tangents)
 
-    return SimpleNamespace(
+    return _Library(
         name="autograd",
         np=array_module,
         grad=root.grad,
@@ -130,9 +130,7 @@ def _autograd(root: Any, array_module: Any, to_array: Any) -> SimpleNamespace:
         vjp=vjp,
         jvp=jvp,
         hessian=root.hessian,
-        solve_triangular=lambda a, b: _solve_lower("autograd", array_module, a, b),
         stop_gradient=lambda x: getattr(x, "_value", x),
-        erf=lambda x: importlib.import_module("autograd.scipy.special").erf(x),
         tree_map=map_nested,
         array=to_array,
         adopt=_nothing,

@@ -14,14 +14,14 @@ POINTS, AXES = 500, 4
 
 def marginal_likelihood(lib: Any) -> Callable[..., Any]:
     """y' K^-1 y / 2 + log det K / 2 + n log(2 pi) / 2 with the squared-exponential kernel, by one Cholesky factor."""
-    xp = lib.np
+    xp, solve_triangular = lib.np, lib.solve_triangular
 
     def f(logarithms: Any, x: Any, y: Any) -> Any:
         width, signal, noise = xp.exp(logarithms[0]), xp.exp(logarithms[1]), xp.exp(logarithms[2])
         squares = xp.sum((x[:, None, :] - x[None, :, :]) ** 2, axis=-1)
         kernel = signal * xp.exp(-0.5 * squares / (width * width)) + noise * xp.eye(POINTS, dtype=x.dtype)
         factor = xp.linalg.cholesky(kernel)
-        white = lib.solve_triangular(factor, y)
+        white = solve_triangular(factor, y)
         return 0.5 * xp.sum(white * white) + xp.sum(xp.log(xp.diag(factor))) + 0.5 * POINTS * math.log(2 * math.pi)
 
     return f
