@@ -11,33 +11,46 @@ from case import EAGER_PEERS, Case
 ROWS, COLUMNS = 128, 8192
 
 
-def gradient(operation: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+Operation = Callable[[Any], Any]
+
+
+def gradient(operation: Callable[[Any], Operation]) -> Callable[[Any], Any]:
     """library -> gradient in x of the sum of weights times the operation's result along rows."""
 
     def build(lib: Any) -> Callable[..., Any]:
-        return lib.jit(lib.grad(lambda x, weights: lib.np.sum(weights * operation(lib, x))))
+        along_rows = operation(lib)
+        return lib.jit(lib.grad(lambda x, weights: lib.np.sum(weights * along_rows(x))))
 
     return build
 
 
-def cumsum(lib: Any, x: Any) -> Any:
-    return lib.np.cumsum(x, axis=1)
+def cumsum(lib: Any) -> Operation:
+    return lambda x: lib.np.cumsum(x, axis=1)
 
 
-def cumulative_logsumexp(lib: Any, x: Any) -> Any:
+def cumulative_logsumexp(lib: Any) -> Operation:
     """Where a library has none, the logarithm of a cumulative sum, which is right for numbers of moderate range."""
     if lib.name != "autograd":
-        return lib.lax.cumlogsumexp(x, axis=1)
-    top = lib.np.max(x, axis=1, keepdims=True)
-    return lib.np.log(lib.np.cumsum(lib.np.exp(x - top), axis=1)) + top
+        lax = lib.lax
+        return lambda x: lax.cumlogsumexp(x, axis=1)
+
+    def by_cumsum(x: Any) -> Any:
+        top = lib.np.max(x, axis=1, keepdims=True)
+        return lib.np.log(lib.np.cumsum(lib.np.exp(x - top), axis=1)) + top
+
+    return by_cumsum
 
 
-def sort(lib: Any, x: Any) -> Any:
+def sort(lib: Any) -> Operation:
     """autograd sorts only one axis: there, rows are picked in the order that argsort gives."""
     if lib.name != "autograd":
-        return lib.np.sort(x, axis=1)
-    order = np.argsort(getattr(x, "_value", x), axis=1)
-    return x[np.arange(len(order))[:, None], order]
+        return lambda x: lib.np.sort(x, axis=1)
+
+    def by_index(x: Any) -> Any:
+        order = np.argsort(getattr(x, "_value", x), axis=1)
+        return x[np.arange(len(order))[:, None], order]
+
+    return by_index
 
 
 def arrays(seed: int) -> tuple[Any, Any]:
@@ -45,7 +58,7 @@ def arrays(seed: int) -> tuple[Any, Any]:
     return 3 * random.standard_normal((ROWS, COLUMNS)), random.standard_normal((ROWS, COLUMNS))
 
 
-def _case(letter: str, what: str, operation: Callable[[Any, Any], Any], target: float, stretch: float) -> Case:
+def _case(letter: str, what: str, operation: Callable[[Any], Operation], target: float, stretch: float) -> Case:
     return Case(
         name=f"20{letter}",
         title=f"gradient through {what}, {ROWS} x {COLUMNS} float64",
