@@ -62,10 +62,10 @@ def refuse_difference(case: Case, results: list[Any]) -> None:
             raise Failure("failed", f"{case.name}: results differ by {worst:.1e}")
 
 
-def first_point(case: Case, runners: list[Runner], cache: str) -> Point:
-    """Seconds of the first call of each library that can, the least of two fresh processes."""
+def first_point(case: Case, runners: list[Runner], rounds: int, cache: str) -> Point:
+    """Seconds of the first call of each library that can, the least of at most two fresh processes."""
     seconds: dict[str, float] = {}
-    for _ in range(2):
+    for _ in range(min(rounds, 2)):
         for runner in runners:
             with tempfile.TemporaryDirectory(dir=cache) as directory:
                 runner.open(case, directory)
@@ -92,7 +92,7 @@ def measure(options: argparse.Namespace) -> dict[str, list[Point]]:
                 continue
             able = [runner for runner in runners if case.runs_with(runner.library)]
             warm = case.kind == "warm"
-            point = warm_point(case, able, options.rounds, cache) if warm else first_point(case, able, cache)
+            point = (warm_point if warm else first_point)(case, able, options.rounds, cache)
             series[name].append(point)
             text = ", ".join(f"{label} {duration(seconds)}" for label, seconds in point["seconds"].items())
             print(f"{case.name}: {text}", flush=True)
