@@ -118,7 +118,7 @@ def draw(series: dict[str, list[Point]], path: Path) -> None:
         panel.set_title(SERIES[name][0], fontsize=9)
         panel.set_xlabel(SERIES[name][1], fontsize=8)
         panel.set_ylabel("seconds", fontsize=8)
-        panel.tick_params(labelsize=7)
+        panel.tick_params(labelsize=7, which="both")
         panel.legend(fontsize=7, frameon=False)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
