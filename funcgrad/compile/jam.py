@@ -27,7 +27,6 @@ expansion and loop distribution.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +34,8 @@ import numpy as np
 
 from ..core import scalar as sc
 from ..core.scalar import FUNCTIONS, Expr
-from .kernel import Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update, expressions, statements, walk
+from .kernel import Accumulate, Declare, For, Kernel, Param, Store, Update, expressions, statements, walk
+from .rewrite import Rewriter, renamed
 
 ROWS = 4
 LEAST = 8  # rows, and elements of an inner loop: fewer are unrolled by LLVM anyway
@@ -76,7 +76,7 @@ def _jammed(s: Any, own: list[Param]) -> list[Any]:
 
 def _four_rows(s: For, count: int) -> For:
     position = sc.sym(s.sym, INDEX)
-    copies = [_Copy(s, position * ROWS + u, f"_{u}") for u in range(ROWS)]
+    copies = [_row(s, position * ROWS + u, f"_{u}") for u in range(ROWS)]
     return For(s.sym, count, [t for part in s.body for t in _side_by_side(part, copies)])
 
 
@@ -84,8 +84,7 @@ def _rest(s: For, done: int) -> list[Any]:
     """The rows from `done` on, one after the other."""
     if done == s.count:
         return []
-    copy = _Copy(s, sc.sym(s.sym, INDEX) + done, "")
-    return [For(s.sym, s.count - done, [copy.statement(part) for part in s.body])]
+    return [For(s.sym, s.count - done, _row(s, sc.sym(s.sym, INDEX) + done, "").block(s.body))]
 
 
 def _block_size(rows: int) -> int:
@@ -109,7 +108,7 @@ def _pays(rows: For, inner: list[For]) -> bool:
     return sums and len(nodes) <= MOST_NODES and all(e.op in CHEAP for e in nodes)
 
 
-def _side_by_side(s: Any, copies: list[_Copy]) -> list[Any]:
+def _side_by_side(s: Any, copies: list[Rewriter]) -> list[Any]:
     if isinstance(s, For):
         return [replace(s, body=[copy.statement(part) for part in s.body for copy in copies])]
     return [copy.statement(s) for copy in copies]
@@ -121,12 +120,12 @@ class _Blocks:
     def __init__(self, rows: For, size: int, own: list[Param]) -> None:
         self.rows, self.size, self.own = rows, size, own
         self.place = sc.sym("u", INDEX)
-        self.copy = _Copy(rows, sc.sym(rows.sym, INDEX) * size + self.place, "")
+        self.copy = _row(rows, sc.sym(rows.sym, INDEX) * size + self.place, "")
         self.stored: dict[Expr, Expr] = {}  # variables that are in arrays now
 
     def run(self) -> For | None:
         """The loop, or None where the parts of a row share arrays of their own."""
-        if any(self.copy.is_row_buffer(b) for s in statements(self.rows.body) for b in _buffers(s)):
+        if any(is_row_buffer(b) for s in statements(self.rows.body) for b in _buffers(s)):
             return None
         parts = self._parts()
         loops = [part for k, body in enumerate(parts) for part in self._loop(body, parts[k + 1 :])]
@@ -149,7 +148,7 @@ class _Blocks:
         """One part for all rows of the block; variables that later parts read are stored."""
         read = {e.args[0] for part in later for s in statements(part) for e in _nodes(s) if e.op == "sym"}
         made = [s for s in body if isinstance(s, Declare)]
-        out = [self.copy.statement(s) for s in body]
+        out = self.copy.block(body)
         for s in made:
             if s.sym in read:
                 array = Param(f"block{len(self.own)}", (self.size,), s.value.dtype, True)
@@ -163,47 +162,18 @@ class _Blocks:
 
 
 def _buffers(s: Any) -> set[str]:
-    return {e.args[0] for e in _nodes(s) if e.op == "load"}
+    written = {s.buffer} if isinstance(s, (Store, Accumulate)) else set()
+    return written | {e.args[0] for e in _nodes(s) if e.op == "load"}
 
 
-class _Copy:
-    """The statements of a row loop for one row: its number replaced, its variables and row buffers renamed."""
+def _row(rows: For, row: Expr, suffix: str) -> Rewriter:
+    """Rewrites the statements of a row loop for one row: its number replaced, its variables and row buffers renamed."""
+    own = {s.sym for s in statements(rows.body) if isinstance(s, Declare)}
+    buffers = {b for s in statements(rows.body) for b in _buffers(s) if is_row_buffer(b)}
+    syms: dict[str, Any] = {rows.sym: row, **{name: name + suffix for name in own}}
+    return Rewriter(syms, {name: renamed(name + suffix) for name in buffers})
 
-    def __init__(self, rows: For, row: Expr, suffix: str) -> None:
-        self.row, self.sym, self.suffix = row, rows.sym, suffix
-        self.own = {s.sym for s in statements(rows.body) if isinstance(s, Declare)}
-        self.memo: dict[Expr, Expr] = {}
 
-    @staticmethod
-    def is_row_buffer(name: str) -> bool:
-        """Whether an array of the kernel's own belongs to one row."""
-        return name.startswith("row")
-
-    def name(self, name: str) -> str:
-        """A variable or a row buffer in this copy."""
-        return name + self.suffix if name in self.own or self.is_row_buffer(name) else name
-
-    def expr(self, e: Expr) -> Expr:
-        """An expression in this copy."""
-        for node in walk(e, set(self.memo)):
-            args = tuple(self.memo[a] if isinstance(a, Expr) else a for a in node.args)
-            if node.op == "sym" and node.args[0] == self.sym:
-                self.memo[node] = self.row
-            elif node.op in ("sym", "load"):
-                self.memo[node] = Expr(node.op, (self.name(node.args[0]), *args[1:]), node.dtype)
-            else:
-                self.memo[node] = Expr(node.op, args, node.dtype)
-        return self.memo[e]
-
-    def statement(self, s: Any) -> Any:
-        """A statement in this copy."""
-        of: Callable[[Expr], Expr] = self.expr
-        if isinstance(s, (Store, Accumulate)):
-            return replace(s, buffer=self.name(s.buffer), index=tuple(map(of, s.index)), value=of(s.value))
-        if isinstance(s, (Declare, Update)):
-            return replace(s, sym=self.name(s.sym), value=of(s.value))
-        if isinstance(s, Assign):
-            return Assign(tuple(map(self.name, s.syms)), tuple(map(of, s.values)))
-        if isinstance(s, If):
-            return If(of(s.condition), [self.statement(t) for t in s.body])
-        return replace(s, body=[self.statement(t) for t in s.body])
+def is_row_buffer(name: str) -> bool:
+    """Whether an array of the kernel's own belongs to one row."""
+    return name.startswith("row")
