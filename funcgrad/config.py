@@ -20,8 +20,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any
+
+IMPORTED = time.time()  # what was edited later may not be what is running
 
 
 class Setting:

@@ -21,9 +21,20 @@ from .api import recording as rec
 from .api.associative import associative_scan
 from .api.branches import cond, switch
 from .api.collectives import all_gather, axis_index, axis_size, pmax, pmean, pmin, ppermute, psum
+from .api.convolution import (
+    ConvDimensionNumbers,
+    conv,
+    conv_dimension_numbers,
+    conv_general_dilated,
+    conv_transpose,
+    conv_with_general_padding,
+)
 from .api.custom import stop_gradient
 from .api.implicit import custom_linear_solve, custom_root, fixed_point
 from .api.loops import fori_loop, map, scan, while_loop
+from .api.windows import add, padded, padtype_to_pads, reduce_window
+from .api.windows import max_ as max
+from .api.windows import min_ as min
 from .core.tracing import Tracer
 from .numpy import promotion
 from .ops import contraction, cumulative, elementwise, layout
@@ -231,14 +242,7 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
     x = promotion.array_operand(operand, "pad")
     value = promotion.convert(padding_value, x.dtype)
     low, high, interior = (tuple(c[k] for c in padding_config) for k in range(3))
-    grown = layout.pad(
-        x, value, low=tuple(max(n, 0) for n in low), high=tuple(max(n, 0) for n in high), interior=interior
-    )
-    if min((*low, *high), default=0) >= 0:
-        return grown
-    start = tuple(max(-n, 0) for n in low)
-    stop = tuple(n - max(-h, 0) for n, h in zip(grown.shape, high))
-    return layout.slice_(grown, start=start, stop=tuple(max(a, b) for a, b in zip(start, stop)), step=(1,) * x.ndim)
+    return padded(x, value, low, high, interior)
 
 
 def _along_axis(prim: Any, operand: Any, axis: int, reverse: bool) -> Any:
@@ -431,6 +435,8 @@ def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool
 
 
 __all__ = [
+    "ConvDimensionNumbers",
+    "add",
     "all_gather",
     "associative_scan",
     "axis_index",
@@ -440,6 +446,11 @@ __all__ = [
     "complex",
     "concatenate",
     "cond",
+    "conv",
+    "conv_dimension_numbers",
+    "conv_general_dilated",
+    "conv_transpose",
+    "conv_with_general_padding",
     "convert_element_type",
     "cumlogsumexp",
     "cummax",
@@ -460,12 +471,16 @@ __all__ = [
     "fori_loop",
     "iota",
     "map",
+    "max",
+    "min",
     "pad",
+    "padtype_to_pads",
     "pmax",
     "pmean",
     "pmin",
     "ppermute",
     "psum",
+    "reduce_window",
     "rsqrt",
     "scan",
     "select",

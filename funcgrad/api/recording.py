@@ -44,6 +44,15 @@ def clear_caches() -> None:
     """Forget all derived programs and all compiled signatures, and hand their memory back to the system.
 
     What is on disk stays; see `funcgrad.cache.clear`.
+
+    Example:
+        >>> import funcgrad as fg
+        >>> f = fg.jit(lambda x: x + 1.0)
+        >>> f(1.0), f.cache_size()
+        (np.float64(2.0), 1)
+        >>> fg.clear_caches()
+        >>> f.cache_size()
+        0
     """
     from ..compile.memory import release_freed_blocks
 

@@ -11,12 +11,13 @@ import numpy as np
 
 from .. import tree
 from ..core.avals import ShapedArray, is_inexact, shaped
+from ..core.primitive import Typed
 from ..ops.layout import fill
 
 FLOAT0 = np.dtype([("float0", np.void, 0)])
 
 
-class SymbolicZero:
+class SymbolicZero(Typed):
     """A tangent or cotangent that is known to be zero; only its type exists.
 
     Example:
@@ -26,33 +27,7 @@ class SymbolicZero:
         ((2,), dtype('float64'))
     """
 
-    __slots__ = ("aval",)
-
-    def __init__(self, aval: ShapedArray) -> None:
-        self.aval = aval
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array of zeros it stands for."""
-        return self.aval.shape
-
-    @property
-    def dtype(self) -> Any:
-        """Dtype of the array of zeros it stands for; float0 where the value has no derivative."""
-        return self.aval.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.aval.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.aval.size
-
-    def __repr__(self) -> str:
-        return f"SymbolicZero({self.aval})"
+    __slots__ = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ longest time, down to three quarters, and sets the length to what is left.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -121,10 +122,11 @@ def read(name: str) -> bytes | None:
         with open(path, "rb") as f:
             used = os.fstat(f.fileno()).st_mtime
             data = f.read()
-        if time.time() - used > _DAY:
-            os.utime(path)
     except OSError:
         return None
+    if time.time() - used > _DAY:
+        with contextlib.suppress(OSError):  # a directory that is only read keeps its times
+            os.utime(path)
     head, payload = data[: len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
     if head != _MAGIC + _digest(name, payload):
         warnings.warn(f"funcgrad: the cache entry {path} is damaged and was ignored", RuntimeWarning, stacklevel=2)

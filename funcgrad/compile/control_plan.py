@@ -99,12 +99,19 @@ def _while(
     fixed, consts, carry = operands[:n_cond], operands[n_cond : n_cond + n_body], operands[n_cond + n_body :]
     number = planner.next_loop()
     states = [_state(planner, v, before, b) for v, b in zip(body.inputs[n_body:], carry)]
-    going = planner.temporary((), bool)
+    return While(number, *_turn(planner, cond, body, fixed, consts, states)), states
+
+
+def _turn(
+    planner: Any, cond: Program, body: Program, fixed: list[Buffer], consts: list[Buffer], states: list[Buffer]
+) -> tuple[list[Any], Buffer, list[Any], Moves]:
+    """One turn of a loop: steps that test, where they leave the outcome, steps of the body, moves of the states."""
+    going = planner.temporary(cond.outputs[0].aval.shape, bool)
     test = planner.sequence(cond, {**dict(zip(cond.inputs, [*fixed, *states])), cond.outputs[0]: going})
     moves: Moves = []
     following = [_following(planner, state, moves) for state in states]
     inner = {**dict(zip(body.inputs, [*consts, *states])), **dict(zip(body.outputs, following))}
-    return While(number, test, going, planner.sequence(body, inner), moves), states
+    return test, going, planner.sequence(body, inner), moves
 
 
 def plan_lanes(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
@@ -119,17 +126,11 @@ def plan_lanes(planner: Any, eqn: Eqn, env: dict) -> list[Any]:
     planner.depth += 1
     avals = [v.aval for v in (*test.inputs[:n_cond], *body.inputs)]
     pool = [planner.temporary(a.shape, a.dtype) if on else b for a, b, on in zip(avals, operands, p["on"])]
-    going = planner.temporary((width,), bool)
-    states = pool[first:]
-    steps = planner.sequence(test, {**dict(zip(test.inputs, [*pool[:n_cond], *states])), test.outputs[0]: going})
-    moves: Moves = []
-    following = [_following(planner, state, moves) for state in states]
-    inner = {**dict(zip(body.inputs, pool[n_cond:])), **dict(zip(body.outputs, following))}
     loads = [(b, place) for b, place, on in zip(operands, pool, p["on"]) if on]
-    body_steps = planner.sequence(body, inner)
+    turn = _turn(planner, test, body, pool[:n_cond], pool[n_cond:first], pool[first:])
     planner.depth -= 1
-    ends = list(zip(states, results))
-    return [LanePool(planner.next_loop(), p["size"], width, steps, going, body_steps, moves, loads, ends)]
+    ends = list(zip(pool[first:], results))
+    return [LanePool(planner.next_loop(), p["size"], width, *turn, loads, ends)]
 
 
 def _pool_width(eqn: Eqn) -> int:

@@ -177,7 +177,8 @@ class EntryEmitter:
             return self.moved(base, b.offset) if b.offset > 0 else base
         if b.kind == "slice":
             base, result, offset = self.pointer(b.base), self.fresh("x"), self.fresh("o")  # type: ignore[arg-type]
-            self.lines += [f"{offset} = mul nsw i64 {self.counters[b.loop]}, {b.nbytes}",  # type: ignore[index]
+            distance = b.step * b.dtype.itemsize or b.nbytes
+            self.lines += [f"{offset} = mul nsw i64 {self.counters[b.loop]}, {distance}",  # type: ignore[index]
                            f"{result} = getelementptr inbounds i8, ptr {base}, i64 {offset}"]  # fmt: skip
             return result
         if b.kind == "taped":

@@ -392,6 +392,20 @@ def lower_scatter(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     return simplified(kernel), operands
 
 
+def lower_spread(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
+    """Zeros, then every element of the operand added where it belongs, within the leading axes that the map keeps."""
+    b, (x,), (out,) = Builder(plan), eqn.inputs, eqn.outs
+    index, target = _symbols("i", x.aval.ndim), b.param(out, out=True).name
+    where = eqn.prim.lower.fn(index, **eqn.params)
+    shared = 0
+    while shared < min(len(where), len(index)) and where[shared] is index[shared]:
+        shared += 1
+    clear = (*index[:shared], *_symbols("z", out.aval.ndim - shared))
+    body = nest(clear[shared:], out.aval.shape[shared:], [Store(target, clear, sc.const(0, out.aval.dtype))])
+    body += nest(index[shared:], x.aval.shape[shared:], [Accumulate(target, where, "add", b.element(x, index))])
+    return b.kernel(nest(index[:shared], x.aval.shape[:shared], body))
+
+
 def lower_contraction(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
     """A small sum of products as a plain loop nest."""
     b, (x, y), (out,) = Builder(plan), eqn.inputs, eqn.outs
@@ -423,6 +437,7 @@ def lower_contraction(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
 OWN_KERNEL: dict[type, Callable[[Schedule, Eqn], tuple[Kernel, list[Any]]]] = {
     lowering.ArgReduce: lower_arg_reduce,
     lowering.Scatter: lower_scatter,
+    lowering.Spread: lower_spread,
     lowering.Contract: lower_contraction,
 }
 

@@ -28,6 +28,11 @@ class MatrixLayout:
     distance: int
     turned: bool
 
+    @property
+    def batch_leads(self) -> bool:
+        """Whether the matrices lie one after the other."""
+        return self.axes[0] == tuple(range(len(self.axes[0])))
+
 
 def matrix_layout(shape: Axes, batch: Axes, rows: Axes, columns: Axes) -> MatrixLayout | None:
     """An array as matrices, or None if they are not in memory like that.

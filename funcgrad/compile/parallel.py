@@ -47,6 +47,7 @@ from .kernel import (
     statements,
     walk,
 )  # fmt: skip
+from .steps import Call, map_inner_steps
 
 # Costs are in units of one vectorized addition of 8 bytes, about a fortieth of a nanosecond (0.02 to 0.04 in a dozen
 # kernels whose data is in cache).
@@ -191,7 +192,7 @@ class _Division:
                 places[e.args[0]].append(e.args[1:])
         for name, found in places.items():
             if name in self.arrays:
-                if not all(isinstance(s, Accumulate) for s in self._writers(name)) or len(found) > 1:
+                if len(found) > len(self._writers(name)) or not all(map(_accumulates, self._writers(name))):
                     return False
             elif not any(all(self._names_iteration((i[d],)) for i in found) for d in range(len(found[0]))):
                 if not self._in_blocks(name):
@@ -276,5 +277,38 @@ class _Division:
         return [*body, *self.after]
 
 
+def _accumulates(s: Any) -> bool:
+    return isinstance(s, Accumulate)
+
+
 def _written(body: list) -> set[str]:
     return {s.buffer for s in statements(body) if isinstance(s, (Store, Accumulate))}
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+def divide(planner: Any) -> None:
+    """Long kernels of a plan in chunks; last of all, as other passes take kernels whole."""
+    memo: dict[int, Split | None] = {}
+    planner.whole = False
+
+    def divided(steps: list[Any]) -> list[Any]:
+        found: list[Any] = []
+        for step in steps:
+            found += call(step) if isinstance(step, Call) else [step]
+            planner.depth += 1
+            map_inner_steps(step, divided)
+            planner.depth -= 1
+        return found
+
+    def call(step: Call) -> list[Any]:
+        if step.kernel not in memo:
+            memo[step.kernel] = split(planner.plan.kernels[step.kernel][0])
+        kernel, parts = planner.plan.kernels[step.kernel][0], memo[step.kernel]
+        if parts is None:
+            return [planner.one_call(kernel, step.args)]
+        every = [*step.args, *(planner.temporary(r.shape, r.dtype) for r in parts.results)]
+        return [planner.one_call(part, [every[k] for k in operands]) for part, operands in parts.kernels]
+
+    planner.plan.steps = divided(planner.plan.steps)

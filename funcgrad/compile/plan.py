@@ -20,19 +20,20 @@ from ..core import lowering
 from ..core.avals import shaped
 from ..core.program import Eqn, Literal, Program, Var
 from ..ops import elementwise, layout
+from .blocks import run_in_blocks
 from .callback import Callback
 from .control_plan import CONTROL
 from .kernel import Kernel, structure
 from .lower import OWN_KERNEL, lower_group, notes_of
 from .matrices import plan_matrices
 from .matrix_layout import operands
-from .parallel import split
+from .parallel import divide
 from .rewrite import own_arrays_in_memory
 from .row_fusion import fuse_rows
 from .running import lower_running
 from .schedule import Group, Schedule, schedule
 from .sorting_kernels import lower_sort
-from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, root_buffers
+from .steps import Buffer, Call, LibraryCall, Multiply, PythonCall, kernels_in_use, root_buffers
 
 STACK_BYTES = (
     1024  # temporaries inside loops up to this size live on the stack, where LLVM can turn them into registers
@@ -75,11 +76,8 @@ class Planner:
             env[v] = Buffer("output", i, v.aval.shape, v.aval.dtype)
             self.plan.outputs.append(env[v])
         self.running: set[int] = set()  # kernels of cumulative operations
-        self.joins = any(isinstance(e.prim.lower, RUNNING) for e in program.eqns)
-        self.programs = 0  # inside which a kernel is planned
+        self.whole = True  # kernels stay as they are, until what is long is divided
         self.plan.steps = self.sequence(program, env)
-        if self.joins:
-            self.plan.steps = fuse_rows(self, self.running)
 
     # -- buffers
 
@@ -109,7 +107,6 @@ class Planner:
         """Steps that compute a program; `env` says where inputs are and where outputs go."""
         plan = schedule(program)
         self.plan.schedules.append(plan)
-        self.programs += 1
         readers, computed = _readers(plan), set(program.inputs)
         steps: list[Any] = []
         for item in plan.items:
@@ -120,26 +117,17 @@ class Planner:
                 steps += self.call(kernel, [self.buffer(a, env) for a in operands])
             else:
                 steps += self.opaque(plan, item, env)
-        self.programs -= 1
         return steps
 
-    def is_joined_later(self) -> bool:
-        """Whether a kernel stays as it is for now: loops are joined before long ones are divided."""
-        return self.joins and self.programs == 1
-
     def call(self, kernel: Kernel, args: list[Buffer]) -> list[Any]:
-        """Calls of a kernel, in chunks if it is long; kernels are shared with all calls of equal text."""
+        """A call of a kernel, which is shared with all calls of equal text."""
         if not kernel.body:
             return []
-        parts = None if self.is_joined_later() else split(kernel)
-        if parts is None:
-            return [self.one_call(kernel, args)]
-        every = [*args, *(self.temporary(r.shape, r.dtype) for r in parts.results)]
-        return [self.one_call(part, [every[k] for k in operands]) for part, operands in parts.kernels]
+        return [self.one_call(kernel, args)]
 
     def one_call(self, kernel: Kernel, args: list[Buffer]) -> Call:
-        """A call of a kernel as it is; its long arrays are temporaries."""
-        if not self.is_joined_later():
+        """A call of a kernel as it is; in the end its long arrays are temporaries."""
+        if not self.whole:
             kernel, long = own_arrays_in_memory(kernel)
             args = [*args, *(self.temporary(p.shape, p.dtype) for p in long)]
         text = structure(kernel)
@@ -310,7 +298,13 @@ def _lowest_gap(taken: list[tuple[int, int, int]], size: int) -> int:
 
 def make_plan(program: Program) -> Plan:
     """Plan a prepared program (distinct outputs, canonical contractions, no calls)."""
-    plan = Planner(program).plan
+    planner = Planner(program)
+    if planner.running:
+        fuse_rows(planner)
+    run_in_blocks(planner)
+    divide(planner)
+    plan = planner.plan
+    kernels_in_use(plan)
     assign_workspace(plan)
     return plan
 

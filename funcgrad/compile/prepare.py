@@ -2,6 +2,7 @@
 
 inline_calls               equations that mean a program (custom rules, compositions) become its equations
 canonical_contractions     operands of dot_general become batches of matrices as BLAS can read them
+separate_windows           each contraction has its own copy of an operand that repeats a smaller array's elements
 distinct_outputs           every output becomes the result of its own equation, so that each has a buffer of its own
 """
 
@@ -17,6 +18,7 @@ from ..ops import contraction, elementwise, layout, reduction
 from ..ops.identities import identities
 from ..transforms.simplify import dead_code_elimination, simplify
 from . import matrix_layout
+from .blocks import LEAST_BYTES
 
 MEANS_PROGRAM = (lowering.Call, lowering.Compose)
 
@@ -27,7 +29,7 @@ def prepare(program: Program) -> Program:
     check_dtypes(program)
     program = _inside(program)
     program = simplify(program, identities())
-    program = canonical_contractions(program)
+    program = separate_windows(canonical_contractions(program))
     return distinct_outputs(dead_code_elimination(program))
 
 
@@ -169,6 +171,34 @@ def _sum_of_products(eqn: Eqn) -> list[Eqn]:
         Eqn(elementwise.mul, (x, wide), {}, (product,), eqn.source),
         Eqn(reduction.reduce_sum, (product,), dict(axes=tuple(sorted(cx))), eqn.outs, eqn.source),
     ]
+
+
+def separate_windows(program: Program) -> Program:
+    """{ b = windows a; c = dot_general b d; e = dot_general b f }  -->  { ...; g = windows a; e = dot_general g f }
+
+    Where b is large and a is not, b made twice within cache (`blocks`) costs less than b kept in memory.
+    """
+    made = {v: eqn for eqn in program.eqns for v in eqn.outs}
+    read: set[Var] = set()
+    eqns: list[Eqn] = []
+    for eqn in program.eqns:
+        inputs = list(eqn.inputs)
+        for side, v in enumerate(inputs):
+            if isinstance(eqn.prim.lower, lowering.Contract) and _repeats(v, made):
+                if v in read:
+                    inputs[side] = Var(v.aval)
+                    eqns.append(made[v].replace(outs=(inputs[side],)))
+                read.add(v)
+        eqns.append(eqn.replace(inputs=tuple(inputs)) if inputs != list(eqn.inputs) else eqn)
+    return program if len(eqns) == len(program.eqns) else Program(program.inputs, eqns, program.outputs)
+
+
+def _repeats(v: Any, made: dict[Var, Eqn]) -> bool:
+    """Whether a large value holds the elements of one at most half its size, moved."""
+    source = v
+    while source in made and isinstance(made[source].prim.lower, lowering.IndexMap) and len(made[source].inputs) == 1:
+        source = made[source].inputs[0]
+    return source is not v and v.aval.nbytes >= LEAST_BYTES and 2 * source.aval.size <= v.aval.size
 
 
 def distinct_outputs(program: Program) -> Program:

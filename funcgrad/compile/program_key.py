@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import config
 from ..core import lowering
 from ..core.avals import ShapedArray
 from ..core.primitive import Primitive
@@ -56,7 +57,9 @@ def artifact_name(program: Program, captured: int, donated: tuple[int, ...]) -> 
 
 @functools.cache
 def source_digest() -> str | None:
-    """A hash of the sources of the compiler and what it builds on; None where they cannot be read."""
+    """A hash of the sources of the compiler and what it builds on; None where they cannot be read, or were edited
+    after they were imported.
+    """
     found = hashlib.sha256()
     root = os.path.dirname(os.path.dirname(__file__))
     try:
@@ -64,6 +67,8 @@ def source_digest() -> str | None:
             for name in sorted(os.listdir(folder)):
                 if name.endswith(".py"):
                     with open(os.path.join(folder, name), "rb") as f:
+                        if os.fstat(f.fileno()).st_mtime > config.IMPORTED:
+                            return None
                         text = f.read()
                     found.update(f"{name} {len(text)}\n".encode() + text)
     except OSError:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +26,7 @@ from .index_ranges import accesses, flat, in_own_block
 from .kernel import Accumulate, Declare, For, If, Kernel, Param, Store, statements
 from .lower import INDEX
 from .rewrite import Rewriter, renamed
-from .steps import CONTROL, Buffer, Call, LibraryCall, buffers_of, inner_steps, whole
+from .steps import Buffer, Call, buffers_of, whole
 
 LEAST, MOST = 1024, 1 << 15  # elements of a block
 BLOCK = sc.sym("block", INDEX)
@@ -164,21 +163,17 @@ def _moved(param: Param, shape: tuple[int, ...], own: bool) -> Any:
     return lambda index: (param.name, (flat(shape, index),))
 
 
-def fuse_rows(planner: Any, running: set[int]) -> list[Any]:
-    """The steps of a plan, joined around the kernels `running`, which are those of cumulative operations; then long
-    ones are divided.
-    """
+def fuse_rows(planner: Any) -> None:
+    """Join the steps of a plan around those that are cumulative operations, whose kernels the planner has noted."""
     steps: list[Any] = []
     run: list[Call] = []
     for step in planner.plan.steps:
         if isinstance(step, Call):
             run.append(step)
             continue
-        steps += [*_fused_run(planner, run, running), step]
+        steps += [*_fused_run(planner, run, planner.running), step]
         run = []
-    steps += _fused_run(planner, run, running)
-    _drop_unused_kernels(planner.plan, steps)
-    return steps
+    planner.plan.steps = [*steps, *_fused_run(planner, run, planner.running)]
 
 
 def _fused_run(planner: Any, run: list[Call], running: set[int]) -> list[Call]:
@@ -209,23 +204,3 @@ def _private(planner: Any, loop: Loop, calls: list[Call]) -> set[Buffer]:
     elsewhere = {whole(b) for s in planner.plan.steps if not any(s is c for c in calls) for b in buffers_of(s)}
     roots = {whole(b) for _, b in loop.params.values()}
     return {b for b in roots - elsewhere if b.kind == "temporary" and b.swaps is None}
-
-
-def _drop_unused_kernels(plan: Any, steps: list[Any]) -> None:
-    """Kernels that no step calls any more go, and the others are numbered anew."""
-    calls = list(_calls(steps))
-    used = sorted({c.kernel for c in calls})
-    plan.kernels = [plan.kernels[k] for k in used]
-    for c in calls:
-        c.kernel = used.index(c.kernel)
-
-
-def _calls(steps: list[Any]) -> Iterator[Call]:
-    """All calls of kernels, each step once."""
-    for s in steps:
-        if isinstance(s, Call):
-            yield s
-        elif isinstance(s, LibraryCall):
-            yield from _calls(s.steps)
-        elif isinstance(s, CONTROL):
-            yield from _calls(inner_steps(s))

@@ -30,7 +30,8 @@ from ..core.program import Eqn, Program, Var
 
 FUSIBLE = (lowering.Scalar, lowering.IndexMap)
 REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
-OWN_LOOPS = (lowering.Scan, lowering.Recurrence, lowering.Sort, lowering.Scatter)  # single equations that fuse operands
+# Single equations that fuse their operands.
+OWN_LOOPS = (lowering.Scan, lowering.Recurrence, lowering.Sort, lowering.Scatter, lowering.Spread)
 
 # --- the cost rule
 # ------------------------------------------------------------------------------------------------------------
@@ -42,6 +43,7 @@ CHEAP_SUM = 32.0  # cost of a sum of a few products, below that of writing it to
 COMPUTE_AGAIN = 8.0  # from this cost on, a later stage of a row reads a value rather than compute it again
 LEAST_JOINED = 1024  # bytes of a concatenation whose operands are computed in place
 MOST_CHOSEN = 6  # operands of a concatenation among which every element may be chosen
+WIDEST_TREE = 64  # elements of one array that one expression may read, by index maps that read several each
 HIGHEST_TREE = 80  # equations in a row that may be inlined into each other; lowering recurses over them
 FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,  # noqa: E501
                  "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate":
@@ -85,6 +87,8 @@ def operation_cost(eqn: Eqn) -> float:
     name, form = eqn.prim.name, eqn.prim.lower
     if isinstance(form, lowering.Scalar) and form.cost is not None:
         return form.cost
+    if _reads_each(eqn) > 1:
+        return 2.0 * _reads_each(eqn)
     return 10.0 if name in TRANSCENDENTAL else FUNCTION_COST.get(name, 1.0)
 
 
@@ -141,6 +145,7 @@ class Scheduler:
         self.materialized: set[Var] = set(program.inputs)
         self.cost: dict[Var, float] = {}  # of computing one element from what is kept in memory
         self.height: dict[Var, int] = {}  # of the expression tree from what is kept in memory
+        self.width: dict[Var, int] = {}  # how many elements of one array it reads
         self.views: dict[Var, tuple[Var, int]] = {}  # kept values that are ranges of others: whose, from which element
         self.in_place = {eqn.outs[0] for eqn in program.eqns if self._is_joined_in_place(eqn)}
         self.row_values: set[Var] = set()  # trailing reductions, and what is inlined on top of them
@@ -171,7 +176,9 @@ class Scheduler:
             inlined = [self.cost.get(a, 0.0) for a in dict.fromkeys(eqn.inputs) if type(a) is Var]
             cost = operation_cost(eqn) + sum(inlined)
             height = 1 + max([self.height.get(a, 0) for a in eqn.inputs if type(a) is Var], default=0)
+            width = _reads_each(eqn) * max([self.width.get(a, 1) for a in eqn.inputs if type(a) is Var], default=1)
             for v in eqn.outs:
+                self.width[v] = width
                 opaque = any(self._is_opaque_reader(c, v) for c in self.consumers.get(v, ()))
                 keep = not fusible or v in outputs or v in self.in_place or opaque or self._often_read(v, cost)
                 if keep or height > HIGHEST_TREE:
@@ -185,6 +192,7 @@ class Scheduler:
                 ):
                     self.row_values.add(v)
                 self.cost[v], self.height[v] = (cost, height) if inlined_here else (0.0, 0)
+                self.width[v] = width if inlined_here else 1
 
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
         if eqn.outs and eqn.outs[0] in self.in_place:
@@ -199,7 +207,10 @@ class Scheduler:
         elementwise = 0
         for c in self.consumers.get(v, ()):
             if isinstance(c.prim.lower, lowering.IndexMap):
-                reads += c.outs[0].aval.size * sum(a is v for a in c.inputs)
+                each = 1 if _is_aligned(c, v) else _reads_each(c)
+                if self.width[v] * each > WIDEST_TREE and self.width[v] > 1:
+                    return True
+                reads += c.outs[0].aval.size * each * sum(a is v for a in c.inputs)
             elif isinstance(c.prim.lower, OWN_LOOPS):
                 reads += max(a.aval.size for a in c.inputs) if isinstance(c.prim.lower, lowering.Scatter) else size
             else:
@@ -330,7 +341,7 @@ class Scheduler:
 
     def _fits(self, group: Group, k: int, eqn: Eqn, domain: tuple, reads: list) -> bool:
         """Whether an anchor may join a group; decides the group's row split when this is the first to need it."""
-        if len(group.anchors) >= 64:
+        if len(group.anchors) >= 64 or any(_is_same(eqn, other) for other in group.anchors):
             return False
         rows = group.rows
         level_rows = len(domain) if domain != group.domain else None  # an anchor over the rows themselves
@@ -461,7 +472,7 @@ def _is_row_broadcast(eqn: Eqn) -> bool:
 
 def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
     """How an operand of an inlined equation is read, when the equation's result is read as `how`."""
-    if isinstance(eqn.prim.lower, lowering.Scalar):
+    if isinstance(eqn.prim.lower, lowering.Scalar) or _is_aligned(eqn, operand):
         return how
     if how == ("other",) or not _is_row_broadcast(eqn) and not _keeps_rows(eqn):
         return ("other",)
@@ -469,6 +480,22 @@ def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
     if how == ("same",) or how[1] >= kept:
         return ("row", kept)
     return how
+
+
+def _reads_each(eqn: Eqn) -> int:
+    """How many elements of an operand one element of the result is made from, as far as index maps say so."""
+    form = eqn.prim.lower
+    return form.reads(**eqn.params) if isinstance(form, lowering.IndexMap) and form.reads is not None else 1
+
+
+def _is_same(eqn: Eqn, other: Eqn) -> bool:
+    """Whether two equations compute one value twice: what has been separated is not computed at one time again."""
+    return eqn.prim is other.prim and eqn.inputs == other.inputs and eqn.params == other.params
+
+
+def _is_aligned(eqn: Eqn, operand: Any) -> bool:
+    """Whether an index map reads an operand at its own index only."""
+    return all(k in eqn.prim.lower.aligned for k, a in enumerate(eqn.inputs) if a is operand)
 
 
 def _keeps_rows(eqn: Eqn) -> bool:

@@ -176,7 +176,8 @@ class ProgramWriter:
     def multiply(self, s: Multiply) -> None:
         """`np.matmul`; what BLAS reads in place is a view here."""
         x, y = (_as_matrices(b, p, s.batch, n) for b, p, n in zip((s.x, s.y), s.places, ((s.m, s.k), (s.k, s.n))))
-        self.line(f"np.matmul({x}, {y}, out={view(s.out, (*s.batch, s.m, s.n))})")
+        out = view(s.out, (*s.batch, s.m, s.n))
+        self.line(f"{out}[...] += np.matmul({x}, {y})" if s.adds else f"np.matmul({x}, {y}, out={out})")
 
     def library(self, s: LibraryCall | PythonCall) -> None:
         """A routine by its NumPy meaning: its NumPy name where it has one, else the one in the op's declaration."""
@@ -267,10 +268,10 @@ class ProgramWriter:
 
 def _as_matrices(b: Buffer, place: MatrixLayout, batch: tuple[int, ...], size: tuple[int, int]) -> str:
     """An operand of a product, batch axes first."""
-    axes = [d for group in place.axes for d in group]
-    if axes == sorted(axes):
-        return view(b, (*batch, *size))
-    turned = f"{view(b, b.shape)}.T" if axes == [1, 0] else f"{view(b, b.shape)}.transpose({tuple(axes)})"
+    if place.batch_leads:
+        stored = view(b, (*batch, *(size[::-1] if place.turned else size)))
+        return f"{stored}{'.swapaxes(-1, -2)' if batch else '.T'}" if place.turned else stored
+    turned = f"{view(b, b.shape)}.transpose({tuple(d for group in place.axes for d in group)})"
     return turned if [len(group) for group in place.axes[1:]] == [1, 1] else f"{turned}.reshape({(*batch, *size)})"
 
 
@@ -299,6 +300,9 @@ def place(b: Buffer) -> str:
         return part(b, b.shape)
     if b.kind == "taped":
         return f"tape{b.loop.number}[t{b.loop.number}][{b.number}]"
+    if b.step:
+        start = f"t{b.loop.number} * {b.step}"
+        return f"{place(b.base)}[{start}:{start} + {b.size}].reshape({b.shape})"  # type: ignore[arg-type]
     return b.name if b.kind != "slice" else f"{place(b.base)}[t{b.loop.number}]"  # type: ignore[arg-type, union-attr]
 
 

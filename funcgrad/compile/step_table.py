@@ -46,21 +46,21 @@ done:
 def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
     """The BLAS routine of a product and its arguments in order: ("i64", number), ("ptr", "x") or a factor."""
     kind = memory_type(s.out.dtype)
-    one, zero = (kind, "1.0"), (kind, "0.0")
+    one, old = (kind, "1.0"), (kind, "1.0" if s.adds else "0.0")
 
     def integers(*values: Any) -> list[tuple[str, Any]]:
         return [("i64", int(v)) for v in values]
 
     x, y = s.places
     return "gemm", [*integers(x.turned, y.turned, s.m, s.n, s.k), one, ("ptr", "x"), *integers(x.distance),
-                    ("ptr", "y"), *integers(y.distance), zero, ("ptr", "out"), *integers(s.n)]  # fmt: skip
+                    ("ptr", "y"), *integers(y.distance), old, ("ptr", "out"), *integers(s.n)]  # fmt: skip
 
 
 def fits(step: Any) -> bool:
     """Whether a step may be a record: its operands must be whole arrays that stay where they are."""
     if isinstance(step, Call) and not step.chunks:
         operands = step.args
-    elif isinstance(step, Multiply) and not step.batch:
+    elif isinstance(step, Multiply) and not step.batch and not step.adds:
         operands = [step.x, step.y, step.out]
     else:
         return False

@@ -11,6 +11,7 @@ buffer ::= input | output | constant | temporary (a range of the workspace, or t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +28,7 @@ class Buffer:
 
     kind: input, output, constant, temporary, slice, taped or view (the memory of `base` in another shape); number: its
     position among those of its kind; base, loop: for a slice, the array it is cut from and the loop whose counter
-    selects it; loop, offset: for a taped one, the loop
+    selects it; step: elements from one slice to the next, where they overlap; loop, offset: for a taped one, the loop
     that keeps it and its place in the record of one iteration.
     """
 
@@ -40,13 +41,15 @@ class Buffer:
     loop: Any = None
     stack: bool = False
     offset: int = -1
+    step: int = 0
     swaps: Buffer | None = None  # the other half of a pair of carry buffers that trade places every iteration
 
     @property
     def name(self) -> str:
         """`in0`, `out1`, `const0`, `tmp3`; `in0[t1]` for a slice, `tape1[t1][0]` for a taped one."""
         if self.kind == "slice":
-            return f"{self.base.name}[t{self.loop.number}]"  # type: ignore[union-attr]
+            end = f"*{self.step}:" if self.step else ""
+            return f"{self.base.name}[t{self.loop.number}{end}]"  # type: ignore[union-attr]
         if self.kind == "view":
             place = f"[{self.offset}:]" if self.offset > 0 else ""
             return f"{self.base.name}{place}"  # type: ignore[union-attr]
@@ -79,7 +82,10 @@ class Call:
 
 @dataclass
 class Multiply:
-    """out[b] = x[b] @ y[b] for all b in `batch`, a shape, by BLAS: m x k by k x n, each as `places` say."""
+    """out[b] = x[b] @ y[b] for all b in `batch`, a shape, by BLAS: m x k by k x n, each as `places` say.
+
+    With `adds`, the product is added to what is in `out`.
+    """
 
     x: Buffer
     y: Buffer
@@ -89,6 +95,7 @@ class Multiply:
     n: int
     k: int
     places: tuple[MatrixLayout, MatrixLayout]
+    adds: bool = False
 
     @property
     def count(self) -> int:
@@ -208,7 +215,8 @@ def inner_steps(step: Any) -> list[Any]:
     return step.body
 
 
-def _own_buffers(step: Any) -> list[Buffer]:
+def own_buffers(step: Any) -> list[Buffer]:
+    """Buffers that a step of control flow touches itself, apart from the steps inside."""
     if isinstance(step, Branch):
         return [step.index]
     moved = [b for pair in step.moves for b in pair]
@@ -236,7 +244,7 @@ def buffers_of(step: Any) -> list[Buffer]:
         return [*step.inputs, *step.outputs, *step.temporaries]
     if isinstance(step, PythonCall):
         return [*step.inputs, *step.outputs]
-    return [*(b for s in inner_steps(step) for b in buffers_of(s)), *_own_buffers(step)]
+    return [*(b for s in inner_steps(step) for b in buffers_of(s)), *own_buffers(step)]
 
 
 def root_buffers(step: Any) -> list[Buffer]:
@@ -247,3 +255,33 @@ def root_buffers(step: Any) -> list[Buffer]:
             b = b.base
         roots.append(b)
     return roots
+
+
+def map_inner_steps(step: Any, f: Callable[[list[Any]], list[Any]]) -> None:
+    """Replace each list of steps inside a step of control flow by what `f` makes of it."""
+    if isinstance(step, Branch):
+        step.bodies = [f(body) for body in step.bodies]
+    if isinstance(step, TapeLoop):
+        map_inner_steps(step.forward, f)
+    for name in ("test", "body", "between", "pull"):
+        if isinstance(step, CONTROL) and hasattr(step, name):
+            setattr(step, name, f(getattr(step, name)))
+
+
+def every_step(steps: list[Any]) -> Iterator[Any]:
+    """All steps, those inside others included; of a routine's own steps the calls of kernels."""
+    for step in steps:
+        yield step
+        if isinstance(step, LibraryCall):
+            yield from (s for s in step.steps if isinstance(s, Call))
+        elif isinstance(step, CONTROL):
+            yield from every_step(inner_steps(step))
+
+
+def kernels_in_use(plan: Any) -> None:
+    """Forget kernels that no step calls any more."""
+    calls = [step for step in every_step(plan.steps) if isinstance(step, Call)]
+    numbers = {old: new for new, old in enumerate(sorted({step.kernel for step in calls}))}
+    for step in calls:
+        step.kernel = numbers[step.kernel]
+    plan.kernels = [plan.kernels[old] for old in numbers]

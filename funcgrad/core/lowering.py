@@ -10,6 +10,7 @@ names.
 | Recurrence | `step(the result before i, *elements at i)` along one axis                                              |
 | Sort       | the elements of a line of operand 0 in order, or where they were                                        |
 | Scatter    | a copy of operand 0, with updates combined into it at indices that are data                             |
+| Spread     | the sum of the operand's elements whose index `fn` maps to i: an index map transposed                  |
 | Contract   | a sum of products (dot_general): BLAS when it is large, a loop nest when it is small                    |
 | Library    | whatever a routine called by pointer leaves in the output buffer                                        |
 | Matrices   | what a routine of dense linear algebra makes of each matrix                                             |
@@ -51,12 +52,16 @@ class IndexMap:
     `range_of(shape of the operand, **params)` says at which element of the operand the result begins, when it is a
     range of its elements in the same order (a reshape, some slices), else None: where the operand is in memory, the
     result is there, too. `joins` says that the result is its operands one after the other along the parameter `axis`
-    (concatenate), so that they may be computed where they belong.
+    (concatenate), so that they may be computed where they belong. `aligned` numbers the operands that are read at the
+    index of the result itself, and nowhere else. `reads(**params)` says how many elements of an operand one of the
+    result is made from, where it is more than one.
     """
 
     fn: Callable[..., Any]
     range_of: Callable[..., int | None] | None = None
     joins: bool = False
+    aligned: tuple[int, ...] = ()
+    reads: Callable[..., int] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,13 @@ class Scatter:
     """`combine(old, update)` at data-dependent positions; out-of-range positions are dropped."""
 
     combine: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Each element of the operand, at an index i, is added to the element `fn(i, **params)` of the result."""
+
+    fn: Callable[..., tuple]
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,6 @@ class Callback:
 
 
 Form = (
-    Scalar | IndexMap | Reduce | ArgReduce | Scan | Recurrence | Sort | Scatter | Contract | Library
+    Scalar | IndexMap | Reduce | ArgReduce | Scan | Recurrence | Sort | Scatter | Spread | Contract | Library
     | Matrices | Loop | Branch | While | Lanes | WhileBackward | Barrier | Call | Compose | Callback
 )  # fmt: skip

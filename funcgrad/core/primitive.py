@@ -101,8 +101,8 @@ class Zero:
         return f"Zero({self.aval})"
 
 
-class LinearArg:
-    """Stands for the linear operand of an op that is being transposed; only its type is known."""
+class Typed:
+    """Stands for an array of which only the type is known."""
 
     __slots__ = ("aval",)
 
@@ -111,18 +111,32 @@ class LinearArg:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the operand."""
+        """Shape of the array."""
         return self.aval.shape
 
     @property
     def dtype(self) -> Any:
-        """Dtype of the operand."""
+        """Dtype of the array."""
         return self.aval.dtype
 
     @property
     def ndim(self) -> int:
-        """Number of axes of the operand."""
+        """Number of axes."""
         return self.aval.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.aval.size
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.aval})"
+
+
+class LinearArg(Typed):
+    """Stands for the linear operand of an op that is being transposed; only its type is known."""
+
+    __slots__ = ()
 
 
 def nondiff(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Building blocks of neural networks: activation functions (`nn.relu`, ...) and `nn.initializers`."""
+"""Building blocks of neural networks: activation functions (`nn.relu`, ...), pooling and `nn.initializers`."""
 
 from . import initializers
 from .functions import (
@@ -23,8 +23,10 @@ from .functions import (
     swish,
     tanh,
 )
+from .pooling import avg_pool, max_pool, min_pool
 
 __all__ = [
+    "avg_pool",
     "celu",
     "elu",
     "gelu",
@@ -34,6 +36,8 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "max_pool",
+    "min_pool",
     "mish",
     "one_hot",
     "relu",

@@ -8,6 +8,7 @@ from . import (
     collective,
     contraction,
     control,
+    convolution,
     cumulative,
     custom,
     custom_batching,
@@ -17,6 +18,7 @@ from . import (
     linalg,
     linear_call,
     linear_solve,
+    pooling,
     random_bits,
     reduction,
     remat,
@@ -26,8 +28,8 @@ from . import (
 )
 
 __all__ = [
-    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
-    "random_bits",
+    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
+    "pooling", "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip
 

@@ -16,6 +16,7 @@ from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Zero
 from ..core.program import Program, as_function, memoized
 from ..core.tracing import retrace
+from ..transforms.linearize import instantiate
 from ..transforms.linearize import linearize as linearize_program
 from ..transforms.transpose import transpose as transpose_program
 from . import elementwise, layout
@@ -50,21 +51,17 @@ def _linearize(*args: Any, active: tuple[bool, ...], program: Program) -> tuple[
     outs, residuals = results[:count], results[count:]
 
     def tangent_map(*tangents: Any) -> list[Any]:
-        t_in = [_instantiate(t) for t, on in zip(tangents, active) if on]
+        t_in = [instantiate(t) for t, on in zip(tangents, active) if on]
         t_out = iter(compiled_call(*residuals, *t_in, program=parts.linear))
         return [next(t_out) if on else Zero(a) for on, a in zip(parts.active_outputs, program.out_avals)]
 
     return outs, tangent_map
 
 
-def _instantiate(t: Any) -> Any:
-    return layout.fill(0, t.aval.shape, t.aval.dtype) if type(t) is Zero else t
-
-
 def _transpose(cts: Any, *args: Any, program: Program) -> list[Any]:
     linear = tuple(is_linear(a) for a in args)
     fixed = [a for a, on in zip(args, linear) if not on]
-    results = iter(compiled_call(*fixed, *map(_instantiate, cts), program=_transposed(program, linear)))
+    results = iter(compiled_call(*fixed, *map(instantiate, cts), program=_transposed(program, linear)))
     return [next(results) if on else None for on in linear]
 
 

@@ -149,10 +149,19 @@ def _arg_reduce(name: str, f: Callable, better: Callable) -> Any:
     return prim
 
 
-# A NaN wins over any number and keeps its place, as in NumPy.
-argmax = _arg_reduce("argmax", np.argmax, lambda new, best: (new > best) | (_is_nan(new) & ~_is_nan(best)))
-argmin = _arg_reduce("argmin", np.argmin, lambda new, best: (new < best) | (_is_nan(new) & ~_is_nan(best)))
+def is_larger(new: Any, best: Any) -> Any:
+    """Whether an element takes the place of the largest so far: a NaN wins over any number and keeps its place."""
+    return (new > best) | (_is_nan(new) & ~_is_nan(best))
+
+
+def is_smaller(new: Any, best: Any) -> Any:
+    """Whether an element takes the place of the smallest so far."""
+    return (new < best) | (_is_nan(new) & ~_is_nan(best))
 
 
 def _is_nan(x: Any) -> Any:
     return sc.ne(x, x)
+
+
+argmax = _arg_reduce("argmax", np.argmax, is_larger)
+argmin = _arg_reduce("argmin", np.argmin, is_smaller)

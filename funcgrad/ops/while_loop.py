@@ -23,7 +23,7 @@ import numpy as np
 from ..core import lowering
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Primitive, Zero
-from ..core.program import Program, as_function, is_effectful, memoized
+from ..core.program import Program, as_function, has_effects, memoized
 from ..core.tracing import retrace
 from ..transforms.batch import batch as batch_program
 from ..transforms.linearize import instantiate
@@ -281,7 +281,7 @@ def _batch(size: int, args: list, axes: list, **params: Any) -> tuple[list, list
     inner = control.batched_inputs(body, size, inner, body_consts, len(body.outputs))
     test_on = [*given, *inner[body_consts:]]
     if _own_length(size, cond, test_on):
-        if any(is_effectful(eqn) for program in (cond, body) for eqn in program.eqns):
+        if has_effects(cond) or has_effects(body):
             return lanes(control.scan, size, args, axes, lambda *values: while_loop(*values, **params))
         return while_lanes.make(size, args, axes, params)
     moved = _with_axes(size, moved, on, [*given, *inner])

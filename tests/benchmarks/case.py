@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-EVERY_PEER = ("jax", "autograd")
+EAGER_PEERS = ("jax", "torch", "autograd")
+EVERY_PEER = (*EAGER_PEERS, "torch.compile")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Case:
         target: Wanted ratio of funcgrad's time to jax's, or None where none is set.
         stretch: The ratio hoped for.
         tolerance: Largest accepted error of a result, relative to the largest magnitude in the same array.
-        peers: Libraries that can run it.
+        peers: Libraries that can run it; "hand" is added where there is code written by hand.
+        hand: "module.function" of the package by_hand: a function of the same inputs with the same results.
+        flops: Floating-point operations that the matrix products and factorizations in it need at least.
         warm_cache: Run once more beforehand, untimed, with the same directory for persistent caches.
         slow: Run only when asked for by its full name.
     """
@@ -40,8 +43,24 @@ class Case:
     stretch: float | None = None
     tolerance: float = 1e-9
     peers: tuple[str, ...] = EVERY_PEER
+    hand: str | None = None
+    flops: float = 0.0
     warm_cache: bool = False
     slow: bool = False
+
+    def runs_with(self, library: str) -> bool:
+        """Whether that library can run it; a variant such as "jax-cached" can what its library can."""
+        if library == "hand":
+            return self.hand is not None
+        return library == "funcgrad" or library.split("-")[0] in self.peers
+
+    def function(self, lib: Any) -> Callable[..., Any]:
+        """What is measured, with one library."""
+        if lib.name != "hand":
+            return self.build(lib)
+        assert self.hand is not None
+        module, name = self.hand.split(".")
+        return getattr(importlib.import_module(f"by_hand.{module}"), name)
 
 
 def every_case() -> dict[str, Case]:

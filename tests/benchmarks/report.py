@@ -1,7 +1,11 @@
-"""Comparison of results and printing of the table. With this module one can turn measured rounds into Markdown."""
+"""Comparison of results and printing of tables. With this module one can turn measured rounds into Markdown.
+
+Tables are made from records, which is what the JSON files hold, so that they can be made again from those.
+"""
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,15 +13,32 @@ from typing import Any
 import numpy as np
 from case import Case
 
+Record = dict[str, Any]
+SMALL = 1 << 16  # bytes; below, moving them is not what a call costs
+
 
 @dataclass
 class Row:
-    """What was measured of one case: seconds for each library and round, notes, and whether any result was wrong."""
+    """What was measured of one case: seconds for each library and round, notes, and whether any result was wrong.
+
+    Args:
+        megabytes: For each library and round the memory after import and at the highest.
+        limits: Bytes of inputs and results; seconds of copying them and of the matrix products.
+    """
 
     case: Case
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    megabytes: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     wrong: bool = False
+
+    def record(self) -> Record:
+        """All of it as JSON can hold it."""
+        case = {name: getattr(self.case, name) for name in ("name", "title", "kind", "target", "stretch")}
+        names = ("seconds", "megabytes", "limits", "versions", "notes", "wrong")
+        return {**case, **{name: getattr(self, name) for name in names}}
 
 
 def worst_error(found: list[Any], wanted: list[Any]) -> float:
@@ -43,31 +64,91 @@ def duration(seconds: float) -> str:
     return f"{seconds / size:.{digits}f} {unit}"
 
 
-def ratios(row: Row, subject: str, peer: str) -> list[float]:
-    """Time of the subject over time of the peer, round by round."""
-    return [mine / theirs for mine, theirs in zip(row.seconds.get(subject, []), row.seconds.get(peer, []))]
+def rounds(record: Record, label: str) -> list[float]:
+    """Seconds of each round, or peak megabytes where memory was measured."""
+    return [peak for _, peak in record["megabytes"].get(label, [])] or record["seconds"].get(label, [])
 
 
-def _line(row: Row, subject: str, peer: str) -> str:
-    mine, theirs, found = row.seconds.get(subject), row.seconds.get(peer), ratios(row, subject, peer)
-    cells = [row.case.name, row.case.title, peer]
-    cells += [duration(statistics.median(times)) if times else "-" for times in (mine, theirs)]
-    figures = [statistics.median(found), min(found), max(found)] if found else []
-    cells += [f"{figure:.3g}" for figure in figures] or ["-"] * 3
-    wanted = row.case.target if peer == "jax" else None
-    cells += [
-        "-" if wanted is None else f"{wanted:g}" + ("" if row.case.stretch is None else f" ({row.case.stretch:g})")
-    ]
-    cells += ["-" if wanted is None or not figures else "yes" if figures[0] <= wanted else "no"]
-    return "| " + " | ".join(cells) + " |"
+def ratios(record: Record, subject: str, peer: str) -> list[float]:
+    """What the subject needed over what the peer did, round by round."""
+    return [mine / theirs for mine, theirs in zip(rounds(record, subject), rounds(record, peer))]
 
 
-def table(rows: list[Row], subject: str, peers: list[str]) -> str:
-    """Markdown: one line for each case and peer, then the notes."""
-    head = ["#", "workload", "peer", subject, "peer's time", "ratio (median)", "min", "max", "target (stretch)", "met"]
+def ratio(record: Record, subject: str, peer: str) -> float | None:
+    """The median over the rounds, or None where one of them has no figures."""
+    found = ratios(record, subject, peer)
+    return statistics.median(found) if found else None
+
+
+def best_peer(record: Record, labels: list[str]) -> tuple[str, float] | None:
+    """The library that did best against the first, code written by hand aside, and the first's ratio to it."""
+    found = [(peer, ratio(record, labels[0], peer)) for peer in labels[1:] if peer != "hand"]
+    known = [(peer, figure) for peer, figure in found if figure is not None]
+    return max(known, key=lambda pair: pair[1]) if known else None
+
+
+def from_limit(record: Record, label: str) -> tuple[float, str] | None:
+    """Time over the larger of the two limits, and which that is; None where none was measured."""
+    limits, mine = record["limits"], rounds(record, label)
+    if not limits or not mine or limits["bytes"] < SMALL and not limits["arithmetic"]:
+        return None
+    kind = max(("memory", "arithmetic"), key=lambda name: limits[name])
+    return statistics.median(mine) / limits[kind], kind
+
+
+def _amount(record: Record, label: str) -> str:
+    pairs, figures = record["megabytes"].get(label), rounds(record, label)
+    if pairs:
+        own = statistics.median(peak - before for before, peak in pairs)
+        return f"{statistics.median(figures):.0f} MB, {own:.0f} over import"
+    return duration(statistics.median(figures)) if figures else "-"
+
+
+def _peer_cell(record: Record, subject: str, peer: str) -> str:
+    figure = ratio(record, subject, peer)
+    return "-" if figure is None else f"{figure:.3g} ({_amount(record, peer)})"
+
+
+def _verdict(record: Record, subject: str) -> list[str]:
+    """Cells: spread of the ratio to JAX, target and stretch, whether the target is met."""
+    found, target = ratios(record, subject, "jax"), record["target"]
+    spread = f"{min(found):.3g} to {max(found):.3g}" if found else "-"
+    if target is None:
+        return [spread, "-", "-"]
+    wanted = f"{target:g}" + ("" if record["stretch"] is None else f" ({record['stretch']:g})")
+    return [spread, wanted, "-" if not found else "yes" if statistics.median(found) <= target else "no"]
+
+
+def _line(record: Record, labels: list[str]) -> str:
+    subject, best, limit = labels[0], best_peer(record, labels), from_limit(record, labels[0])
+    cells = [record["name"], record["title"], _amount(record, subject)]
+    cells += [_peer_cell(record, subject, peer) for peer in labels[1:]]
+    cells += ["-" if best is None else f"{best[1]:.3g} {best[0]}"]
+    cells += ["-" if limit is None else f"{limit[0]:.3g} {limit[1]}"]
+    return "| " + " | ".join(cells + _verdict(record, subject)) + " |"
+
+
+def summary(records: list[Record], labels: list[str]) -> list[str]:
+    """Geometric mean of the ratios to each peer, and how often the best peer is reached."""
+    lines = []
+    for peer in labels[1:]:
+        found = [figure for record in records if (figure := ratio(record, labels[0], peer)) is not None]
+        if found:
+            mean = math.exp(statistics.fmean(map(math.log, found)))
+            lines.append(f"geometric mean of the ratio to {peer}, {len(found)} rows: {mean:.3g}")
+    best = [pair[1] for record in records if (pair := best_peer(record, labels)) is not None]
+    if best:
+        lines.append(f"at or below the best peer: {sum(figure <= 1 for figure in best)} of {len(best)} rows")
+    return lines
+
+
+def table(records: list[Record], labels: list[str], notes: bool = True) -> str:
+    """Markdown: one line for each case; each peer has the ratio and its own time or memory in brackets."""
+    head = ["#", "workload", labels[0], *(f"{labels[0]}/{peer}" for peer in labels[1:])]
+    head += ["best peer", "times the limit", "spread of ratio to jax", "target (stretch)", "met"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        shown = [peer for peer in peers if peer in row.seconds] or (peers or ["-"])[:1]
-        lines += [_line(row, subject, peer) for peer in shown]
-    notes = [f"- {row.case.name}: {note}" for row in rows for note in row.notes]
-    return "\n".join(lines + ([""] + notes if notes else []))
+    lines += [_line(record, labels) for record in records]
+    lines += ["", *(f"- {text}" for text in summary(records, labels))]
+    if notes:
+        lines += [f"- {record['name']}: {note}" for record in records for note in record["notes"]]
+    return "\n".join(lines)

@@ -4,106 +4,38 @@
     python tests/benchmarks/run.py 1 3 23/300 --peer-python PATH     some; peers from another interpreter
     python tests/benchmarks/run.py 5 --cores 2 --rounds 9            on two cores
     python tests/benchmarks/run.py 1 --libraries jax jax             a peer against itself: the noise of the machine
+    python tests/benchmarks/run.py --first cold --libraries funcgrad jax    first calls in fresh processes
+    python tests/benchmarks/run.py --memory --libraries funcgrad jax        highest memory of whole processes
 
-The first library is compared with each of the others. In every round each library is timed once, the order rotating
-(A B C, B C A, ...); a ratio is formed within a round, and the table gives its median and extremes over the rounds.
+The first library is compared with each of the others; those that are not installed are named and left out. "hand" is
+Numba code written by hand, "jax-cached" is JAX with its cache on disk. In every round each library is timed once, the
+order rotating (A B C, B C A, ...); a ratio is formed within a round, and the table gives its median over the rounds.
 Processes are started anew a few times (`--lives`), as where a process happens to find its memory can change a
-memory-bound time by half: jax against itself showed a steady ratio of 1.6 on workload 3 with one life.
+memory-bound time by half: jax against itself showed a steady ratio of 1.6 on workload 3 with one life. Where other
+programs share the machine, `--clock cpu` counts what a library computes on one core and not what it waits for them.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import os
-import pickle
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
 from case import Case, select
+from processes import Failure, Runner
 from report import Row, duration, table, worst_error
 
-HERE = Path(__file__).resolve().parent
 BATCHES = 5  # a turn is this many timed batches
+MEMORY_CALLS = 4
+LIBRARIES = ["funcgrad", "jax", "torch", "torch.compile", "autograd", "hand"]
+FIRST_TARGETS = {"cold": 0.8, "warm": 0.15}
 STATISTICS = {"best": min, "median": statistics.median}
-
-
-class Failure(Exception):
-    """A library could not do a case; carries whether it is missing and the text of the error."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-
-
-class Runner:
-    """Starts processes of one library; keeps one alive for warm cases."""
-
-    def __init__(self, label: str, python: str, cores: int) -> None:
-        self.label, self.python, self.cores = label, python, cores
-        self.library = label.split(" ")[0]
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def environment(self, cache: str) -> dict[str, str]:
-        """One thread for each core everywhere; caches on disk under `cache`.
-
-        Every library runs from bytecode, as an installer leaves it; otherwise a library run from its checkout would
-        be compiled anew in every process.
-        """
-        threads = {
-            f"{name}_NUM_THREADS": str(self.cores) for name in ("OPENBLAS", "MKL", "OMP", "NUMBA", "VECLIB_MAXIMUM")
-        }
-        xla = f"--xla_cpu_multi_thread_eigen={str(self.cores > 1).lower()} intra_op_parallelism_threads={self.cores}"
-        caches = {"FUNCGRAD_CACHE_DIR": f"{cache}/funcgrad", "NUMBA_CACHE_DIR": f"{cache}/numba"}
-        path = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]))
-        ours = {"XLA_FLAGS": xla, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
-        folder = os.path.join(tempfile.gettempdir(), "funcgrad-benchmarks")
-        bytecode = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
-        return {**os.environ, **threads, **caches, **ours, **bytecode}
-
-    def command(self, case: Case) -> list[str]:
-        return [self.python, str(HERE / "worker.py"), self.library, case.name, str(self.cores)]
-
-    def open(self, case: Case, cache: str) -> None:
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(self.command(case), stdin=pipe, stdout=pipe, env=self.environment(cache))
-
-    def ask(self, command: str, argument: Any = None) -> Any:
-        """Send one command to the living process and wait for the answer."""
-        assert self.process is not None and self.process.stdin is not None and self.process.stdout is not None
-        try:
-            pickle.dump((command, argument), self.process.stdin)
-            self.process.stdin.flush()
-            kind, answer = pickle.load(self.process.stdout)
-        except (EOFError, BrokenPipeError):
-            raise Failure("failed", f"{command}: the process ended with code {self.process.wait()}") from None
-        if kind != "ok":
-            raise Failure(kind, f"{answer[0]}: {answer[1]}")
-        return answer
-
-    def close(self) -> None:
-        if self.process is not None:
-            assert self.process.stdin is not None and self.process.stdout is not None
-            self.process.stdin.close()
-            self.process.wait()
-            self.process.stdout.close()
-            self.process = None
-
-    def whole_process(self, case: Case, cache: str, seed: int) -> tuple[float, Any]:
-        """Wall seconds from starting a process to its end, and its result."""
-        start = time.perf_counter()
-        done = subprocess.run([*self.command(case), str(seed)], capture_output=True, env=self.environment(cache))
-        spent = time.perf_counter() - start
-        if done.returncode:
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            missing = bool(last) and last[0].startswith("ModuleNotFoundError")
-            raise Failure("missing" if missing else "failed", "".join(last) or f"ended with code {done.returncode}")
-        return spent, pickle.loads(done.stdout)
 
 
 def note_failure(row: Row, runner: Runner, failure: Failure) -> None:
@@ -158,7 +90,7 @@ def run_warm(row: Row, runners: list[Runner], options: argparse.Namespace, cache
 
     def prepare(runner: Runner) -> None:
         runner.open(row.case, f"{cache}/{runner.label}")
-        runner.ask("start")
+        row.versions[runner.label] = runner.ask("start")
         results[runner.label] = runner.ask("check")
         counts[runner.label] = runner.ask("calibrate", options.turn / BATCHES)
 
@@ -171,8 +103,9 @@ def run_warm(row: Row, runners: list[Runner], options: argparse.Namespace, cache
                 able = keep_able(row, able, prepare)
                 if number == 0 and able:
                     check_warm(row, able[min(1, len(able) - 1)], results)  # a peer judges, where there is one
+                    row.limits = able[0].ask("limits", row.case.flops)
             for runner in rotate(able, number):
-                times = runner.ask("time", (counts[runner.label], BATCHES))
+                times = runner.ask("time", (counts[runner.label], BATCHES, 3 * options.turn))
                 row.seconds.setdefault(runner.label, []).append(STATISTICS[options.statistic](times))
     except Failure as failure:
         row.notes.append(f"stopped: {failure}")
@@ -195,7 +128,7 @@ def run_fresh(row: Row, runners: list[Runner], rounds: int, cache: str) -> None:
             if row.case.kind == "import":
                 spent, memory[runner.label] = runner.ask("import_library")
                 return spent
-            runner.ask("start")
+            row.versions[runner.label] = runner.ask("start")
             spent = runner.ask("first")
             results[runner.label] = runner.ask("check")
             return spent
@@ -222,15 +155,57 @@ def run_fresh(row: Row, runners: list[Runner], rounds: int, cache: str) -> None:
             compare(row, f"{label} against {judge}", results[label], results[judge])
 
 
+def run_memory(row: Row, runners: list[Runner], rounds: int, cache: str) -> None:
+    """The highest memory of fresh processes, and how much of it the import statements alone take."""
+
+    def measure(runner: Runner) -> None:
+        with tempfile.TemporaryDirectory(dir=cache) as directory:
+            runner.open(row.case, directory)
+            try:
+                row.megabytes.setdefault(runner.label, []).append(runner.ask("memory", MEMORY_CALLS))
+            finally:
+                runner.close()
+
+    for _ in range(rounds):
+        runners = keep_able(row, runners, measure)
+
+
+def at_first_call(case: Case, cache: str) -> Case:
+    """The same row, of which the first call is timed, with a cold or a warm cache on disk."""
+    return dataclasses.replace(
+        case,
+        title=f"{case.title}; first call, {cache} cache",
+        kind="first",
+        warm_cache=cache == "warm",
+        target=FIRST_TARGETS[cache],
+        stretch=None,
+    )
+
+
+def chosen_cases(options: argparse.Namespace) -> list[Case]:
+    """The cases named, changed into what the options want to know of them."""
+    cases = select(options.workloads)
+    if options.first:
+        return [at_first_call(case, options.first) for case in cases if case.kind in ("warm", "first")]
+    if options.memory:
+        return [dataclasses.replace(case, target=1.0, stretch=None) for case in cases if case.kind == "warm"]
+    return cases
+
+
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workloads", nargs="*", help="numbers or names of workloads; none means all but the slow ones")
-    parser.add_argument("--libraries", nargs="+", default=["funcgrad", "jax", "autograd"], help="the first is judged")
+    parser.add_argument("--libraries", nargs="+", default=LIBRARIES, help="the first is judged")
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has the peers")
+    parser.add_argument("--hand-python", default=sys.executable, help="interpreter that has Numba and SciPy")
+    parser.add_argument("--first", choices=FIRST_TARGETS, help="time the first call, with that cache on disk")
+    parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
+    parser.add_argument("--json", metavar="FILE", help="write every single figure to this file")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--lives", type=int, default=3, help="times the processes are started anew within the rounds")
     parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: where the machine is shared")
     parser.add_argument("--statistic", choices=STATISTICS, default="best", help="of the timed batches of one turn")
     parser.add_argument("--turn", type=float, default=0.2, help="seconds of calls in one turn")
     return parser.parse_args()
@@ -241,30 +216,43 @@ def make_runners(options: argparse.Namespace) -> list[Runner]:
     runners: list[Runner] = []
     for library in options.libraries:
         again = sum(runner.library == library for runner in runners)
-        python = sys.executable if library == "funcgrad" else options.peer_python
-        runners.append(Runner(f"{library} ({again + 1})" if again else library, python, options.cores))
+        python = {"funcgrad": sys.executable, "hand": options.hand_python}.get(library, options.peer_python)
+        runners.append(Runner(f"{library} ({again + 1})" if again else library, python, options.cores, options.clock))
     return runners
+
+
+def measure(case: Case, runners: list[Runner], options: argparse.Namespace, cache: str) -> Row:
+    """All that the options want to know of one case."""
+    row = Row(case)
+    print(f"{case.name}: {case.title}", file=sys.stderr, flush=True)
+    fit = [runner for runner in runners if case.runs_with(runner.library)]
+    if options.memory:
+        run_memory(row, fit, options.rounds, cache)
+    elif case.kind == "warm":
+        run_warm(row, fit, options, cache)
+    else:
+        run_fresh(row, fit, options.rounds, cache)
+    times = [f"{label} {duration(statistics.median(seconds))}" for label, seconds in row.seconds.items()]
+    sizes = [f"{label} {statistics.median(peak for _, peak in pairs):.0f} MB" for label, pairs in row.megabytes.items()]
+    print("  " + ", ".join(times + sizes), file=sys.stderr, flush=True)
+    return row
 
 
 def main() -> None:
     """Run the chosen workloads and print the table; the exit status is 1 where a result was wrong."""
-    options, rows = arguments(), []
+    options = arguments()
     runners = make_runners(options)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {options.cores} used; {options.rounds} rounds", flush=True)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {options.cores} used; {options.rounds} rounds"
+    print(machine, flush=True)
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as cache:
-        for case in select(options.workloads):
-            row = Row(case)
-            rows.append(row)
-            print(f"{case.name}: {case.title}", file=sys.stderr, flush=True)
-            fit = [runner for runner in runners if runner.library in ("funcgrad", *case.peers)]
-            if case.kind == "warm":
-                run_warm(row, fit, options, cache)
-            else:
-                run_fresh(row, fit, options.rounds, cache)
-            times = {label: duration(statistics.median(seconds)) for label, seconds in row.seconds.items()}
-            print("  " + ", ".join(f"{label} {text}" for label, text in times.items()), file=sys.stderr, flush=True)
-    labels = [runner.label for runner in runners]
-    print("\n" + table(rows, labels[0], labels[1:]))
+        for case in chosen_cases(options):
+            rows.append(measure(case, runners, options, cache))
+            if options.json:
+                record = {"machine": machine, "options": vars(options), "rows": [row.record() for row in rows]}
+                with open(options.json, "w", encoding="utf-8") as file:
+                    json.dump(record, file, indent=1)
+    print("\n" + table([row.record() for row in rows], [runner.label for runner in runners]))
     sys.exit(any(row.wrong for row in rows))
 
 

@@ -1,9 +1,10 @@
 """One process which runs one library on one case: answers the questions of `run.py` over its standard streams.
 
-With `python worker.py LIBRARY CASE CORES` it reads pickled (command, argument) pairs and writes pickled answers:
+With `python worker.py LIBRARY CASE CORES CLOCK` it reads pickled (command, argument) pairs and writes pickled answers:
 `check` gives results on two different inputs, `reference` the same in float64, `calibrate` a number of calls, `time`
-seconds a call, `first` seconds of the very first call, `import_library` seconds and memory. With a seed as fourth
-argument it does the whole case once on NumPy inputs, as a user's script would, and ends.
+seconds a call, `first` seconds of the very first call, `import_library` seconds and memory, `memory` the peak of the
+whole process, `limits` what the machine allows at best. With a seed as fifth argument it does the whole case once on
+NumPy inputs, as a user's script would, and ends. CLOCK is "wall" or "cpu".
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from typing import Any
 
 SEEDS = (0, 1)
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def pin(cores: int) -> None:
@@ -47,8 +49,8 @@ def leaves(tree: Any) -> list[Any]:
 class Worker:
     """State of the process: the library, the function under test and its inputs."""
 
-    def __init__(self, library: str, case_name: str) -> None:
-        self.library, self.case_name = library, case_name
+    def __init__(self, library: str, case_name: str, clock: str) -> None:
+        self.library, self.case_name, self.clock = library, case_name, CLOCKS[clock]
         self.function: Any = None
         self.arguments: Any = None
 
@@ -59,9 +61,10 @@ class Worker:
 
         self.case = every_case()[self.case_name]
         self.lib = libraries.load(self.library)
-        self.function = self.case.build(self.lib)
+        self.function = self.case.function(self.lib)
         self.arguments = self.inputs(SEEDS[0])
-        return str(getattr(sys.modules[self.library], "__version__", "unknown version"))
+        module = {"hand": "numba", "torch.compile": "torch"}.get(self.library, self.library.split("-")[0])
+        return str(getattr(sys.modules[module], "__version__", "unknown version"))
 
     def inputs(self, seed: int) -> Any:
         return map_arrays(self.lib.array, self.case.inputs(seed))
@@ -100,7 +103,7 @@ class Worker:
         return max(1, round(count * seconds / spent))
 
     def batch(self, count: int) -> float:
-        function, arguments, wait, clock = self.function, self.arguments, self.lib.wait, time.perf_counter
+        function, arguments, wait, clock = self.function, self.arguments, self.lib.wait, self.clock
         gc.collect()
         gc.disable()
         start = clock()
@@ -110,34 +113,67 @@ class Worker:
         gc.enable()
         return spent
 
-    def time(self, plan: tuple[int, int]) -> list[float]:
-        """Seconds a call, for each of `repeats` batches of `count` calls."""
-        count, repeats = plan
-        return [self.batch(count) / count for _ in range(repeats)]
+    def time(self, plan: tuple[int, int, float]) -> list[float]:
+        """Seconds a call, for each of `repeats` batches of `count` calls; fewer once `limit` seconds are gone."""
+        count, repeats, limit = plan
+        times: list[float] = []
+        while len(times) < repeats and sum(times) * count < limit:
+            times.append(self.batch(count) / count)
+        return times
 
     def first(self, _: Any) -> float:
         """Seconds of the first call, tracing and compiling included, imports and inputs not."""
-        start = time.perf_counter()
+        start = self.clock()
         self.lib.wait(self.function(*self.arguments))
-        return time.perf_counter() - start
+        return self.clock() - start
 
     def import_library(self, _: Any) -> tuple[float, float]:
         """Seconds of the import statements and megabytes of memory held after them."""
         from libraries import import_modules
 
-        start = time.perf_counter()
+        start = self.clock()
         import_modules(self.library)
-        spent = time.perf_counter() - start
-        with open("/proc/self/status") as file:
-            memory = next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
-        return spent, memory
+        return self.clock() - start, megabytes("VmRSS")
+
+    def memory(self, calls: int) -> tuple[float, float]:
+        """Megabytes after the import statements alone, and at the highest after several calls of the case."""
+        from libraries import import_modules
+
+        import_modules(self.library)
+        before = megabytes("VmRSS")
+        self.start(None)
+        for _ in range(calls):
+            self.lib.wait(self.function(*self.arguments))
+        return before, megabytes("VmHWM")
+
+    def limits(self, flops: float) -> dict[str, float]:
+        """Seconds that moving the inputs and results once takes at least, and that the matrix products do.
+
+        The first is a copy of half as many bytes, which reads and writes as many in all, in caches as far as they fit.
+        """
+        import limits
+
+        result = self.lib.wait(self.function(*self.arguments))
+        moved = sum(leaf.nbytes for leaf in leaves(self.arguments) + leaves(result))
+        wide = max((leaf.dtype.itemsize for leaf in leaves(result) if leaf.dtype.kind == "f"), default=8)
+        return {
+            "bytes": moved,
+            "memory": limits.copy_seconds(moved // 2, self.clock),
+            "arithmetic": flops / limits.product_rate(f"float{8 * wide}", self.clock) if flops else 0.0,
+        }
 
 
-def serve(library: str, case_name: str) -> None:
+def megabytes(field: str) -> float:
+    """VmRSS, the memory that the process holds, or VmHWM, the most it has held."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith(field))
+
+
+def serve(library: str, case_name: str, clock: str) -> None:
     """Answer commands until the input ends; errors are answers too."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not mix with the answers
-    worker = Worker(library, case_name)
+    worker = Worker(library, case_name, clock)
     while True:
         try:
             command, argument = pickle.load(sys.stdin.buffer)
@@ -159,13 +195,13 @@ def run_once(library: str, case_name: str, seed: int) -> None:
 
     case = every_case()[case_name]
     lib = libraries.load(library)
-    result = leaves(lib.wait(case.build(lib)(*case.inputs(seed))))
+    result = leaves(lib.wait(case.function(lib)(*map_arrays(lib.adopt, case.inputs(seed)))))
     sys.stdout.buffer.write(pickle.dumps(result))
 
 
 if __name__ == "__main__":
     pin(int(sys.argv[3]))
-    if len(sys.argv) == 5:
-        run_once(*sys.argv[1:3], int(sys.argv[4]))
+    if len(sys.argv) == 6:
+        run_once(*sys.argv[1:3], int(sys.argv[5]))
     else:
-        serve(*sys.argv[1:3])
+        serve(*sys.argv[1:3], sys.argv[4])

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +76,13 @@ def test_an_edited_compiler_finds_nothing_of_the_old_one(folder: Path, monkeypat
     assert before != name_of(np.sin, X)
     monkeypatch.setattr(program_key, "source_digest", lambda: None)  # no sources to be read
     assert name_of(np.sin, X) is None
+
+
+def test_sources_edited_while_the_process_runs_name_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = program_key.source_digest.__wrapped__
+    assert digest() is not None
+    monkeypatch.setattr(config, "IMPORTED", 1e9)
+    assert digest() is None
 
 
 def test_what_only_this_process_knows_has_no_name() -> None:
@@ -193,6 +201,18 @@ def test_every_kind_of_damage_is_noticed(folder: Path) -> None:
             assert cache.read("some.o") is None
         (folder / "some.o").write_bytes(good)
     assert cache.read("some.o") == bytes(range(256))
+
+
+def test_a_directory_that_can_only_be_read_still_serves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError
+
+    cache.write("some.o", b"1")
+    os.utime(folder / "some.o", (1e9, 1e9))
+    monkeypatch.setattr(os, "utime", refused)
+    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    assert cache.read("some.o") == b"1"
+    np.testing.assert_array_equal(fg.jit(lambda x: x * 13.0)(X), X * 13.0)
 
 
 def test_an_entry_in_the_place_of_another_is_damage(folder: Path) -> None:

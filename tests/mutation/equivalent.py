@@ -53,7 +53,6 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [
         "what is not wanted at the end need not be listed",
     ),
     ("random_bits", "0", "return [words[0], words[0]]", "all words are of one type"),
-    ("while_loop", "(cond, body)", "for program in (cond, body)", "any of two, in whichever order"),
     (
         "layout",
         "0",

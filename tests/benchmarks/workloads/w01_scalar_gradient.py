@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from case import EVERY_PEER, Case
+from case import EAGER_PEERS, Case
 
 
 def function(lib: Any) -> Callable[[Any], Any]:
@@ -31,7 +31,8 @@ CASES = [
         inputs=point,
         target=0.2,
         stretch=0.1,
-        peers=EVERY_PEER,
+        peers=EAGER_PEERS,
+        hand="scalar_gradient.gradient",
     ),
     Case(
         name="1e",
@@ -40,6 +41,6 @@ CASES = [
         inputs=point,
         target=0.03,
         stretch=0.015,
-        peers=EVERY_PEER,
+        peers=EAGER_PEERS,
     ),
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from case import Case
+from case import EAGER_PEERS, Case
 
 
 def loss(lib: Any) -> Callable[..., Any]:
@@ -36,5 +36,6 @@ CASES = [
         title="jit(grad(loss)), dict of ten small arrays",
         build=lambda lib: lib.jit(lib.grad(loss(lib))),
         inputs=parameters,
+        peers=EAGER_PEERS,
     )
 ]

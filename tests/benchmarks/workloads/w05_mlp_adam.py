@@ -66,5 +66,6 @@ CASES = [
         target=0.9,
         stretch=0.8,
         tolerance=1e-4,
+        flops=2 * 128 * (2 * 784 * 256 + 3 * 256 * 256 + 3 * 256 * 10),
     )
 ]

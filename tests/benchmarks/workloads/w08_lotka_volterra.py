@@ -13,7 +13,7 @@ STEPS, DT = 2000, 0.005
 
 def trajectory_loss(lib: Any) -> Callable[..., Any]:
     """Mean square distance of the computed trajectory from the observed one, for four rates."""
-    xp = lib.np
+    xp, lax = lib.np, lib.lax
 
     def slope(y: Any, rates: Any) -> Any:
         prey, predator = y[0], y[1]
@@ -29,7 +29,7 @@ def trajectory_loss(lib: Any) -> Callable[..., Any]:
             y = y + DT / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
             return y, y
 
-        _, path = lib.lax.scan(step, start, None, length=STEPS)
+        _, path = lax.scan(step, start, None, length=STEPS)
         return xp.mean((path - observed) ** 2)
 
     return f
@@ -50,6 +50,7 @@ CASES = [
         target=0.03,
         stretch=0.012,
         tolerance=1e-8,
-        peers=("jax",),
+        peers=("jax", "torch"),
+        hand="lotka_volterra.value_and_grad",
     )
 ]

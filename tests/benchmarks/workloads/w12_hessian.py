@@ -26,6 +26,6 @@ CASES = [
         inputs=lambda seed: (np.random.default_rng(seed).uniform(-1.5, 1.5, 200),),
         target=0.4,
         stretch=0.1,
-        peers=("jax",),
+        hand="rosenbrock.hessian",
     )
 ]

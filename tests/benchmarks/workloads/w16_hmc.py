@@ -64,5 +64,7 @@ CASES = [
         stretch=0.35,
         tolerance=1e-5,
         peers=("jax",),
+        hand="hmc.chain",
+        flops=4 * ROWS * WEIGHTS * TRAJECTORIES * LEAPFROG,
     )
 ]

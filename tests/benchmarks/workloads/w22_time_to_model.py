@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from case import Case
+from case import EAGER_PEERS, Case
 
 EPOCHS, BATCH, RATE = 30, 64, 0.2
 DATA = Path(__file__).resolve().parents[3] / "examples" / "data" / "digits.npz"
@@ -79,7 +79,7 @@ def _case(name: str, target: float, stretch: float, warm_cache: bool) -> Case:
     title = (
         f"time to trained model, {'loop of jitted steps' if loop else 'scan'}, {'warm' if warm_cache else 'cold'} cache"
     )
-    build, peers = (train_in_a_loop, ("jax", "autograd")) if loop else (train_in_a_scan, ("jax",))
+    build, peers = (train_in_a_loop, EAGER_PEERS) if loop else (train_in_a_scan, ("jax",))
     options = {"target": target, "stretch": stretch, "warm_cache": warm_cache, "peers": peers}
     return Case(name, title, build, digits, "process", tolerance=5e-3, **options)
 

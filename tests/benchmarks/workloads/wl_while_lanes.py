@@ -13,11 +13,13 @@ LANES = 10_000
 def fixed_points(lib: Any) -> Any:
     """x <- x - rate (x^2 - a) until x^2 is near a, for each a and rate: from a handful to some two thousand steps."""
 
+    lax = lib.lax
+
     def one(a: Any, rate: Any) -> Any:
         def step(x: Any) -> Any:
             return x - rate * (x * x - a)
 
-        return lib.lax.while_loop(lambda x: abs(x * x - a) > 1e-6, step, 0.5 * a + 0.5)
+        return lax.while_loop(lambda x: abs(x * x - a) > 1e-6, step, 0.5 * a + 0.5)
 
     return lib.jit(lib.vmap(one))
 

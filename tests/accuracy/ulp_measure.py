@@ -16,7 +16,7 @@ from typing import Any
 
 import mpmath
 import numpy as np
-from functions import BINARY, UNARY, Function
+from exact_functions import BINARY, UNARY, Function
 from mpmath import mp
 
 import funcgrad as fg

@@ -1,0 +1,103 @@
+"""Pooling of images and sequences whose channels are last, by the names and signatures of Flax."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import lax
+from ..numpy import promotion
+
+
+def _pooled(where: str, x: Any, init: float, computation: Any, window_shape: Any, strides: Any, padding: Any) -> Any:
+    sizes = promotion.static_ints(window_shape, where)
+    steps = (1,) * len(sizes) if strides is None else promotion.static_ints(strides, where)
+    batch = x.ndim - len(sizes) - 1
+    if batch < 0 or len(steps) != len(sizes):
+        raise ValueError(
+            f"{where}: windows of {sizes} with strides {steps} do not fit an array of shape {tuple(x.shape)}.\n"
+            "Fix: give one size and one stride for each axis of space; the axes are (batch..., space..., channels)."
+        )
+    pairs = padding if isinstance(padding, str) else ((0, 0),) * batch + tuple(padding) + ((0, 0),)
+    whole = [(*(1,) * batch, *values, 1) for values in (sizes, steps)]
+    return lax.reduce_window(x, init, computation, whole[0], whole[1], pairs)
+
+
+def _real(x: Any, where: str) -> Any:
+    value = promotion.array_operand(x, where)
+    return value if value.dtype.kind == "f" else promotion.convert(value, np.dtype(np.float64))
+
+
+def max_pool(
+    inputs: Any, window_shape: Sequence[int], strides: Sequence[int] | None = None, padding: Any = "VALID"
+) -> Any:
+    """The largest element of every window, channel by channel.
+
+    The derivative goes to the element it was taken from; of several equal ones in a window, to the first.
+
+    Args:
+        inputs: floats of shape (batch..., space..., channels); integers count as float64.
+        window_shape: the size of windows along each axis of space.
+        strides: from one window to the next; 1 where not given, as in Flax.
+        padding: "VALID", "SAME", or (before, after) for each axis of space; padding is never chosen.
+
+    Returns:
+        An array with one element for each window and channel.
+
+    Raises:
+        ValueError: sizes, strides or padding do not fit the inputs.
+
+    Example:
+        >>> import numpy as np
+        >>> max_pool(np.arange(16.0).reshape(1, 4, 4, 1), (2, 2), (2, 2))[0, :, :, 0]
+        array([[ 5.,  7.],
+               [13., 15.]])
+
+    Reference: https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/linear.html, whose interface this follows.
+    """  # noqa: E501
+    return _pooled("max_pool", _real(inputs, "max_pool"), -math.inf, lax.max, window_shape, strides, padding)
+
+
+def min_pool(
+    inputs: Any, window_shape: Sequence[int], strides: Sequence[int] | None = None, padding: Any = "VALID"
+) -> Any:
+    """The smallest element of every window; see `max_pool`.
+
+    Example:
+        >>> import numpy as np
+        >>> min_pool(np.arange(4.0).reshape(1, 4, 1), (2,), (2,))[0, :, 0]
+        array([0., 2.])
+    """
+    return _pooled("min_pool", _real(inputs, "min_pool"), math.inf, lax.min, window_shape, strides, padding)
+
+
+def avg_pool(
+    inputs: Any,
+    window_shape: Sequence[int],
+    strides: Sequence[int] | None = None,
+    padding: Any = "VALID",
+    count_include_pad: bool = True,
+) -> Any:
+    """The mean of every window; see `max_pool`.
+
+    Args:
+        inputs, window_shape, strides, padding: as `max_pool`.
+        count_include_pad: whether the mean is over all elements of a window, zeros of the padding included, or over
+            those of the inputs alone.
+
+    Example:
+        >>> import numpy as np
+        >>> avg_pool(np.arange(4.0).reshape(1, 4, 1), (2,), (2,))[0, :, 0]
+        array([0.5, 2.5])
+        >>> avg_pool(np.ones((1, 3, 1)), (2,), (2,), "SAME", count_include_pad=False)[0, :, 0]
+        array([1., 1.])
+    """
+    x = _real(inputs, "avg_pool")
+    total = _pooled("avg_pool", x, 0.0, lax.add, window_shape, strides, padding)
+    if count_include_pad:
+        return total / math.prod(promotion.static_ints(window_shape, "avg_pool"))
+    ones = np.ones(x.shape, x.dtype)
+    return total / _pooled("avg_pool", ones, 0.0, lax.add, window_shape, strides, padding)
