@@ -163,7 +163,7 @@ print(compiled.memory_analysis().peak_memory_in_bytes, status("VmHWM:") - before
 def test_the_peak_of_a_process_is_as_announced() -> None:
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     announced, measured = map(int, done.stdout.split())
-    assert announced > 400e6
+    assert announced > 250e6
     assert abs(measured - announced) < 0.1 * announced
 
 
@@ -199,7 +199,7 @@ def test_another_process_runs_it_without_tracing_or_compiling() -> None:
     shift = np.linspace(0, 1, 4)
 
     def loss(p: Any, x: Any) -> Any:
-        return np.sum(np.sort(np.tanh(x @ p["w"] / 9) + shift, axis=0)[0])  # sort is evaluated by NumPy
+        return np.sum(np.sort(np.tanh(x @ p["w"] / 9) + shift, axis=0)[0])
 
     p, x = {"w": np.arange(12.0).reshape(3, 4)}, np.ones((2, 3))
     f = compiled(fg.value_and_grad(loss), p, x)
@@ -366,7 +366,8 @@ def test_large_workspaces_and_many_threads() -> None:
     [
         (lambda: compiled(lambda x: x * 2, np.float32(1)).as_c_function(), "float64 numbers only, and this one has fl"),
         (lambda: compiled(lambda x: x * 2, X, donate_argnums=0).as_c_function(), "no donated arguments"),
-        (lambda: compiled(np.sort, X).as_c_function(), "calls back into Python"),
+        (lambda: compiled(lambda x: fg.pure_callback(np.sort, x, x), X).as_c_function(), "calls back into Python"),
+        (lambda: compiled(np.linalg.inv, np.eye(2)).as_c_function(), "may raise an exception"),
         (lambda: compiled(bump, X).as_c_function("double (double)"), "there are 'void (double *, double *)'"),
         (lambda: compiled(bump, 1.0).as_c_function("double f(double)"), "no C function 'double f(double)'"),
     ],
