@@ -16,6 +16,7 @@ import registry_checks as rc
 from batching_checks import check_batching
 from registry_cases import REGISTRY, Case, Primitive, complex_cases, integer_cases, is_differentiable, single_cases
 
+from funcgrad.compile import blocks
 from funcgrad.core import lowering
 from funcgrad.core.primitive import nondiff
 
@@ -73,6 +74,19 @@ def test_batching(prim: Primitive) -> None:
 @every_op
 def test_compiled(prim: Primitive) -> None:
     assert compiled_checks.check_compiled(prim) > 0 or has_no_results(prim)
+
+
+HANDING_ON = ["cofactors", "cummax", "dot_general", "gather", "inv", "reduce_prod", "scan", "solve", "while_backward"]
+
+
+@pytest.mark.parametrize("name", HANDING_ON)
+def test_compiled_in_blocks_of_single_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loops: list[object] = []
+    made = blocks.Blocks.loop
+    monkeypatch.setattr(blocks.Blocks, "loop", lambda self, *args: loops.append(args) or made(self, *args))
+    for limit, value in (("LEAST_BYTES", 0), ("BLOCK_BYTES", 1), ("LEAST_ROWS", 1), ("READ_AGAIN", np.inf)):
+        monkeypatch.setattr(blocks, limit, value)
+    assert compiled_checks.check_compiled(REGISTRY[name]) > 0 and loops, "nothing ran in blocks"
 
 
 @every_op
