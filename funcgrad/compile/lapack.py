@@ -83,7 +83,7 @@ none:
 
 # The cotangent of a from that of its Cholesky factor, in place, lower triangles of row-major matrices. With
 # l = [l1 0; b l2]:  c2 = cotangent(l2, c2);  c_b = (c_b - (c2 + c2^T) b) l1^-1;  c1 = cotangent(l1, c1 - c_b^T b).
-# Two thirds of n^3 multiplications, where the formula with triangular solves takes two n^3 and more.
+# Five twelfths of n^3 multiplications, where the formula with triangular solves takes two n^3.
 # Reference: I. Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527, 2016, section 4.
 _CHOLESKY = """\
 define internal void @double_diagonal_{suffix}(i64 %n, i64 %ld, ptr %c, {real} %factor) noinline nounwind {{
