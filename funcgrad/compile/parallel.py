@@ -25,10 +25,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from ..core import scalar as sc
-from ..core.scalar import FUNCTIONS, Expr
+from ..core.scalar import Expr
+from .costs import INDEX, MEMORY, node_cost
 from .index_ranges import accesses, in_own_block
 from .kernel import (
     CHUNK,
@@ -56,10 +55,7 @@ CHUNK_COST = 1e6  # of one chunk, at least: waking a thread takes 5 to 50 micros
 MOST_CHUNKS = 64
 OWN_BYTES = 1 << 20  # of the long arrays of chunks, which compete for the cache: of all together, or of one of four
 SMALL = 16  # results of chunks take part of the time: each must be that much smaller than the loop
-MEMORY = 4.0
 MOST_COST = 500.0  # of one statement
-COSTS = {"div": 4.0, "sqrt": 4.0, "quo": 20.0, "rem": 20.0, "const": 0.0, "sym": 0.0}
-INDEX = np.dtype(np.int64)
 
 
 @dataclass
@@ -120,8 +116,7 @@ def _costs(body: list) -> list[float]:
 
 
 def _node_cost(e: Expr) -> float:
-    cost = MEMORY if e.op == "load" else 10.0 if e.op in FUNCTIONS else COSTS.get(e.op, 1.0)
-    return cost * (0.1 if e.dtype == INDEX and e.op != "load" else e.dtype.itemsize / 8)
+    return node_cost(e) * (0.1 if e.dtype == INDEX and e.op != "load" else e.dtype.itemsize / 8)
 
 
 def _nodes(body: list) -> Iterator[Expr]:

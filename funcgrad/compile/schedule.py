@@ -27,15 +27,15 @@ from typing import Any
 
 from ..core import lowering
 from ..core.program import Eqn, Program, Var
+from .costs import operation_cost, reads_each
 
 FUSIBLE = (lowering.Scalar, lowering.IndexMap)
 REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
 # Single equations that fuse their operands.
 OWN_LOOPS = (lowering.Scan, lowering.Recurrence, lowering.Sort, lowering.Scatter, lowering.Spread)
 
-# --- the cost rule
-# ------------------------------------------------------------------------------------------------------------
-# Costs are in units of one multiplication per element. Keeping a value costs a store and a load.
+# --- the cost rule ----------------------------------------------------------------------------------------------------
+# Costs are those of `costs`. Keeping a value costs a store and a load.
 
 STORE_AND_LOAD = 4.0
 LARGE = 1 << 18  # bytes that are not expected to stay in a cache
@@ -45,51 +45,6 @@ LEAST_JOINED = 1024  # bytes of a concatenation whose operands are computed in p
 MOST_CHOSEN = 6  # operands of a concatenation among which every element may be chosen
 WIDEST_TREE = 64  # elements of one array that one expression may read, by index maps that read several each
 HIGHEST_TREE = 80  # equations in a row that may be inlined into each other; lowering recurses over them
-FUNCTION_COST = {"threefry2x32": 60.0, "power": 30.0, "div": 4.0, "sqrt": 4.0, "rsqrt": 6.0, "mod": 15.0, "floor_divide": 15.0, "fmod": 12.0,  # noqa: E501
-                 "gather": 4.0, "reciprocal": 4.0, "erfinv": 30.0, "sigmoid": 12.0, "logaddexp": 24.0, "concatenate":
-                 3.0, "pad": 2.0,
-                 "dynamic_update_slice": 3.0, "broadcast": 0.0, "reshape": 0.2, "convert": 1.0}  # fmt: skip
-TRANSCENDENTAL = frozenset(
-    [
-        "exp",
-        "exp2",
-        "expm1",
-        "log",
-        "log2",
-        "log10",
-        "log1p",
-        "sin",
-        "cos",
-        "tan",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "arctan2",
-        "sinh",
-        "cosh",
-        "tanh",
-        "arcsinh",
-        "arccosh",
-        "arctanh",
-        "erf",
-        "erfc",
-        "cbrt",
-        "hypot",
-        "lgamma",
-        "digamma",
-        "gauss",
-    ]
-)
-
-
-def operation_cost(eqn: Eqn) -> float:
-    """The cost of one element of an equation, its operands given."""
-    name, form = eqn.prim.name, eqn.prim.lower
-    if isinstance(form, lowering.Scalar) and form.cost is not None:
-        return form.cost
-    if _reads_each(eqn) > 1:
-        return 2.0 * _reads_each(eqn)
-    return 10.0 if name in TRANSCENDENTAL else FUNCTION_COST.get(name, 1.0)
 
 
 def worth_keeping(cost: float, size: int, reads: int) -> bool:
@@ -99,8 +54,7 @@ def worth_keeping(cost: float, size: int, reads: int) -> bool:
     return cost * max(reads - size, 0) > STORE_AND_LOAD * size
 
 
-# --- groups
-# ---------------------------------------------------------------------------------------------------------------------
+# --- groups -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -176,7 +130,7 @@ class Scheduler:
             inlined = [self.cost.get(a, 0.0) for a in dict.fromkeys(eqn.inputs) if type(a) is Var]
             cost = operation_cost(eqn) + sum(inlined)
             height = 1 + max([self.height.get(a, 0) for a in eqn.inputs if type(a) is Var], default=0)
-            width = _reads_each(eqn) * max([self.width.get(a, 1) for a in eqn.inputs if type(a) is Var], default=1)
+            width = reads_each(eqn) * max([self.width.get(a, 1) for a in eqn.inputs if type(a) is Var], default=1)
             for v in eqn.outs:
                 self.width[v] = width
                 opaque = any(self._is_opaque_reader(c, v) for c in self.consumers.get(v, ()))
@@ -207,7 +161,7 @@ class Scheduler:
         elementwise = 0
         for c in self.consumers.get(v, ()):
             if isinstance(c.prim.lower, lowering.IndexMap):
-                each = 1 if _is_aligned(c, v) else _reads_each(c)
+                each = 1 if _is_aligned(c, v) else reads_each(c)
                 if self.width[v] * each > WIDEST_TREE and self.width[v] > 1:
                     return True
                 reads += c.outs[0].aval.size * each * sum(a is v for a in c.inputs)
@@ -480,12 +434,6 @@ def _through(eqn: Eqn, operand: Any, how: tuple) -> tuple:
     if how == ("same",) or how[1] >= kept:
         return ("row", kept)
     return how
-
-
-def _reads_each(eqn: Eqn) -> int:
-    """How many elements of an operand one element of the result is made from, as far as index maps say so."""
-    form = eqn.prim.lower
-    return form.reads(**eqn.params) if isinstance(form, lowering.IndexMap) and form.reads is not None else 1
 
 
 def _is_same(eqn: Eqn, other: Eqn) -> bool:

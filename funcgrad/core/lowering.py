@@ -36,7 +36,7 @@ from typing import Any
 class Scalar:
     """Elementwise: `fn(*exprs, **params) -> Expr`, or a tuple of Expr for an op with several results.
 
-    `cost` is in multiplications, where it is not that of the op's name. `raises`: it may report an exception, to be
+    `cost` is in multiplications, where it is not that of the expression. `raises`: it may report an exception, to be
     raised after the program has returned.
     """
 
@@ -54,7 +54,8 @@ class IndexMap:
     result is there, too. `joins` says that the result is its operands one after the other along the parameter `axis`
     (concatenate), so that they may be computed where they belong. `aligned` numbers the operands that are read at the
     index of the result itself, and nowhere else. `reads(**params)` says how many elements of an operand one of the
-    result is made from, where it is more than one.
+    result is made from, where it is more than one. `cost` is that of one element in multiplications, where it is not
+    two for each element read, less one.
     """
 
     fn: Callable[..., Any]
@@ -62,6 +63,7 @@ class IndexMap:
     joins: bool = False
     aligned: tuple[int, ...] = ()
     reads: Callable[..., int] | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def _gather_samples() -> list[Sample]:
     ]  # fmt: skip
 
 
-gather = linear("gather", _gather_impl, aval=_gather_aval, batch=_gather_batch, lower=lowering.IndexMap(_gather_lower),
+gather = linear("gather", _gather_impl, aval=_gather_aval, batch=_gather_batch, lower=lowering.IndexMap(_gather_lower, cost=4.0),
                 transpose=_gather_transpose, samples=_gather_samples)  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def _broadcast_batch(size: int, args: list, axes: list, *, shape: tuple, dims: t
 
 broadcast = linear(
     "broadcast", _broadcast_impl, aval=_broadcast_aval, batch=_broadcast_batch,
-    lower=lowering.IndexMap(lambda i, read, *, shape, dims: read(tuple(i[d] for d in dims))),
+    lower=lowering.IndexMap(lambda i, read, *, shape, dims: read(tuple(i[d] for d in dims)), cost=0.0),
     transpose=lambda ct, x, *, shape, dims: (reduction.reduce_sum(ct, axes=tuple(d for d in range(len(shape)) if d not in dims)),),
     samples=lambda: [
         Sample([array(3)], dict(shape=(2, 3), dims=(1,))), Sample([array(2)], dict(shape=(2, 3), dims=(0,))),
@@ -120,7 +120,7 @@ def _reshape_batch(size: int, args: list, axes: list, *, shape: tuple) -> tuple[
 
 reshape = linear(
     "reshape", lambda x, *, shape: np.reshape(x, shape), aval=_reshape_aval, batch=_reshape_batch,
-    lower=lowering.IndexMap(_reshape_lower, range_of=lambda old, *, shape: 0),
+    lower=lowering.IndexMap(_reshape_lower, range_of=lambda old, *, shape: 0, cost=0.2),
     transpose=lambda ct, x, *, shape: (reshape(ct, shape=x.shape),),
     samples=lambda: [
         Sample([array(2, 6)], dict(shape=(3, 4))), Sample([array(2, 3)], dict(shape=(6,))), Sample([array()], dict(shape=(1, 1))),
@@ -203,7 +203,7 @@ def _concatenate_batch(size: int, args: list, axes: list, *, axis: int) -> tuple
 
 concatenate = linear(
     "concatenate", lambda *xs, axis: np.concatenate(xs, axis), aval=_concatenate_aval, batch=_concatenate_batch,
-    lower=lowering.IndexMap(_concatenate_lower, joins=True), transpose=_concatenate_transpose, linear_args=None,
+    lower=lowering.IndexMap(_concatenate_lower, joins=True, cost=3.0), transpose=_concatenate_transpose, linear_args=None,
     samples=lambda: [
         Sample([array(2), array(3)], dict(axis=0)), Sample([array(2, 1), array(2, 3), array(2, 2)], dict(axis=1)),
         Sample([array(1, 2)], dict(axis=0)), Sample([array(2, 0), array(2, 2)], dict(axis=1)),
@@ -276,7 +276,7 @@ def _pad_batch(size: int, args: list, axes: list, *, low: tuple, high: tuple, in
 
 
 pad = linear(
-    "pad", _pad_impl, aval=_pad_aval, batch=_pad_batch, lower=lowering.IndexMap(_pad_lower), transpose=_pad_transpose,
+    "pad", _pad_impl, aval=_pad_aval, batch=_pad_batch, lower=lowering.IndexMap(_pad_lower, cost=2.0), transpose=_pad_transpose,
     linear_args=(0, 1),
     samples=lambda: [
         Sample([array(3), array()], dict(low=(1,), high=(2,), interior=(0,))),
@@ -480,7 +480,7 @@ def _update_batch(size: int, args: list, axes: list) -> tuple[Any, int]:
 
 dynamic_update_slice = linear(
     "dynamic_update_slice", _update_impl, aval=_update_aval, batch=_update_batch,
-    lower=lowering.IndexMap(_update_lower), transpose=_update_transpose, linear_args=(0, 1),
+    lower=lowering.IndexMap(_update_lower, cost=3.0), transpose=_update_transpose, linear_args=(0, 1),
     samples=lambda: [
         Sample([array(5), array(2), np.int64(1)], {}), Sample([array(3, 4), array(2, 2), np.int64(5), np.int64(0)], {}),
         Sample([array(3), array(0), np.int64(1)], {}), Sample([array(3), array(1), np.int64(1)], {}),

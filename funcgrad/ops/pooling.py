@@ -100,7 +100,7 @@ def _arg_op(name: str, choose: Callable, better: Callable) -> Any:
         ties = Sample([np.array([[1.0, 3.0, 3.0, 1.0], [3.0, 1.0, np.nan, np.nan]])], dict(axes=(0, 1), sizes=(2, 2), strides=(1, 1), dilations=(1, 1)))
         return [*(Sample([x], params) for x, params in window_samples()), ties]
 
-    prim = library(name, impl, aval=aval, batch=batch, linearize=nondiff, lower=lowering.IndexMap(lower, reads=_elements), samples=samples)
+    prim = library(name, impl, aval=aval, batch=batch, linearize=nondiff, lower=lowering.IndexMap(lower, reads=_elements, cost=16.0), samples=samples)
     return prim
 
 
