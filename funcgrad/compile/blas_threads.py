@@ -2,9 +2,10 @@
 
 OpenBLAS wakes its threads for every product above a few thousand elements and spins until the last has answered.
 Where another process has the second core, that wait is a time slice of the scheduler: a training step of 2 ms took 88
-ms. So products under `LIMIT` multiplications run with one thread. Measured with an Adam step of 784-256-256-10, batch
-128, on two cores: a limit of 2^25 takes 1.7 ms, idle or busy; 2^24, which gives the two largest products both cores,
-1.2 ms idle and 3.2 ms beside a busy process; 2^22 1.0 and 3.2 ms.
+ms. So products run with one BLAS thread, and large ones are shared among threads of ours in parts (`products.py`): an
+Adam step of 784-256-256-10, batch 128, takes 1.7 ms on one core, 1.27 on two, and on two that are busy no more than on
+one, where with OpenBLAS's threads it took 1.2 to 1.5 ms and 3 to 28. Only products that cannot be divided, of at least
+`LIMIT` multiplications, are left to OpenBLAS's threads.
 
 OpenBLAS has one setting for the whole process; calls of several Python threads share a counter, the first saves and
 lowers the setting, the last puts it back.
@@ -21,7 +22,8 @@ from . import native
 from .library import blas_interface, numpy_address
 
 LIMIT = 1 << 24  # multiplications: about half a millisecond of one core
-SHARED = 1 << 23  # multiplications of a batch of products from which on its products are shared among threads
+SHARED = 1 << 23  # multiplications, of a batch or of a product, from which on its parts are shared among threads
+PART = 1 << 22  # multiplications of a part, at least
 _DECORATIONS = tuple(prefix + "openblas_{}_num_threads" + suffix for suffix in ("64_", "") for prefix in ("scipy_", ""))
 _TEXT = """\
 @funcgrad_blas_state = external global [3 x i64]

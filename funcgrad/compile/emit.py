@@ -6,7 +6,6 @@ of them, BLAS calls and native loops.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +22,7 @@ from .llvm import KernelEmitter, memory_type
 from .matrices import LapackCall, emit_lapack
 from .outline import Outliner
 from .plan import Plan
+from .products import emit_multiply
 from .step_table import WORTHWHILE, StepTable, blas_arguments, fits
 from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers
 from .thread_pool import SYMBOL
@@ -208,7 +208,7 @@ class EntryEmitter:
             args = ", ".join(f"ptr {self.pointer(b)}" for b in step.args)
             self.lines.append(f"call void @kernel_{step.kernel}({args})")
         elif isinstance(step, Multiply):
-            self.multiply(step)
+            emit_multiply(self, step)
         elif isinstance(step, LapackCall):
             emit_lapack(self, step)
         elif isinstance(step, LibraryCall) and isinstance(step.eqn.prim.lower, lowering.Matrices):
@@ -255,58 +255,6 @@ class EntryEmitter:
             )
         self.share(name, step.args, step.chunks)
 
-    def multiply(self, s: Multiply) -> None:
-        """One BLAS call for each batch element; many of them are shared among threads."""
-        if s.count > 1 and s.m * s.n * s.k * s.count >= blas_threads.SHARED:
-            self.shared_products(s)
-            return
-        x, y, out = (self.pointer(b) for b in (s.x, s.y, s.out))
-        with self.guard(s):
-            self.products(s, x, y, out)
-
-    @contextlib.contextmanager
-    def guard(self, s: Multiply) -> Iterator[None]:
-        """Around a product that is to run on one BLAS thread."""
-        guarded = self.guarded(s)
-        if guarded:
-            self.lines.append("call void @blas_enter()")
-        yield
-        if guarded:
-            self.lines.append("call void @blas_leave()")
-
-    def products(self, s: Multiply, x: str, y: str, out: str) -> None:
-        """The product of each batch element."""
-        pointers, counters = [x, y, out], []
-        for axis, count in enumerate(s.batch):
-            counters.append((self.begin_loop(count), count))
-            strides = [steps[axis] * s.out.dtype.itemsize for steps in s.steps]
-            pointers = [self.strided(p, counters[-1][0][1], stride) for p, stride in zip(pointers, strides)]
-        self.product(s, *pointers)
-        for opened, count in reversed(counters):
-            self.end_loop(opened, count)
-
-    def shared_products(self, s: Multiply) -> None:
-        """The products of a batch as chunks: `@products_{number}` finds the matrices of one."""
-        name, rest, lines = f"products_{len(self.preludes)}", "%chunk", []
-        offsets: list[list[str]] = [[], [], []]
-        for axis in reversed(range(len(s.batch))):
-            lines += [f"%i{axis} = urem i64 {rest}, {s.batch[axis]}", f"%r{axis} = udiv i64 {rest}, {s.batch[axis]}"]
-            rest = f"%r{axis}"
-            for k, steps in enumerate(s.steps):
-                offsets[k].append(f"%o{k}.{axis}")
-                lines.append(f"%o{k}.{axis} = mul i64 %i{axis}, {steps[axis] * s.out.dtype.itemsize}")
-        for k, parts in enumerate(offsets):
-            lines += [f"%at{k} = getelementptr ptr, ptr %context, i64 {k}", f"%p{k}.0 = load ptr, ptr %at{k}"]
-            for j, part in enumerate(parts):
-                lines.append(f"%p{k}.{j + 1} = getelementptr i8, ptr %p{k}.{j}, i64 {part}")
-        own, self.lines = self.lines, lines
-        with self.guard(s):
-            self.product(s, *(f"%p{k}.{len(s.batch)}" for k in range(3)))
-        body, self.lines = self.lines, own
-        text = "\n".join(f"  {line}" for line in [*body, "ret void"])
-        self.preludes[name] = f"define internal void @{name}(ptr %context, i64 %chunk) nounwind {{\n{text}\n}}\n"
-        self.share(name, [s.x, s.y, s.out], s.count)
-
     def share(self, body: str, buffers: list[Buffer], chunks: int) -> None:
         """Run a function of (pointers of buffers, chunk) for every chunk, on several threads."""
         thread_pool.prepare()
@@ -322,23 +270,23 @@ class EntryEmitter:
         ]
         return at
 
-    def product(self, s: Multiply, x: str, y: str, out: str) -> None:
-        routine, arguments = blas_arguments(s)
-        self.need_routine(routine, s.out.dtype)
-        pointers = {"x": x, "y": y, "out": out}
-        given = ", ".join(f"{kind} {pointers[value] if kind == 'ptr' else value}" for kind, value in arguments)
-        self.lines.append(f"call void @{routine}_{GEMM_NAMES[s.out.dtype]}({given})")
-
     def need_routine(self, routine: str, dtype: np.dtype) -> None:
         """Define a BLAS routine in the module."""
-        key = f"{routine}_{GEMM_NAMES[dtype]}"
+        key = self.routine_name(routine, dtype)
         if key not in self.preludes:
             self.preludes[key] = blas_prelude(routine, dtype)
 
+    @staticmethod
+    def routine_name(routine: str, dtype: np.dtype) -> str:
+        """What a BLAS routine is called in the module."""
+        return f"{routine}_{GEMM_NAMES[dtype]}"
+
     def guarded(self, s: Multiply) -> bool:
-        """Whether a product is to run on one BLAS thread; what that takes is then defined in the module."""
-        if s.m * s.n * s.k >= blas_threads.LIMIT:
-            return False
+        """Whether a product is to run on one BLAS thread."""
+        return s.m * s.n * s.k < blas_threads.LIMIT and self.can_guard()
+
+    def can_guard(self) -> bool:
+        """Whether the BLAS can be told to use one thread; what that takes is then defined in the module."""
         guard = blas_threads.prelude()
         if guard is not None:
             self.preludes["threads"] = guard

@@ -46,7 +46,8 @@ from .kernel import (
     statements,
     walk,
 )  # fmt: skip
-from .steps import Call, map_inner_steps
+from .products import parts_of
+from .steps import Call, Multiply, map_inner_steps
 
 # Costs are in units of one vectorized addition of 8 bytes, about a fortieth of a nanosecond (0.02 to 0.04 in a dozen
 # kernels whose data is in cache).
@@ -291,6 +292,8 @@ def divide(planner: Any) -> None:
     def divided(steps: list[Any]) -> list[Any]:
         found: list[Any] = []
         for step in steps:
+            if isinstance(step, Multiply):
+                step.parts = parts_of(step)
             found += call(step) if isinstance(step, Call) else [step]
             planner.depth += 1
             map_inner_steps(step, divided)

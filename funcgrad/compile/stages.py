@@ -216,7 +216,8 @@ def _step_line(step: Any) -> str:
         x, y = (f"{b}{'.T' if place.turned else ''}" for b, place in zip((step.x, step.y), step.places))
         batch = f" for each of {' x '.join(map(str, step.batch))}" if step.batch else ""
         sizes, sign = f"{step.m}x{step.k} by {step.k}x{step.n}{batch}", "+=" if step.adds else "="
-        return f"multiply {step.out} {sign} {x} @ {y}  ({sizes})"
+        parts = f", in {step.parts[1]} parts of {step.parts[0]}" if step.parts else ""
+        return f"multiply {step.out} {sign} {x} @ {y}  ({sizes}){parts}"
     kind, eqn = ("library", step.eqn) if isinstance(step, LibraryCall) else ("python", step.callback.eqn)
     return f"{kind} {eqn.prim.name}({_names(step.inputs)}) -> {_names(step.outputs)}"
 

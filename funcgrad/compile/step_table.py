@@ -51,16 +51,16 @@ def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
     def integers(*values: Any) -> list[tuple[str, Any]]:
         return [("i64", int(v)) for v in values]
 
-    x, y = s.places
+    (x, y), distance = s.places, s.into.distance if s.into else s.n
     return "gemm", [*integers(x.turned, y.turned, s.m, s.n, s.k), one, ("ptr", "x"), *integers(x.distance),
-                    ("ptr", "y"), *integers(y.distance), old, ("ptr", "out"), *integers(s.n)]  # fmt: skip
+                    ("ptr", "y"), *integers(y.distance), old, ("ptr", "out"), *integers(distance)]  # fmt: skip
 
 
 def fits(step: Any) -> bool:
     """Whether a step may be a record: its operands must be whole arrays that stay where they are."""
     if isinstance(step, Call) and not step.chunks:
         operands = step.args
-    elif isinstance(step, Multiply) and not step.batch and not step.adds:
+    elif isinstance(step, Multiply) and not step.batch and not step.adds and step.parts is None:
         operands = [step.x, step.y, step.out]
     else:
         return False

@@ -84,7 +84,8 @@ class Call:
 class Multiply:
     """out[b] = x[b] @ y[b] for all b in `batch`, a shape, by BLAS: m x k by k x n, each as `places` say.
 
-    With `adds`, the product is added to what is in `out`.
+    With `adds`, the product is added to what is in `out`. `into`: where the results go, if not one after the other.
+    `parts`: the side along which threads share it, and into how many parts.
     """
 
     x: Buffer
@@ -96,6 +97,8 @@ class Multiply:
     k: int
     places: tuple[MatrixLayout, MatrixLayout]
     adds: bool = False
+    into: MatrixLayout | None = None
+    parts: tuple[str, int] | None = None
 
     @property
     def count(self) -> int:
@@ -105,8 +108,8 @@ class Multiply:
     @property
     def steps(self) -> list[tuple[int, ...]]:
         """Elements from one matrix of x, y and the result to the next, along each batch axis."""
-        own = [self.m * self.n * math.prod(self.batch[d + 1 :]) for d in range(len(self.batch))]
-        return [self.places[0].steps, self.places[1].steps, tuple(own)]
+        own = tuple(self.m * self.n * math.prod(self.batch[d + 1 :]) for d in range(len(self.batch)))
+        return [self.places[0].steps, self.places[1].steps, self.into.steps if self.into else own]
 
 
 @dataclass

@@ -58,8 +58,10 @@ def test_concurrent_calls_leave_the_setting_alone() -> None:
     put(before)
 
 
-def test_large_products_may_use_all_threads() -> None:
-    n = 512
+def test_large_products_that_cannot_be_divided_may_use_all_threads() -> None:
+    n = 521
     text = fg.jit(lambda x: x @ x).lower(np.ones((n, n))).as_text("llvm")
-    assert n**3 > blas_threads.LIMIT and "blas_enter" not in text
+    assert n**3 > blas_threads.LIMIT and "blas_enter" not in text and "funcgrad_parallel" not in text
+    shared = fg.jit(lambda x: x @ x).lower(np.ones((512, 512))).as_text("llvm")
+    assert "funcgrad_parallel" in shared and "call void @blas_enter()" in shared
     assert "call void @blas_enter()" in fg.jit(lambda x: x @ x).lower(np.ones((64, 64))).as_text("llvm")

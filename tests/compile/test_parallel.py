@@ -15,7 +15,7 @@ import small_programs as p
 
 import funcgrad as fg
 from funcgrad import config, lax
-from funcgrad.compile import parallel
+from funcgrad.compile import parallel, products
 from funcgrad.compile.kernel import If, statements
 from funcgrad.compile.source import run_source
 
@@ -103,6 +103,26 @@ def test_chunks_inside_a_loop() -> None:
     x = RNG.standard_normal(700)
     assert chunks_of(run, [x])
     np.testing.assert_allclose(fg.jit(run)(x), run(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("layout", ["xy", "xTy", "xyT", "xTyT"])
+@pytest.mark.parametrize(("m", "n"), [(48, 16), (16, 64), (40, 40)])
+def test_products_in_parts(m: int, n: int, layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "SHARED", 1 << 10)
+    monkeypatch.setattr(products, "PART", 1 << 8)
+    monkeypatch.setattr(products, "LEAST_SIDE", 8)
+    x = RNG.standard_normal((24, m)).T if "xT" in layout else RNG.standard_normal((m, 24))
+    y = RNG.standard_normal((n, 24)).T if "yT" in layout else RNG.standard_normal((24, n))
+    given = x.T if "xT" in layout else x, y.T if "yT" in layout else y
+    fun = fg.jit(lambda a, b: (a.T if "xT" in layout else a) @ (b.T if "yT" in layout else b))
+    lowered = fun.lower(*given)
+    assert f"parts of {'m' if m >= n else 'n'}" in lowered.as_text("kernels")
+    results = []
+    for config.THREADS.value in (1, 3):
+        results.append(fun(*given))
+    np.testing.assert_allclose(results[0], x @ y, rtol=1e-12, atol=1e-12)
+    assert results[0].tobytes() == results[1].tobytes()
+    np.testing.assert_allclose(run_source(lowered._lowered().plan, given)[0], x @ y, rtol=1e-12, atol=1e-12)
 
 
 def test_concurrent_callers_get_their_own_results() -> None:

@@ -70,13 +70,13 @@ def test_loops_between_tables() -> None:
 
 def test_captured_arrays_and_large_products() -> None:
     """Constants of the executable are operands too, and products large enough for all BLAS threads are unguarded."""
-    w = np.random.default_rng(2).standard_normal((512, 512)) / 20
+    w = np.random.default_rng(2).standard_normal((521, 521)) / 20
 
     def f(x: Any) -> Any:
         for _ in range(18):
             x = fnp.tanh(fnp.dot(x, w))
         return x
 
-    x = np.random.default_rng(3).standard_normal((130, 512))
+    x = np.random.default_rng(3).standard_normal((130, 521))
     assert "step_gemm_f64_xyout(" in module(f, x)
     np.testing.assert_allclose(fg.jit(f)(x), f(x), rtol=1e-9, atol=1e-12)
