@@ -1,5 +1,5 @@
 """Counterparts of SciPy's modules."""
 
-from . import special
+from . import linalg, special
 
-__all__ = ["special"]
+__all__ = ["linalg", "special"]

@@ -62,7 +62,8 @@ CASES = [
         target=target,
         stretch=0.6,
         tolerance=1e-4,
-        peers=("jax",),
+        peers=("jax", "torch", "torch.compile"),
+        flops=3.8e8,
     )
     for name, title, kind, target in (
         ("9", "CNN conv-pool-conv-pool-dense, 28 x 28, batch 64, float32, train step", "warm", 0.9),
