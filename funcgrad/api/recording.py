@@ -56,11 +56,16 @@ def clear_caches() -> None:
     """
     from ..compile.memory import release_freed_blocks
 
+    forget_all()
+    gc.collect()
+    release_freed_blocks()
+
+
+def forget_all() -> None:
+    """Forget all derived programs and all compiled signatures; whoever holds their memory still holds it."""
     _canonical.clear()
     for forget in CLEARED:
         forget()
-    gc.collect()
-    release_freed_blocks()
 
 
 @dataclass

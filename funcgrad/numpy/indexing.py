@@ -234,9 +234,20 @@ def _ready(index: Any, size: int, shape: Shape, clamp: bool) -> Any:
     """An index array of the broadcast shape, clamped if it is traced."""
     if clamp and type(index) is Tracer:
         index = ew.minimum(ew.maximum(index, ew.like(index, 0)), ew.like(index, max(size - 1, 0)))
-    if type(index) is not Tracer:
-        return np.ascontiguousarray(np.broadcast_to(index, shape)) if shape else np.asarray(index)[()]
-    return promotion.broadcast(index, shape)
+    if type(index) is Tracer:
+        return promotion.broadcast(index, shape)
+    axis = _counted_axis(index)
+    if axis is not None:
+        return layout.iota(shape=shape, axis=len(shape) - index.ndim + axis, dtype=layout.INDEX)
+    return np.ascontiguousarray(np.broadcast_to(index, shape)) if shape else np.asarray(index)[()]
+
+
+def _counted_axis(index: Any) -> int | None:
+    """The axis along which an index array counts 0, 1, 2, ...: said by an equation, it can be seen through."""
+    long = [d for d, n in enumerate(np.shape(index)) if n > 1]
+    if len(long) != 1 or not np.array_equal(np.ravel(index), np.arange(np.size(index))):
+        return None
+    return long[0]
 
 
 def _ordered(x: Any, plan: Plan, k: int) -> Any:
@@ -306,7 +317,8 @@ def _write_scattered(x: Any, plan: Plan, value: Any, accumulate: bool) -> Any:
     indices, axes = [], []
     for d, a in plan.arrays.items():
         shape = (1,) * (len(k) - a.ndim) + tuple(a.shape) + (1,) * len(partial)
-        indices.append(_ready(layout.reshape(a, shape=shape), x.shape[d], joint, False))
+        turned = layout.reshape(a, shape=shape) if type(a) is Tracer else np.reshape(a, shape)
+        indices.append(_ready(turned, x.shape[d], joint, False))
         axes.append(d)
     for j, d in enumerate(partial):
         line = np.arange(*plan.slices[d]).reshape([-1 if i == len(k) + j else 1 for i in range(len(joint))])

@@ -5,6 +5,7 @@ Each rule is `(eqn, define) -> None | atom | [equations]`; see `transforms.simpl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from ..core import lowering
 from ..core.primitive import REGISTRY, Primitive
 from ..core.program import Eqn, Literal, Var
-from . import contraction, elementwise, layout
+from . import contraction, elementwise, indexing, layout
 
 Define = Callable[[Any], Eqn | None]
 
@@ -227,6 +228,58 @@ def _dot_general(eqn: Eqn, define: Define) -> Any:
     return [eqn.replace(inputs=tuple(inputs), params=dict(contract=tuple(contract), batch=tuple(batch)))]
 
 
+def _scatter(eqn: Eqn, define: Define) -> Any:
+    """{ z = scatter_add[axes=(0, 1)] x u (iota 0) r }  -->  { z = select (iota 1 == r) (x + u) x }, r and u broadcast
+
+    Where every line along an axis gets one update, all elements choose: that fuses with what is around it, and nothing
+    is written in between. It is what cross-entropy does with the labels of its rows.
+    """
+    x, updates = eqn.inputs[:2]
+    shape, lines = x.aval.shape, _lines(eqn, define)
+    if lines is None or x.aval.dtype.kind not in "iuf":
+        return None
+    axis, chosen = lines
+    rest = tuple(d for d in range(len(shape)) if d != axis)
+    made: list[Eqn] = []
+
+    def make(prim: Primitive, inputs: tuple, params: dict, aval: Any) -> Var:
+        made.append(Eqn(prim, inputs, params, (Var(aval),), eqn.source))
+        return made[-1].outs[0]
+
+    def along(v: Any) -> Var:
+        small = v.aval.update(shape=tuple(shape[d] for d in rest))
+        v = v if small is v.aval else make(layout.reshape, (v,), dict(shape=small.shape), small)
+        return make(layout.broadcast, (v,), dict(shape=shape, dims=rest), v.aval.update(shape=shape))
+
+    place, new = along(chosen), along(updates)
+    own = make(layout.iota, (), dict(shape=shape, axis=axis, dtype=place.aval.dtype), place.aval)
+    hit = make(elementwise.eq, (own, place), {}, place.aval.update(dtype=np.dtype(bool)))
+    if eqn.prim is indexing.scatter_add:
+        new = make(elementwise.add, (x, new), {}, x.aval)
+    return [*made, Eqn(elementwise.select, (hit, new, x), {}, eqn.outs, eqn.source)]
+
+
+def _lines(eqn: Eqn, define: Define) -> tuple[int, Var] | None:
+    """The axis along which each line gets one update, and where; None where indices are otherwise."""
+    x, updates, *indices = eqn.inputs
+    shape, given = x.aval.shape, updates.aval.shape
+    by_axis = dict(zip(eqn.params["axes"], indices))
+    if len(by_axis) != len(shape) or any(type(i) is not Var for i in indices):
+        return None
+    data = [d for d in range(len(shape)) if not _is_iota(define(by_axis[d]))]
+    if len(data) != 1:
+        return None
+    places = [define(by_axis[d]).params["axis"] for d in range(len(shape)) if d != data[0]]
+    sizes = [shape[d] for d in range(len(shape)) if d != data[0]]
+    if places != sorted(set(places)) or [given[p] for p in places] != sizes or math.prod(given) != math.prod(sizes):
+        return None
+    return data[0], by_axis[data[0]]
+
+
+def _is_iota(eqn: Eqn | None) -> bool:
+    return eqn is not None and eqn.prim is layout.iota
+
+
 def _reduce(eqn: Eqn, define: Define) -> Any:
     return eqn.inputs[0] if not eqn.params["axes"] else None
 
@@ -292,7 +345,7 @@ _SPECIFIC: dict[Primitive, Callable] = {
 }  # fmt: skip
 _LAYOUT: dict[Primitive, Callable] = {
     layout.broadcast: _broadcast, layout.reshape: _reshape, layout.transpose: _transpose, layout.slice_: _slice,
-    contraction.dot_general: _dot_general,
+    contraction.dot_general: _dot_general, indexing.scatter: _scatter, indexing.scatter_add: _scatter,
 }  # fmt: skip
 
 

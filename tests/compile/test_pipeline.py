@@ -134,6 +134,43 @@ def test_layer_norm_with_its_gradient_is_one_kernel_that_keeps_one_value_in_a_ro
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize("update", ["add", "set"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_one_update_in_each_line_is_a_choice(update: str, axis: int) -> None:
+    """As in cross-entropy with integer labels: nothing is scattered. Positions out of range are dropped."""
+
+    def change(x: Any, labels: Any, values: Any) -> Any:
+        lines = np.arange(5)
+        index = (lines, labels) if axis else (labels, lines)
+        return getattr(fg.numpy.at(x)[index], update)(values)
+
+    x = np.random.default_rng(0).standard_normal((5, 7) if axis else (7, 5))
+    x[0, 0], values = -0.0, np.array([-0.0, 1.0, np.nan, -2.0, 3.0])
+    for labels in (np.array([0, 3, 6, 3, 1]), np.array([0, -2, 9, -9, 6])):
+        program = lowered(change, x, labels, values).prepared
+        assert "select" in names(program) and not any(name.startswith("scatter") for name in names(program))
+        found, expected = (
+            fg.jit(change)(x, labels, values),
+            fg.vmap(change, (0, None, None))(x[None], labels, values)[0],
+        )
+        assert found.tobytes() == expected.tobytes()
+
+
+def test_cross_entropy_of_labels_with_its_gradient_scatters_nothing() -> None:
+    def loss(logits: Any, labels: Any) -> Any:
+        shifted = logits - np.max(logits, axis=1, keepdims=True)
+        return np.mean(np.log(np.sum(np.exp(shifted), axis=1)) - shifted[np.arange(len(labels)), labels])
+
+    logits, labels = np.random.default_rng(0).standard_normal((30, 11)), np.arange(30) % 11
+    compiled = lowered(fg.value_and_grad(loss), logits, labels)
+    assert not any(name.startswith("scatter") for name in names(compiled.prepared))
+    assert not any(b.shape == (30, 11) for b in compiled.plan.temporaries)
+    for found, expected in zip(
+        fg.jit(fg.value_and_grad(loss))(logits, labels), fg.value_and_grad(loss)(logits, labels)
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
 def test_distances_of_all_pairs_are_never_in_memory() -> None:
     def entropy(x: Any) -> Any:
         squared = np.sum((x[:, None] - x[None]) ** 2, axis=-1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-import funcgrad as fg
+from funcgrad.api.recording import forget_all
 from funcgrad.core.program import as_function
 from funcgrad.ops import branching, control, cumulative, elementwise, remat, while_loop
 
@@ -35,12 +35,12 @@ class Fault:
         """The library with the fault; nothing derived before or after is shared."""
         right = getattr(self.owner, self.attribute)
         setattr(self.owner, self.attribute, self.wrong(right))
-        fg.clear_caches()
+        forget_all()
         try:
             yield
         finally:
             setattr(self.owner, self.attribute, right)
-            fg.clear_caches()
+            forget_all()
 
 
 def with_globals(function: Any, **changes: Any) -> Any:
