@@ -318,12 +318,14 @@ class _Linkers:
 _linkers = _Linkers()
 
 
-def _passes(pipeline: Pipeline, slp: bool) -> tuple[llvm.ModulePassManager, llvm.PassBuilder]:
+def _passes(pipeline: Pipeline) -> tuple[llvm.ModulePassManager, llvm.PassBuilder]:
     # Both are built anew for each module: running a manager consumes it, and each run leaves callbacks in the builder,
     # which would make every compilation slower than the one before.
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = True
-    options.slp_vectorization = slp
+    # Of LLVM 22.1's, the vectorizer of straight-line code makes invalid code of some loops over small arrays and aborts
+    # the process at others; none of the benchmarks is slower without it.
+    options.slp_vectorization = False
     options.loop_interleaving = True
     options.loop_unrolling = True
     builder = llvm.create_pass_builder(_generator(), options)
@@ -338,21 +340,10 @@ def _passes(pipeline: Pipeline, slp: bool) -> tuple[llvm.ModulePassManager, llvm
 
 
 def _optimize(llvm_text: str, pipeline: Pipeline) -> llvm.ModuleRef:
-    # LLVM's SLP vectorizer may use a value before it is computed (seen in 22.1.0, in loops of loops over small arrays).
-    # The code generator would abort the process on such a module, so every module is verified; a few are done again.
-    try:
-        return _optimize_once(llvm_text, pipeline, slp=True)
-    except RuntimeError as error:
-        if "dominate" not in str(error):
-            raise
-        return _optimize_once(llvm_text, pipeline, slp=False)
-
-
-def _optimize_once(llvm_text: str, pipeline: Pipeline, slp: bool) -> llvm.ModuleRef:
     # A context of its own: types and constants interned in the global context would never be freed.
     module = llvm.parse_assembly(llvm_text, llvm.create_context())
     module.verify()
-    manager, builder = _passes(pipeline, slp)
+    manager, builder = _passes(pipeline)
     _run(manager, module, builder)
     if ".lanes(" in llvm_text:  # rare paths for vectors, which nothing called before the loops were vectorized
         _inline_rare_paths(module)

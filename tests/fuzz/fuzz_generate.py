@@ -78,14 +78,14 @@ def _results(scope: Scope) -> tuple[Var, ...]:
 
 
 def reference(
-    program: Program, inputs: Any = None, wide: bool = False, step: float = STEP
+    program: Program, inputs: Any = None, wide: bool = False, step: float = STEP, guard: Guard | None = None
 ) -> tuple[list[Any], list[bytes]]:
     """The results by plain NumPy, and the decisions made on the way. Derivatives are difference quotients of this step.
 
     Raises:
         Void: when a value is large or a kink is near.
     """
-    guard = Guard(0.0 if wide else 1e-3)
+    guard = guard or Guard(0.0 if wide else 1e-3)
     names = namespace(guard, wide, step)
     exec(program_text(program, watch=True), names)
     given = program.inputs if inputs is None else inputs

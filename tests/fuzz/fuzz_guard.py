@@ -23,12 +23,13 @@ class Void(Exception):
 class Guard:
     """What one evaluation met.
 
-    margin: the least distance allowed, 0 for evaluations beside the point of interest. frozen: logs of the values of
+    margin: the least distance allowed, 0 for evaluations beside the point of interest. noise: the relative error given
+    to every value, to see what becomes of rounding. frozen: logs of the values of
     `stop_gradient`, one for each difference quotient being formed, outermost first.
     """
 
-    def __init__(self, margin: float = MARGIN) -> None:
-        self.margin = margin
+    def __init__(self, margin: float = MARGIN, noise: float = 0.0, seed: int = 0) -> None:
+        self.margin, self.noise, self.rng = margin, noise, np.random.default_rng(seed)
         self.decisions: list[bytes] = []
         self.frozen: list[Frozen] = []
 
@@ -44,7 +45,9 @@ class Guard:
         return outcome
 
     def see(self, value: Any) -> Any:
-        """Refuse values that are not finite, or large."""
+        """Refuse values that are not finite, or large; with `noise`, each element moves by about so much of itself."""
+        if self.noise:
+            value = self._moved(value)
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, tuple):
                 self.see(part)
@@ -55,6 +58,14 @@ class Guard:
                 if array.dtype.kind == "i" and not np.max(np.abs(array)) <= 10**6:
                     raise Void("large integers")
         return value
+
+    def _moved(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(self._moved, value))
+        if value is None or np.asarray(value).dtype.kind != "f":
+            return value
+        array = np.asarray(value)
+        return np.asarray(array * (1 + self.noise * self.rng.uniform(-1, 1, array.shape)), array.dtype)[()]
 
     def freeze(self, value: Any) -> Any:
         """`stop_gradient`: beside the point of interest, the value it had there."""

@@ -29,7 +29,7 @@ def test_a_rule_that_returns_its_operand() -> None:
 
 
 def test_machine_code_that_uses_a_value_before_it_is_computed() -> None:
-    """LLVM's SLP vectorizer made invalid code of the nested loops, at which its code generator aborts the process."""
+    """LLVM's vectorizer of straight-line code, not used since, made invalid code of these loops and aborted."""
 
     def outer(c: Any, row: Any) -> Any:
         x, y = row
