@@ -131,7 +131,7 @@ class Case:
 
     @functools.cached_property
     def noise(self) -> float:
-        """How much the results move when every value on the way does in its last digits; 0 where that is not known, as in
+        """How much the results move when every value on the way does in its last digits; 0 where that is unknown, as in
         difference quotients of difference quotients.
         """
         if self.order > 1:
