@@ -187,8 +187,11 @@ class GroupLowering(Builder):
 
     # -- values
 
+    def element(self, atom: Any, index: tuple) -> sc.Expr:
+        """As for every builder; what is remembered says at which symbol a value was computed."""
+        return super().element(atom, index if type(atom) is Literal else self._own_index(atom, index))
+
     def compute(self, v: Var, index: tuple) -> sc.Expr:
-        index = self._own_index(v, index)
         if v in self.accumulators and index == self._accumulator_index(v):
             return self.accumulators[v]
         if self.inside and index == self.row_index and self.inner_counts:

@@ -118,6 +118,17 @@ def test_a_reduced_row_is_taken_from_the_right_row(shape: tuple[int, int]) -> No
         np.testing.assert_allclose(fg.jit(fun)(x), fun(x), rtol=1e-14)
 
 
+def test_an_axis_of_length_one_is_read_at_its_symbol_only_inside_the_loop() -> None:
+    """A value hoisted out of the loop was once taken from what the loop remembered, with the loop's symbol in it."""
+
+    def f(x: Any) -> Any:
+        return np.sqrt(np.var(np.max(x, axis=1), axis=0) + 0.2)
+
+    x, t = np.array([[-1.25, -0.5, -1.5]]), np.ones((1, 3))
+    product = lambda x: fg.hvp(f, (x,), (t,))  # noqa: E731
+    np.testing.assert_allclose(fg.jit(product)(x), product(x), atol=1e-15)
+
+
 def test_layer_norm_is_one_kernel() -> None:
     assert len(lowered(p.layer_norm, zeros(40, 30), zeros(30), zeros(30)).plan.kernels) == 1
 
