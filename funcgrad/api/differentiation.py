@@ -111,6 +111,7 @@ def grad(
 
 
 def gradient_of(purpose: str, fun: Callable, argnums: Any, has_aux: bool, *options: Any) -> Callable:
+    """`grad`, its errors in the name of `purpose`."""
     both = _value_and_grad(purpose, fun, argnums, has_aux, *options)
 
     @functools.wraps(fun, updated=())
@@ -414,6 +415,7 @@ def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
 
 
 def jvp_of(purpose: str, fun: Callable, primals: Any, tangents: Any, has_aux: bool) -> Any:
+    """`jvp`, its errors in the name of `purpose`."""
     leaves, treedef, t_leaves = directions(purpose, fun, primals, tangents)
     r = rec.record(
         lambda *inputs: _split_aux(purpose, fun, fun(*tree.tree_unflatten(treedef, inputs)), has_aux),

@@ -109,6 +109,7 @@ def fitted_partial(f: Callable) -> Callable:
 
 
 def batch_rule(op: Operation, batch: Callable | None) -> Callable:
+    """The batching rule of an operation: the one given, or one example after the other."""
     if batch is None:
         return lambda size, args, axes, **params: lanes(
             control.scan, size, args, axes, lambda *values: op.primitive(*values, **params)
@@ -146,6 +147,7 @@ def _as_announced(name: str, position: int, value: Any, aval: ShapedArray) -> An
 
 
 def derivative_rule(op: Operation, jvp: Callable | None, vjp: Callable | None) -> Any:
+    """How an operation is linearized: by the rule given, not at all, or with an error."""
     if jvp is nondiff or vjp is nondiff:
         return nondiff
     if jvp is None and vjp is None:

@@ -121,6 +121,7 @@ def _weak(value: Any) -> bool:
 
 
 def leaf_name(treedef: Any, position: int) -> str:
+    """The path of a leaf, for errors."""
     paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(treedef.num_leaves)))
     return tree.keystr(paths[position][0]) or "(the only one)"
 

@@ -23,12 +23,9 @@ from .matrices import LapackCall, emit_lapack
 from .outline import Outliner
 from .plan import Plan
 from .products import emit_multiply
-from .step_table import WORTHWHILE, StepTable, blas_arguments, fits
+from .step_table import WORTHWHILE, StepTable, blas_arguments, fits, routine_name
 from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers
 from .thread_pool import SYMBOL
-
-GEMM_NAMES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
-
 
 PART = 12  # steps in one function of code: LLVM takes quadratic time over one long block of calls
 
@@ -176,11 +173,8 @@ class EntryEmitter:
             base = self.pointer(b.base)  # type: ignore[arg-type]
             return self.moved(base, b.offset) if b.offset > 0 else base
         if b.kind == "slice":
-            base, result, offset = self.pointer(b.base), self.fresh("x"), self.fresh("o")  # type: ignore[arg-type]
-            distance = b.step * b.dtype.itemsize or b.nbytes
-            self.lines += [f"{offset} = mul nsw i64 {self.counters[b.loop]}, {distance}",  # type: ignore[index]
-                           f"{result} = getelementptr inbounds i8, ptr {base}, i64 {offset}"]  # fmt: skip
-            return result
+            base = self.pointer(b.base)  # type: ignore[arg-type]
+            return self.strided(base, self.counters[b.loop], b.step * b.dtype.itemsize or b.nbytes)  # type: ignore[index]
         if b.kind == "taped":
             result = self.fresh("r")
             self.lines.append(f"{result} = getelementptr inbounds i8, ptr {self.records[b.loop]}, i64 {b.offset}")
@@ -272,14 +266,9 @@ class EntryEmitter:
 
     def need_routine(self, routine: str, dtype: np.dtype) -> None:
         """Define a BLAS routine in the module."""
-        key = self.routine_name(routine, dtype)
+        key = routine_name(routine, dtype)
         if key not in self.preludes:
             self.preludes[key] = blas_prelude(routine, dtype)
-
-    @staticmethod
-    def routine_name(routine: str, dtype: np.dtype) -> str:
-        """What a BLAS routine is called in the module."""
-        return f"{routine}_{GEMM_NAMES[dtype]}"
 
     def guarded(self, s: Multiply) -> bool:
         """Whether a product is to run on one BLAS thread."""

@@ -17,6 +17,7 @@ from .kernel import CHUNK, Accumulate, Assign, Declare, For, If, Kernel, Store, 
 from .llvm_scalar import ScalarEmitter, llvm_type
 from .outline import Outliner
 
+SHORT = range(8, 65)  # lengths of loops that LLVM would unroll before it thinks of vectors
 LONG_BODY, MANY_ITERATIONS = 56, 1024  # instructions and rounds from which on loops are interleaved in pairs
 VECTOR = 8  # an inner loop that stores so many elements, or some times as many, is not to be unrolled
 LEAST_AROUND = 256  # iterations of the loops around it: with few, unrolling turns small arrays into registers
@@ -25,9 +26,6 @@ LEAST_AROUND = 256  # iterations of the loops around it: with few, unrolling tur
 def memory_type(dtype: Any) -> str:
     """The LLVM type of an element in memory: booleans are bytes there."""
     return "i8" if np.dtype(dtype) == np.bool_ else llvm_type(dtype)
-
-
-SHORT = range(8, 65)  # lengths of loops that LLVM would unroll before it thinks of vectors
 
 
 class KernelEmitter:

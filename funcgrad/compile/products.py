@@ -19,7 +19,7 @@ from typing import Any
 
 from .blas_threads import PART, SHARED
 from .matrix_layout import MatrixLayout
-from .step_table import blas_arguments
+from .step_table import blas_arguments, routine_name
 from .steps import Multiply
 
 LEAST_SIDE = 128  # of a part: the other operand is packed anew for each, 10 % of the time at 100, 5 % at 200
@@ -116,7 +116,7 @@ def _call(emitter: Any, s: Multiply, pointers: list[str]) -> None:
     emitter.need_routine(routine, s.out.dtype)
     named = dict(zip(("x", "y", "out"), pointers))
     given = ", ".join(f"{kind} {named[value] if kind == 'ptr' else value}" for kind, value in arguments)
-    emitter.lines.append(f"call void @{emitter.routine_name(routine, s.out.dtype)}({given})")
+    emitter.lines.append(f"call void @{routine_name(routine, s.out.dtype)}({given})")
 
 
 __all__ = ["divided", "emit_multiply", "parts_of"]

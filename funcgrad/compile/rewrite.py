@@ -70,6 +70,7 @@ class Rewriter:
 
 
 def renamed(name: str) -> Any:
+    """The rule for an array that only gets a new name."""
     return lambda index: (name, index)
 
 

@@ -16,6 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from .library import SCALARS
 from .llvm import memory_type
 from .steps import Buffer, Call, Multiply, whole
 
@@ -54,6 +57,11 @@ def blas_arguments(s: Multiply) -> tuple[str, list[tuple[str, Any]]]:
     (x, y), distance = s.places, s.into.distance if s.into else s.n
     return "gemm", [*integers(x.turned, y.turned, s.m, s.n, s.k), one, ("ptr", "x"), *integers(x.distance),
                     ("ptr", "y"), *integers(y.distance), old, ("ptr", "out"), *integers(distance)]  # fmt: skip
+
+
+def routine_name(routine: str, dtype: Any) -> str:
+    """What a BLAS routine is called in the module."""
+    return f"{routine}_{SCALARS[np.dtype(dtype).name][1]}"
 
 
 def fits(step: Any) -> bool:
@@ -106,14 +114,14 @@ class StepTable:
     def product(self, step: Multiply) -> tuple[str, list[Buffer], list[int]]:
         """The function of a product, its operands and integers."""
         routine, arguments = blas_arguments(step)
-        kind = {"float": "f32", "double": "f64"}[memory_type(step.out.dtype)]
+        called = routine_name(routine, step.out.dtype)
         guarded, buffers = self.guarded(step), {"x": step.x, "y": step.y, "out": step.out}
         order = [name for type_, name in arguments if type_ == "ptr"]
-        name = f"step_{routine}_{kind}_{''.join(order)}{'_guarded' if guarded else ''}"
+        name = f"step_{called}_{''.join(order)}{'_guarded' if guarded else ''}"
         if name not in self.functions:
             count = iter(range(len(order)))
             places = [(t, str(next(count)) if t == "ptr" else v) for t, v in arguments]
-            call = f"call void @{routine}_{kind}({{}})"
+            call = f"call void @{called}({{}})"
             lines = ["call void @blas_enter()", call, "call void @blas_leave()"] if guarded else [call]
             self.define(name, lines, places, len(order))
         return name, [buffers[o] for o in order], [v for t, v in arguments if t == "i64"]

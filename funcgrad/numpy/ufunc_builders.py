@@ -77,6 +77,7 @@ def binary(ufunc: np.ufunc, apply: Callable, fast: str = "f", name: str | None =
 
 
 def named(function: Callable, name: str, ufunc: np.ufunc) -> Callable:
+    """Give a function the name and the page of a ufunc, and enter it for the protocols."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (
         f"numpy.{name} on arrays and traced values; see the NumPy documentation.\n\nReference: numpy.{ufunc.__name__}"

@@ -41,6 +41,7 @@ def triangle(x: Any, lower: bool) -> Any:
 
 
 def diagonal_only(x: Any) -> Any:
+    """The diagonal, zero elsewhere."""
     return elementwise.select(compare_axes(x, elementwise.eq), x, elementwise.like(x, 0))
 
 
@@ -82,12 +83,14 @@ def total(x: Any) -> Any:
 
 
 def square(name: str, a: ShapedArray, kinds: str = "f") -> ShapedArray:
+    """The type of square matrices, or an error that names the op."""
     if a.ndim < 2 or a.shape[-1] != a.shape[-2] or a.dtype.kind not in kinds:
         raise TypeError(f"{name}: needs square matrices of floating-point numbers, got {a}")
     return a
 
 
 def same_system(name: str, a: ShapedArray, b: ShapedArray) -> ShapedArray:
+    """The type of right-hand sides that fit square matrices, or an error that names the op."""
     square(name, a, "fc")
     if b.dtype != a.dtype or b.ndim != a.ndim or b.shape[:-1] != a.shape[:-1]:
         raise TypeError(f"{name}: right-hand sides {b} do not fit matrices {a}")
@@ -105,6 +108,8 @@ def batch_one(prim: Callable[[], Primitive]) -> Callable:
 
 
 def batch_system(prim: Callable[[], Primitive]) -> Callable:
+    """The batching rule of op(a) x = b: further matrices, or further columns of b."""
+
     def batch(size: int, args: list, axes: list, **params: Any) -> tuple[Any, int]:
         (a, b), (axis_a, axis_b) = args, axes
         if axis_a is not None:
