@@ -217,7 +217,7 @@ class Blocks:
         kernel, inline = self.plan.kernels[number]
         left = cut.count - cut.count // count  # rows that are not in the block
         params = [_fewer_rows(p, count, on, left * shift) for p, on, shift in zip(kernel.params, cut.rows, cut.shifts)]
-        part = replace(kernel, params=params, body=_shorter(kernel.body, count))
+        part = replace(kernel, params=params, body=_shorter(kernel.body, count), blocks=count)
         key = structure(part)
         if key not in self.smaller:
             self.smaller[key] = len(self.plan.kernels)

@@ -116,7 +116,7 @@ class Kernel:
     """A loop nest with its parameters, and the user's lines (file, number) that caused it.
 
     locals: arrays of its own, of which each chunk has its own. chunks: how many calls make the whole, 0 where it is not
-    divided.
+    divided. blocks: of how many equal ones, called one after the other, each call is one.
     """
 
     params: list[Param]
@@ -124,6 +124,7 @@ class Kernel:
     notes: list[tuple[str, int]] = field(default_factory=list)
     locals: list[Param] = field(default_factory=list)
     chunks: int = 0
+    blocks: int = 1
 
 
 def statements(body: list[Any]) -> Iterator[Any]:

@@ -46,7 +46,7 @@ class KernelEmitter:
         self.slots: dict[str, tuple[str, np.dtype]] = {}
         self.params = {p.name: p for p in (*kernel.params, *kernel.locals)}
         self.count = 0
-        self.around = 1  # iterations of the loops around the present statement
+        self.around = kernel.blocks  # iterations of the loops around the present statement
 
     def fresh(self) -> str:
         """A new SSA name."""
@@ -170,7 +170,8 @@ class KernelEmitter:
         sums, stores = (all(isinstance(t, (kind, Accumulate)) for t in s.body) for kind in (Update, Store))
         if s.count in SHORT and (sums or stores and s.count % VECTOR == 0 and self.around >= LEAST_AROUND):
             return self.metadata('!"llvm.loop.unroll.disable"')
-        if size >= LONG_BODY and s.count >= MANY_ITERATIONS and not any(isinstance(t, (For, If)) for t in s.body):
+        many = s.count * self.kernel.blocks >= MANY_ITERATIONS
+        if size >= LONG_BODY and many and not any(isinstance(t, (For, If)) for t in s.body):
             return self.metadata('!"llvm.loop.interleave.count", i32 2')
         return ""
 

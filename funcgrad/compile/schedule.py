@@ -28,6 +28,7 @@ from typing import Any
 from ..core import lowering
 from ..core.program import Eqn, Program, Var
 from .costs import operation_cost, reads_each
+from .repeats import segments
 
 FUSIBLE = (lowering.Scalar, lowering.IndexMap)
 REDUCTIONS = (lowering.Reduce, lowering.ArgReduce)
@@ -64,6 +65,7 @@ class Group:
     domain: tuple[int, ...]
     anchors: list[Eqn] = field(default_factory=list)
     rows: int | None = None
+    segment: int | None = None  # of a run of repetitions
     stage: dict[Var, int] = field(default_factory=dict)  # of every anchor's result
     kept: dict[Var, int] = field(
         default_factory=dict
@@ -96,6 +98,7 @@ class Scheduler:
             for a in dict.fromkeys(a for a in eqn.inputs if type(a) is Var):
                 self.consumers.setdefault(a, []).append(eqn)
         self.outputs = {a for a in program.outputs if type(a) is Var}
+        self.segment = segments(program)
         self.materialized: set[Var] = set(program.inputs)
         self.cost: dict[Var, float] = {}  # of computing one element from what is kept in memory
         self.height: dict[Var, int] = {}  # of the expression tree from what is kept in memory
@@ -135,6 +138,7 @@ class Scheduler:
                 self.width[v] = width
                 opaque = any(self._is_opaque_reader(c, v) for c in self.consumers.get(v, ()))
                 keep = not fusible or v in outputs or v in self.in_place or opaque or self._often_read(v, cost)
+                keep = keep or self._crosses_segments(v, eqn, cost)
                 if keep or height > HIGHEST_TREE:
                     self.materialized.add(v)
                 inlined_here = v not in self.materialized
@@ -147,6 +151,12 @@ class Scheduler:
                     self.row_values.add(v)
                 self.cost[v], self.height[v] = (cost, height) if inlined_here else (0.0, 0)
                 self.width[v] = width if inlined_here else 1
+
+    def _crosses_segments(self, v: Var, eqn: Eqn, cost: float) -> bool:
+        """Whether another segment of a run of repetitions reads a value that takes longer to compute again."""
+        if not isinstance(eqn.prim.lower, lowering.Scalar) or not self.segment or cost <= STORE_AND_LOAD:
+            return False
+        return any(self.segment.get(c) != self.segment.get(eqn) for c in self.consumers.get(v, ()))
 
     def _is_opaque_reader(self, eqn: Eqn, v: Var) -> bool:
         if eqn.outs and eqn.outs[0] in self.in_place:
@@ -242,7 +252,7 @@ class Scheduler:
             if isinstance(group, Group) and self._fits(group, k, eqn, domain, reads):
                 break
         else:
-            k, group = len(self.items), Group(domain)
+            k, group = len(self.items), Group(domain, segment=self.segment.get(eqn))
             self.items.append(group)
             self._fits(group, k, eqn, domain, reads)
         self._compute_again(group, eqn, reads)
@@ -295,7 +305,11 @@ class Scheduler:
 
     def _fits(self, group: Group, k: int, eqn: Eqn, domain: tuple, reads: list) -> bool:
         """Whether an anchor may join a group; decides the group's row split when this is the first to need it."""
-        if len(group.anchors) >= 64 or any(_is_same(eqn, other) for other in group.anchors):
+        if (
+            group.segment != self.segment.get(eqn)
+            or len(group.anchors) >= 64
+            or any(_is_same(eqn, other) for other in group.anchors)
+        ):
             return False
         rows = group.rows
         level_rows = len(domain) if domain != group.domain else None  # an anchor over the rows themselves
