@@ -71,12 +71,14 @@ def trace_flat(
 class _Entry:
     """One compiled signature: how to flatten its arguments, call it, and rebuild its result."""
 
-    __slots__ = ("executable", "flat", "flatten", "launch", "unflatten")
+    __slots__ = ("executable", "flat", "flatten", "launch", "plain", "single", "unflatten")
 
     def __init__(self, treedef: Any, out_tree: Any, executable: Any) -> None:
         self.flat, self.flatten = is_flat(treedef), tree.generate_flattener(treedef)
         self.unflatten = tree.generate_unflattener(out_tree)
         self.executable, self.launch = executable, executable.call
+        self.single = out_tree == tree.tree_structure(0)
+        self.plain = self.flat and (self.single or out_tree == tree.tree_structure((0,) * out_tree.num_leaves))
 
 
 def _is_copying() -> bool:
@@ -87,8 +89,40 @@ def _is_copying() -> bool:
     return frame is not None
 
 
-class Jitted:
-    """What `jit` returns: the compiled function, with its caches and ahead-of-time stages."""
+def _no_function(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("jit: called before it was made")
+
+
+def _dispatcher(jitted: weakref.ref[Jitted], recent: dict, has_static: bool) -> Callable[..., Any]:
+    """The Python side of a call: tries recent signatures, then looks further. It does not keep the Jitted alive."""
+
+    def dispatch(*args: Any, **kwargs: Any) -> Any:
+        if state.trace is None:
+            whole = jitted()._split(args, kwargs) if has_static else ((args, kwargs), ())
+            for entry in recent.get(whole[1], ()):
+                if entry.flat and not kwargs:
+                    outs = entry.launch(*args)
+                else:
+                    leaves: list[Any] = []
+                    outs = entry.launch(*leaves) if entry.flatten(whole[0], leaves) else None
+                if outs is not None:
+                    return entry.unflatten(outs)
+        return jitted()._call(args, kwargs)
+
+    return dispatch
+
+
+class Jitted(functools.partial):
+    """What `jit` returns: the compiled function, with its caches and ahead-of-time stages.
+
+    It is a `partial` without arguments because a call of one takes no Python code. What it calls is `_dispatch`, or a
+    builtin for the latest signature that calls `_dispatch` where arguments are others (`Executable.direct`).
+    """
+
+    def __new__(cls, *args: Any) -> Jitted:
+        """An object that cannot be called yet."""
+        del args
+        return super().__new__(cls, _no_function)
 
     def __init__(self, fun: Callable, static_argnums: Any, static_argnames: Any, donate_argnums: Any) -> None:
         functools.update_wrapper(self, fun, updated=())
@@ -99,7 +133,16 @@ class Jitted:
         self._recent: dict[tuple, tuple[_Entry, ...]] = {}  # by static arguments: the signatures tried first
         self._traced: dict[Any, Traced] = {}
         self._has_static = bool(self.static_argnums or self.static_argnames)
+        self._dispatch = _dispatcher(weakref.ref(self), self._recent, self._has_static)
+        self._go_to(self._dispatch)
         _all.add(self)
+
+    def _go_to(self, function: Callable[..., Any]) -> None:
+        """What calls call from now on; a call that runs in another thread keeps what it runs alive."""
+        self.__setstate__((function, (), {}, self.__dict__))
+
+    def __repr__(self) -> str:
+        return f"<jit of {rec.name_of(self.fun)}>"
 
     def __reduce__(self) -> Any:
         """By name where the name means this object, as functions are; else as `jit` of the function."""
@@ -110,19 +153,6 @@ class Jitted:
         if found is self and not (module == "__main__" and _is_copying()):
             return name
         return Jitted, (self.fun, self.static_argnums, self.static_argnames, self.donate_argnums)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.trace is None:
-            dynamic, static = self._split(args, kwargs) if self._has_static else ((args, kwargs), ())
-            for entry in self._recent.get(static, ()):
-                if entry.flat and not kwargs:
-                    outs = entry.launch(*args)
-                else:
-                    leaves: list[Any] = []
-                    outs = entry.launch(*leaves) if entry.flatten(dynamic, leaves) else None
-                if outs is not None:
-                    return entry.unflatten(outs)
-        return self._call(args, kwargs)
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
         """Look the signature up, or trace and compile it; under an open Trace, inline."""
@@ -140,6 +170,10 @@ class Jitted:
             entry = self._entries[key] = self._compile(leaves, treedef, args, kwargs)
         others = [e for e in self._recent.get(static, ()) if e is not entry]
         self._recent[static] = (entry, *others[: _RECENT - 1])
+        direct = None
+        if entry.plain and not self._has_static:
+            direct = entry.executable.direct(state, "trace", self._dispatch, entry.single)
+        self._go_to(direct or self._dispatch)
         outs = entry.launch(*leaves)
         if outs is None:  # a layout the machine code does not take: strided, unaligned, overlapping a donated argument
             outs = entry.launch(*[compact(x) for x in leaves])
@@ -221,6 +255,7 @@ class Jitted:
         self._entries.clear()
         self._traced.clear()
         self._recent.clear()
+        self._go_to(self._dispatch)
 
     def cache_size(self) -> int:
         """The number of compiled signatures."""

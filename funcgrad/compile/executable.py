@@ -6,10 +6,12 @@ artifact and its machine code, and put it together again in another process.
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,8 @@ from ..core.program import Program
 from . import cache
 from .artifact import Artifact
 from .callback import raise_pending
-from .launcher import InputSpec, OutputSpec, make_launcher
+from .launcher import InputSpec, OutputSpec, launcher_kind, make_launcher
+from .launcher_native import direct_call
 from .memory import keep_freed_blocks
 from .program_key import artifact_name
 
@@ -59,6 +62,12 @@ class Executable:
         )
         if artifact.raises:
             self.call = _raising(self.call)
+
+    def direct(self, holder: Any, attribute: str, otherwise: Callable[..., Any], single: bool) -> Callable | None:
+        """A builtin for users to call, see `launcher_native.direct_call`; None where calls need Python code."""
+        if self.artifact.raises or launcher_kind() != "native":
+            return None
+        return direct_call(self.call, holder, attribute, otherwise, single)
 
     @property
     def constant_addresses(self) -> list[int]:
@@ -112,13 +121,35 @@ def _stored(
 def _compiled(
     program: Program, name: str | None, kinds: Sequence[str], constants: list, donated: Sequence[int]
 ) -> tuple[Executable, bytes]:
-    from . import pipeline  # most of the compiler; what is found on disk does without
+    with _launcher_meanwhile():
+        from . import pipeline  # most of the compiler; what is found on disk does without
 
-    compiled = pipeline.compile_program(program, len(constants))
+        compiled = pipeline.compile_program(program, len(constants))
     artifact = pipeline.artifact_of(compiled, len(constants), donated)
     if name:
         _keep(name, artifact)
     return Executable(artifact, compiled.code, kinds, constants), compiled.code
+
+
+@contextlib.contextmanager
+def _launcher_meanwhile() -> Iterator[None]:
+    """Let a thread compile what every warm call goes through, as the first compilation of a process has to import the
+    compiler first: 17 ms of LLVM's work beside 25 ms of Python's.
+    """
+    if "funcgrad.compile.pipeline" in sys.modules:
+        yield
+        return
+    thread = threading.Thread(target=_prepare_launcher)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _prepare_launcher() -> None:
+    cache.preload_launcher()
+    launcher_kind()
 
 
 def _keep(name: str, artifact: Artifact) -> None:

@@ -21,6 +21,8 @@ declare ptr @funcgrad_PyEval_SaveThread()
 declare void @funcgrad_PyEval_RestoreThread(ptr)
 declare ptr @funcgrad_PyArray_NewFromDescr(ptr, ptr, i32, ptr, ptr, ptr, i32, ptr)
 declare ptr @funcgrad_PyArray_Scalar(ptr, ptr, ptr)
+declare ptr @funcgrad_PyObject_GetAttr(ptr, ptr)
+declare ptr @funcgrad_PyObject_Vectorcall(ptr, ptr, i64, ptr)
 
 @booleans = private constant [2 x i8] c"\\00\\01"
 
@@ -329,6 +331,48 @@ failure:
   br label %error
 error:
   ret ptr null
+}
+
+define ptr @funcgrad_direct(ptr %self, ptr %args, i64 %count, ptr %names) {
+begin:
+  call void @funcgrad_Py_IncRef(ptr %self)
+  %words := ptr %self[i8 $at_data]
+$direct_load  %is.named = icmp ne ptr %names, null
+  br i1 %is.named, label %slow, label %look
+look:
+  %value = call ptr @funcgrad_PyObject_GetAttr(ptr %holder, ptr %attribute)
+  %value.missing = icmp eq ptr %value, null
+  br i1 %value.missing, label %done, label %compare
+compare:
+  call void @funcgrad_Py_DecRef(ptr %value)
+  %is.set = icmp ne ptr %value, %none
+  br i1 %is.set, label %slow, label %launch
+launch:
+  %outs = call ptr @funcgrad_launch(ptr %table, ptr %args, i64 %count)
+  %outs.missing = icmp eq ptr %outs, null
+  br i1 %outs.missing, label %done, label %answered
+answered:
+  %is.refused = icmp eq ptr %outs, %none
+  br i1 %is.refused, label %refused, label %accepted
+accepted:
+  %is.single = icmp ne i64 %single, 0
+  br i1 %is.single, label %take, label %done
+take:
+  %items = getelementptr i8, ptr %outs, i64 $at_items
+  %item = load ptr, ptr %items
+  call void @funcgrad_Py_IncRef(ptr %item)
+  call void @funcgrad_Py_DecRef(ptr %outs)
+  br label %done
+refused:
+  call void @funcgrad_Py_DecRef(ptr %outs)
+  br label %slow
+slow:
+  %other = call ptr @funcgrad_PyObject_Vectorcall(ptr %otherwise, ptr %args, i64 %count, ptr %names)
+  br label %done
+done:
+  %answer = phi ptr [ null, %look ], [ null, %launch ], [ %outs, %accepted ], [ %item, %take ], [ %other, %slow ]
+  call void @funcgrad_Py_DecRef(ptr %self)
+  ret ptr %answer
 }
 
 define internal void @bound(ptr %lows, ptr %highs, i64 %index, ptr %data, i64 %bytes) alwaysinline {

@@ -16,7 +16,7 @@ import ctypes
 import struct
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,17 +26,19 @@ from funcgrad.compile import launcher_text as text
 from funcgrad.compile import native
 from funcgrad.compile.launcher_spec import PYTHON_TYPES, InputSpec, Launcher, OutputSpec, check_specs
 
-__all__ = ["launcher_key", "launcher_object", "make_native_launcher", "native_refusal", "preload_launcher"]
+__all__ = [
+    "direct_call", "launcher_key", "launcher_object", "make_native_launcher", "native_refusal", "preload_launcher",
+]  # fmt: skip
 
 # Flags of NumPy's array structure.
 C_CONTIGUOUS, ALIGNED, WRITEABLE = 0x0001, 0x0100, 0x0400
 # Entries of NumPy's C API table, and the version of the binary interface they belong to.
 API_VERSION, API_ARRAY_TYPE, API_DTYPE_TYPE, API_SCALAR, API_NEW = 0, 2, 3, 60, 94
 BINARY_INTERFACE = 0x02000000
-METH_FASTCALL = 0x0080
+METH_KEYWORDS, METH_FASTCALL = 0x0002, 0x0080
 PYTHON_API = (
     "PyTuple_New", "Py_IncRef", "Py_DecRef", "PyLong_AsLongLongAndOverflow", "PyErr_NoMemory", "PyMem_RawMalloc",
-    "PyMem_RawFree", "PyEval_SaveThread", "PyEval_RestoreThread",
+    "PyMem_RawFree", "PyEval_SaveThread", "PyEval_RestoreThread", "PyObject_GetAttr", "PyObject_Vectorcall",
 )  # fmt: skip
 
 
@@ -94,6 +96,36 @@ def make_native_launcher(
     """
     check_specs(inputs, outputs, constants, workspace_bytes)
     return _build(entry_address, inputs, outputs, constants, workspace_bytes, release_gil, keep_alive)
+
+
+def direct_call(
+    launcher: Launcher, holder: Any, attribute: str, otherwise: Callable[..., Any], single: bool
+) -> Launcher:
+    """A builtin that users may call at once: what the launcher gives, or else what `otherwise` gives.
+
+    Args:
+        launcher: from `make_native_launcher`.
+        holder, attribute: an object and the name of one of its attributes; while that is not None, `otherwise` is
+            called.
+        otherwise: called with the same arguments where there are keywords or the launcher refuses.
+        single: the launcher has one output, which is to be given instead of a tuple.
+
+    Returns:
+        A builtin function. It keeps the launcher alive, during its calls, too.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> library = native.compile_text("define void @entry(ptr %p) { ret void }")
+        >>> if native_refusal() is None:
+        ...     launch = make_native_launcher(library.address("entry"), [], [], [], 0, False, library)
+        ...     call = direct_call(launch, SimpleNamespace(trace=None), "trace", lambda *args: args, False)
+        ...     assert call() == () and call(1, 2) == (1, 2)
+    """
+    table = launcher.__self__  # type: ignore[attr-defined]
+    words = dict(table=id(table), holder=id(holder), attribute=id(attribute), otherwise=id(otherwise), none=id(None))
+    words["single"] = int(single)
+    keep = (table, holder, attribute, otherwise)
+    return _builtin([words[name] for name in text.DIRECT], keep, _direct_method())
 
 
 @cache
@@ -161,15 +193,16 @@ def _build(
         donated_word=first_constant + len(constant_words),
     )
     words = [header[name] for name in text.HEADER] + input_words + output_words + constant_words + donated
-    return _builtin(words, (tuple(inputs), tuple(outputs), tuple(constants), keep_alive))
-
-
-def _builtin(words: list[int], keep: tuple[Any, ...]) -> Launcher:
     data = np.array(words, np.int64)
-    table = data.view(_Table)
-    table.keep = (*keep, _Workspace(data))
+    keep = (tuple(inputs), tuple(outputs), tuple(constants), keep_alive, _Workspace(data))
+    return _builtin(data, keep, _method())
+
+
+def _builtin(words: Sequence[int] | np.ndarray, keep: tuple[Any, ...], method: _MethodDefinition) -> Launcher:
+    table = np.asarray(words, np.int64).view(_Table)
+    table.keep = keep
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    return make(("PyCFunction_NewEx", ctypes.pythonapi))(ctypes.addressof(_method()), table, None)
+    return make(("PyCFunction_NewEx", ctypes.pythonapi))(ctypes.addressof(method), table, None)
 
 
 def _input_record(spec: InputSpec, donated: bool) -> list[int]:
@@ -241,7 +274,7 @@ def preload_launcher(data: bytes) -> None:
     """
     if not _libraries:
         _define_interface()
-        _libraries.append(native.load_object(data, ["funcgrad_launch", "funcgrad_identity"]))
+        _libraries.append(native.load_object(data, ["funcgrad_launch", "funcgrad_direct", "funcgrad_identity"]))
 
 
 _libraries: list[native.Library] = []  # the launcher's code; never freed, since builtins refer to it by address
@@ -273,6 +306,12 @@ def _array_api() -> Any:
 def _method() -> _MethodDefinition:
     # One definition for all launchers, never freed: builtins refer to it by address.
     return _MethodDefinition(b"launch", _library().address("funcgrad_launch"), METH_FASTCALL, b"A compiled program.")
+
+
+@cache
+def _direct_method() -> _MethodDefinition:
+    flags = METH_FASTCALL | METH_KEYWORDS
+    return _MethodDefinition(b"call", _library().address("funcgrad_direct"), flags, b"A compiled function.")
 
 
 # ---------------------------------------------------------------------------------------------------- the self-test

@@ -1,5 +1,5 @@
 """The warm-call path in LLVM: what one can do with this module is compile `@funcgrad_launch`, the one function behind
-all launchers.
+all launchers, and `@funcgrad_direct`, which users' calls may go to at once.
 
 It is a METH_FASTCALL function of CPython's C API. Its `self` is an array of 64-bit words, the table, that describes a
 program:
@@ -16,6 +16,10 @@ donated leaf overlaps another leaf or a constant, allocates the outputs, and cal
 pointers. It returns the tuple of outputs, or None when a leaf is not as recorded. The table is the only thing that
 differs between programs, so the function is compiled once per process. Offsets of CPython's and NumPy's structures come
 from `Layout`, which tests them first.
+
+`@funcgrad_direct` takes keywords, too. Its `self` is an array of the words DIRECT. It calls `@funcgrad_launch` with
+`table`, and gives its tuple, or the one element where `single` is set. Where `holder.attribute` is not None, where
+there are keywords, and where the launcher refuses, it calls the Python object `otherwise` with the same arguments.
 """
 
 from __future__ import annotations
@@ -32,7 +36,8 @@ HEADER = (
     "ndarray", "pointers", "scratch", "bounds", "output_word", "constant_word", "donated_word",
 )  # fmt: skip
 HEADER_WORD = {name: word for word, name in enumerate(HEADER)}
-POINTER_WORDS = {"entry", "none", "true", "false", "ndarray"}
+DIRECT = ("table", "holder", "attribute", "otherwise", "none", "single")
+POINTER_WORDS = {"entry", "none", "true", "false", "ndarray", "table", "holder", "attribute", "otherwise"}
 INPUT_WORDS, OUTPUT_WORDS, CONSTANT_WORDS = 7, 4, 2
 # Kinds of input: an array or an object whose value lies in the object itself; a Python int; a Python bool.
 STORED, INTEGER, BOOLEAN = 0, 1, 2
@@ -83,7 +88,8 @@ def launch_text(layout: Layout) -> str:
     """
     text = Template(CODE).substitute(
         {f"at_{field}": offset for field, offset in layout._asdict().items()},
-        header="".join(_header_load(name, word) for word, name in enumerate(HEADER) if name != "slot"),
+        header="".join(_load("table", name, word) for word, name in enumerate(HEADER) if name != "slot"),
+        direct_load="".join(_load("words", name, word) for word, name in enumerate(DIRECT)),
         first_record=len(HEADER),
         slot_word=HEADER_WORD["slot"],
         input_words=INPUT_WORDS,
@@ -97,9 +103,9 @@ def launch_text(layout: Layout) -> str:
     return _ACCESS.sub(_expand, text)
 
 
-def _header_load(name: str, word: int) -> str:
+def _load(words: str, name: str, word: int) -> str:
     kind = "ptr" if name in POINTER_WORDS else "i64"
-    return f"  %{name} := {kind} %table[i64 {word}]\n"
+    return f"  %{name} := {kind} %{words}[i64 {word}]\n"
 
 
 def _expand(match: re.Match[str]) -> str:
