@@ -29,7 +29,8 @@ from ..core.program import Eqn, Literal, Var
 from .index_ranges import simplified
 from .jam import jam
 from .kernel import LOCAL_BYTES, Accumulate, Assign, Declare, For, If, Kernel, Param, Store, Update, nest
-from .schedule import Group, Schedule, _domain, _trailing
+from .reading import domain_of, trailing
+from .schedule import Group, Schedule
 
 INDEX = np.dtype(np.int64)
 ZERO = sc.const(0, INDEX)
@@ -154,10 +155,10 @@ class GroupLowering(Builder):
         for eqn in self.group.anchors:
             if (
                 isinstance(eqn.prim.lower, lowering.Reduce)
-                and _domain(eqn) == self.group.domain
-                and _trailing(eqn) is not None
+                and domain_of(eqn) == self.group.domain
+                and trailing(eqn) is not None
             ):
-                return _trailing(eqn)
+                return trailing(eqn)
         return None
 
     def _is_flat(self) -> bool:
@@ -165,9 +166,9 @@ class GroupLowering(Builder):
         stack = [a for eqn in self.group.anchors for a in ([eqn.outs[0]] if not _is_reduction(eqn) else eqn.inputs)]
         seen = set()
         for eqn in self.group.anchors:
-            if _is_reduction(eqn) and _trailing(eqn) != 0:
+            if _is_reduction(eqn) and trailing(eqn) != 0:
                 return False
-            if _domain(eqn) != self.group.domain:
+            if domain_of(eqn) != self.group.domain:
                 return False
         while stack:
             v = stack.pop()
@@ -258,7 +259,9 @@ class GroupLowering(Builder):
         return self.kernel([*self.top, *body, *self.bottom])
 
     def _is_row_level(self, eqn: Eqn) -> bool:
-        return self.rows is not None and len(_domain(eqn)) == len(self.row_index) and _domain(eqn) != self.group.domain
+        return (
+            self.rows is not None and len(domain_of(eqn)) == len(self.row_index) and domain_of(eqn) != self.group.domain
+        )
 
     def _row_anchor(self, eqn: Eqn) -> None:
         """An anchor over the rows themselves."""
@@ -316,7 +319,7 @@ class GroupLowering(Builder):
             self._accumulate_in_memory(eqn, index, combine, value, init, body)
 
     def _is_row_reduction(self, eqn: Eqn) -> bool:
-        return self.rows is not None and _domain(eqn) == self.group.domain and _trailing(eqn) == self.rows
+        return self.rows is not None and domain_of(eqn) == self.group.domain and trailing(eqn) == self.rows
 
     def _accumulate_in_memory(
         self, eqn: Eqn, index: tuple, combine: str, value: sc.Expr, init: sc.Expr, body: list[Any]
