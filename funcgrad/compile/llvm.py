@@ -83,7 +83,6 @@ class KernelEmitter:
             self.declarations,
             lambda node, index: self.load(node, index, emitter),
             parent,
-            contract=False,  # the same value computed in two kernels must have the same bits, or `x == max(x)` can fail
             outlined=self.outliner.symbol,
         )
         return emitter

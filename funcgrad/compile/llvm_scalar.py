@@ -46,7 +46,6 @@ class ScalarEmitter:
         load: emits the load of a `load` node, given the node and the operands of its index, and returns the operand.
         parent: the emitter of the enclosing scope, whose values dominate this one.
         outlined: for a math function, the symbol to call and the attributes of the call, or None to expand it here.
-        contract: allow `a * b + c` of the user's arithmetic to become one fma (never inside math functions).
     """
 
     def __init__(
@@ -56,11 +55,10 @@ class ScalarEmitter:
         declarations: dict[str, str],
         load: Callable[[Expr, list[str]], str],
         parent: ScalarEmitter | None = None,
-        contract: bool = True,
         outlined: Callable[[Expr], tuple[str, str] | None] | None = None,
     ) -> None:
         self.lines, self.fresh, self.declarations, self.load = lines, fresh, declarations, load
-        self.parent, self.contract, self.outlined = parent, contract, outlined
+        self.parent, self.outlined = parent, outlined
         self._syms: dict[str, tuple[str, np.dtype]] = {}
         self._operands: dict[Expr, str] = {}  # keyed by the node itself, which keeps it alive
         self._texts: dict[str, str] = {}  # right-hand side -> operand: equal computations are emitted once
@@ -77,16 +75,16 @@ class ScalarEmitter:
         A load counts as computed like everything else: after a store to its buffer, continue in a new child scope that
         has not seen it, or bind the stored value.
         """
-        stack = [(expr, self.contract)]
+        stack = [expr]
         while stack:  # explicit, since fused expressions nest deeper than Python's recursion limit
-            node, contract = stack[-1]
-            missing = [] if self._find(node) else self._missing(node, contract)
+            node = stack[-1]
+            missing = [] if self._find(node) else self._missing(node)
             if missing:
                 stack.extend(reversed(missing))
                 continue
             stack.pop()
             if self._find(node) is None:
-                self._operands[node] = self._compute(node, contract)
+                self._operands[node] = self._compute(node)
         return self._find(expr)  # type: ignore[return-value]
 
     def accumulate(self, op: str, accumulator: str, value: str, dtype: Any) -> str:
@@ -100,7 +98,7 @@ class ScalarEmitter:
             return self.emit(f"f{op} reassoc nsz contract {kind} {accumulator}, {value}")
         if dtype.kind == "f" and op in ("minimum", "maximum"):
             return self.call(op, dtype, accumulator, value)
-        return self._binary(op, dtype, [accumulator, value], False)
+        return self._binary(op, dtype, [accumulator, value])
 
     def emit(self, text: str) -> str:
         """Append `name = text` unless an equal line already dominates, and return the name."""
@@ -128,17 +126,17 @@ class ScalarEmitter:
             scope = scope.parent
         return None
 
-    def _missing(self, node: Expr, contract: bool) -> list[tuple[Expr, bool]]:
+    def _missing(self, node: Expr) -> list[Expr]:
         """The nodes to emit before this one; a math function waits for its arguments, then for its expansion."""
-        missing = [(a, contract) for a in node.args if isinstance(a, Expr) and self._find(a) is None]
+        missing = [a for a in node.args if isinstance(a, Expr) and self._find(a) is None]
         if not missing and node.op in FUNCTIONS and self._outlined(node) is None:
             expansion = self._expansions.get(node)
             if expansion is None:
                 expansion = self._expansions[node] = vecmath.expand(node)
-            missing = [] if self._find(expansion) else [(expansion, False)]
+            missing = [] if self._find(expansion) else [expansion]
         return missing
 
-    def _compute(self, node: Expr, contract: bool) -> str:
+    def _compute(self, node: Expr) -> str:
         op, dtype = node.op, node.dtype
         if op == "const":
             return llvm_constant(node.args[0], dtype)
@@ -167,7 +165,7 @@ class ScalarEmitter:
             kind = llvm_type(dtype)
             return self.emit(f"select i1 {operands[0]}, {kind} {operands[1]}, {kind} {operands[2]}")
         if len(operands) == 2:
-            return self._binary(op, dtype, operands, contract)  # type: ignore[arg-type]
+            return self._binary(op, dtype, operands)  # type: ignore[arg-type]
         return self._instruction(op, dtype, operands)  # type: ignore[arg-type]
 
     def _outlined(self, node: Expr) -> tuple[str, str] | None:
@@ -205,12 +203,11 @@ class ScalarEmitter:
             return operands[0]
         raise TypeError(f"no instruction {op} for {dtype}")
 
-    def _binary(self, op: str, dtype: np.dtype, operands: list[str], contract: bool) -> str:
+    def _binary(self, op: str, dtype: np.dtype, operands: list[str]) -> str:
         kind, (a, b) = llvm_type(dtype), operands
         table = {"f": _FLOAT_BINARY, "b": _BOOL_BINARY}.get(dtype.kind, _INT_BINARY)
         if op in table:
-            flag = "contract " if contract and dtype.kind == "f" else ""
-            return self.emit(f"{table[op]} {flag}{kind} {a}, {b}")
+            return self.emit(f"{table[op]} {kind} {a}, {b}")
         if op in ("minimum", "maximum"):
             return self._extremum(op, dtype, a, b)
         if dtype.kind == "f" and op == "copysign":

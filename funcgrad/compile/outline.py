@@ -62,7 +62,7 @@ class Outliner:
     def _define(self, name: str, node: Expr, lanes: list[int]) -> None:
         lines: list[str] = []
         counter = itertools.count()
-        emitter = ScalarEmitter(lines, lambda: f"%v{next(counter)}", self.declarations, _no_load, contract=False)
+        emitter = ScalarEmitter(lines, lambda: f"%v{next(counter)}", self.declarations, _no_load)
         operands = [sc.sym(f"x{k}", node.dtype) for k in range(len(node.args))]
         for k, x in enumerate(operands):
             emitter.bind(x.args[0], f"%x{k}", node.dtype)
