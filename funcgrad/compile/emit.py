@@ -7,6 +7,7 @@ of them, BLAS calls and native loops.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,10 +25,11 @@ from .outline import Outliner
 from .plan import Plan
 from .products import emit_multiply
 from .step_table import WORTHWHILE, StepTable, blas_arguments, fits, routine_name
-from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, root_buffers
+from .steps import CONTROL, Buffer, Call, LibraryCall, Loop, Multiply, PythonCall, TapeLoop, every_step, root_buffers
 from .thread_pool import SYMBOL
 
 PART = 12  # steps in one function of code: LLVM takes quadratic time over one long block of calls
+MOST_INLINED = 3000  # lines of small kernels that may be put where they are called; LLVM unrolls them there once more
 
 
 def _parts(steps: list[Any]) -> list[list[Any]]:
@@ -67,6 +69,17 @@ def _attributes(steps: list[Any]) -> str:
     return "noinline " if any(isinstance(s, CONTROL) for s in steps) else "noinline optnone "
 
 
+def _inlined(plan: Plan, lengths: list[int]) -> set[int]:
+    """Which of the kernels that may be inlined are: first those that add the fewest lines, until there are too many."""
+    calls = Counter(step.kernel for step in every_step(plan.steps) if isinstance(step, Call))
+    chosen, total = set(), 0
+    for number in sorted(calls, key=lambda k: calls[k] * lengths[k]):
+        total += calls[number] * lengths[number] * plan.kernels[number][1]
+        if plan.kernels[number][1] and total <= MOST_INLINED:
+            chosen.add(number)
+    return chosen
+
+
 class EntryEmitter:
     """Builds the module text of a plan."""
 
@@ -93,10 +106,11 @@ class EntryEmitter:
     def module(self) -> str:
         """The text of the whole module."""
         outliner = Outliner(_nodes([k for k, _ in self.plan.kernels]), self.declarations)
-        kernels = [
-            KernelEmitter(f"kernel_{i}", k, self.declarations, inline, outliner).text()
-            for i, (k, inline) in enumerate(self.plan.kernels)
+        emitters = [
+            KernelEmitter(f"kernel_{i}", k, self.declarations, outliner) for i, (k, _) in enumerate(self.plan.kernels)
         ]
+        inlined = _inlined(self.plan, [len(e.lines) for e in emitters])
+        kernels = [e.text(i in inlined) for i, e in enumerate(emitters)]
         parts = _parts(self.plan.steps) or [[]]
         if len(parts) == 1 and not _is_table(parts[0]):
             functions = [

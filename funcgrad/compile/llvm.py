@@ -31,22 +31,15 @@ def memory_type(dtype: Any) -> str:
 class KernelEmitter:
     """Turns one kernel into the text of one LLVM function."""
 
-    def __init__(
-        self, name: str, kernel: Kernel, declarations: dict[str, str], inline: bool, outliner: Outliner
-    ) -> None:
-        self.name, self.kernel, self.declarations, self.inline, self.outliner = (
-            name,
-            kernel,
-            declarations,
-            inline,
-            outliner,
-        )
+    def __init__(self, name: str, kernel: Kernel, declarations: dict[str, str], outliner: Outliner) -> None:
+        self.name, self.kernel, self.declarations, self.outliner = name, kernel, declarations, outliner
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.slots: dict[str, tuple[str, np.dtype]] = {}
         self.params = {p.name: p for p in (*kernel.params, *kernel.locals)}
         self.count = 0
         self.around = kernel.blocks  # iterations of the loops around the present statement
+        self.emit()
 
     def fresh(self) -> str:
         """A new SSA name."""
@@ -58,18 +51,21 @@ class KernelEmitter:
         self.count += 1
         return f"b{self.count}"
 
-    def text(self) -> str:
-        """The whole function; the number of a chunk is its last argument."""
+    def emit(self) -> None:
+        """The lines of the body."""
         scope = self.scope(None)
         for p in self.kernel.locals:
             self.allocas.append(f"%{p.name} = alloca [{max(math.prod(p.shape), 1)} x {memory_type(p.dtype)}], align 64")
         scope.bind(CHUNK, f"%{CHUNK}", np.int64)
         self.block(self.kernel.body, scope)
+
+    def text(self, inline: bool) -> str:
+        """The whole function; the number of a chunk is its last argument."""
         args = ", ".join(
             [f"ptr noalias nocapture {'' if p.out else 'readonly '}%{p.name}" for p in self.kernel.params]
             + [f"i64 %{CHUNK}"] * (self.kernel.chunks > 0)
         )
-        attributes = "nounwind alwaysinline" if self.inline else "nounwind noinline"
+        attributes = "nounwind alwaysinline" if inline else "nounwind noinline"
         body = "\n".join(
             "  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"]
         )

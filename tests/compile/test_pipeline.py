@@ -9,6 +9,8 @@ import pytest
 import small_programs as p
 
 import funcgrad as fg
+from funcgrad import lax
+from funcgrad.compile import emit
 from funcgrad.compile.kernel import For, Kernel, expressions, statements, structure, walk
 from funcgrad.compile.pipeline import Compiled, safe_donations
 from funcgrad.compile.plan import Call, Multiply
@@ -324,3 +326,17 @@ def test_donated_programs_give_the_same_values(n: int) -> None:
         got = fg.jit(fun, donate_argnums=(0, 1))(x.copy(), y.copy())
         for a, b in zip(want, got):
             np.testing.assert_allclose(b, a, rtol=1e-13, atol=1e-13)
+
+
+def test_small_kernels_are_inlined_up_to_a_number_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derivatives of derivatives of loops have thousands of small kernels: LLVM took 13 s for one with all inlined."""
+
+    def gradient(x: Any) -> Any:
+        step = lambda _, c: np.sin(np.cumsum(c)) + np.sum(c) * c  # noqa: E731
+        return fg.grad(lambda x: np.sum(lax.fori_loop(0, 5, step, x)))(x)
+
+    x, found = np.linspace(0.1, 0.3, 6), []
+    for most in (emit.MOST_INLINED, 100, 0):
+        monkeypatch.setattr(emit, "MOST_INLINED", most)
+        found.append(lowered(gradient, x).llvm.count("nounwind alwaysinline {\nentry"))
+    assert found[0] > found[1] > found[2] == 0
