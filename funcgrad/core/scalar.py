@@ -50,7 +50,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-# Functions from elsewhere (users', SciPy's): symbol -> NumPy meaning. The linker is told the address of the machine code.
+# Functions from elsewhere (users', SciPy's): symbol -> NumPy meaning. The linker is told where their machine code is.
 FOREIGN: dict[str, Callable[..., Any]] = {}
 
 

@@ -28,6 +28,7 @@ from . import (
     reduction,
     remat,
     sorting,
+    student,
     while_lanes,
     while_loop,
 )
@@ -35,7 +36,7 @@ from . import (
 __all__ = [
     "DECLARED", "bessel", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "elementwise", "error_functions", "gamma_functions", "incomplete", "indexing", "integrals", "layout", "linalg", "linear_call", "linear_solve",
     "pooling", "random_bits",
-    "reduction", "remat", "sorting", "while_lanes", "while_loop",
+    "reduction", "remat", "sorting", "student", "while_lanes", "while_loop",
 ]  # fmt: skip
 
 # What the library itself declares: its meaning is that of these sources, whatever is added while a program runs.

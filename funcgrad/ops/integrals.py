@@ -128,4 +128,6 @@ lambertw = elementwise("lambertw", _lambertw_impl, kinds="f", strong=True, parti
                        samples=lambda: [Sample([np.array([-0.2, 0.0, 0.5, 3.0])], dict(k=0)), Sample([np.array([-0.3, -0.1])], dict(k=-1))])
 lambertw.lower = lowering.Callback()
 
-__all__ = ["cosm1", "ellipe", "ellipk", "ellipkm1", "exp1", "expi", "expn", "exprel", "fresnel_0", "fresnel_1", "hyp0f1", "hyp1f1", "hyp2f1", "lambertw", "shichi_0", "shichi_1", "sici_0", "sici_1", "spence"]
+wrightomega = scipy_function("wrightomega", lambda out, x: out / (1 + out), points(-1.5, 0.4, 3.0))
+
+__all__ = ["cosm1", "ellipe", "ellipk", "ellipkm1", "exp1", "expi", "expn", "exprel", "fresnel_0", "fresnel_1", "hyp0f1", "hyp1f1", "hyp2f1", "lambertw", "shichi_0", "shichi_1", "sici_0", "sici_1", "spence", "wrightomega"]

@@ -19,7 +19,7 @@ from registry_cases import REGISTRY, Case, Primitive, complex_cases, integer_cas
 from funcgrad.compile import blocks
 from funcgrad.core import lowering
 from funcgrad.core.primitive import nondiff
-from funcgrad.ops import bessel, error_functions, gamma_functions, incomplete, integrals
+from funcgrad.ops import bessel, error_functions, gamma_functions, incomplete, integrals, student
 
 OPS = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY)]
 DIFFERENTIABLE = [
@@ -148,7 +148,9 @@ BINARY = [
     if isinstance(p.values[0].lower, lowering.Scalar) and len(rc.cases(p.values[0])[0].args) == 2
 ]
 NEEDS_POSITIVE = {"div", "power"}  # their samples stay where the function is smooth
-WITH_DOMAINS = {name for m in (bessel, error_functions, gamma_functions, integrals, incomplete) for name in m.__all__}
+WITH_DOMAINS = {
+    name for m in (bessel, error_functions, gamma_functions, integrals, incomplete, student) for name in m.__all__
+}
 
 
 @pytest.mark.parametrize("prim", BINARY)
