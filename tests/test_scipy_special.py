@@ -182,6 +182,10 @@ def test_zeta_and_polygamma_slopes() -> None:
     for k in (0, 1):
         np.testing.assert_allclose(fg.vmap(fg.grad(special.zeta, k))(s, q), exact(k), rtol=1e-12)
     np.testing.assert_allclose(fg.jit(real.zeta)(s, q), real.zeta(s, q), rtol=1e-14)
+    s = np.array([-7.5, -3.0, -0.4, 0.0, 0.5, 0.97, 1.2, 4.0, 60.0])
+    np.testing.assert_allclose(fg.jit(real.zeta)(s), real.zeta(s), rtol=2e-13)
+    exact_slopes = [float(exact_slope(lambda t: mp.zeta(t), 0, (v,), 60)) for v in s]
+    np.testing.assert_allclose(fg.vmap(fg.grad(special.zeta))(s), exact_slopes, rtol=1e-12)
     x = np.array([1e-3, 0.4, 1.0, 5.5, 300.0, -0.3, -4.6])
     for n in (0, 1, 2, 5):
         expected = [float(mp.psi(n + 1, mp.mpf(float(v)))) for v in x]

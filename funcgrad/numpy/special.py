@@ -13,7 +13,6 @@ import scipy.special as special
 from ..ops import bessel, error_functions, gamma_functions, incomplete, integrals, student
 from ..ops import elementwise as ew
 from . import special_formulas as formulas
-from .registry import register
 from .special_formulas import xlog1py, xlogy
 from .ufunc_builders import binary, several, unary
 
@@ -49,9 +48,10 @@ _found = {name: _public(name, apply) for name, apply in ELEMENTARY.items()}
 _found |= {name: _public(name, getattr(module, name)) for module, names in OPS.items() for name in names.split()}
 UFUNCS: dict[str, Callable] = {name: f for name, f in _found.items() if f is not None}
 
-# `special.zeta` is a function of Python around this ufunc.
-_hurwitz = getattr(getattr(special, "_ufuncs", None), "_zeta", None)
-if isinstance(_hurwitz, np.ufunc):
-    register(_hurwitz, binary(_hurwitz, gamma_functions.zeta, name="zeta"))
+# `special.zeta` is a function of Python around two ufuncs.
+_hidden = getattr(special, "_ufuncs", None)
+for _name, _apply in {"_zeta": gamma_functions.zeta, "_riemann_zeta": formulas.riemann_zeta}.items():
+    if isinstance(_ufunc := getattr(_hidden, _name, None), np.ufunc):
+        BUILDERS[_ufunc.nin](_ufunc, _apply, name="zeta")
 
 __all__ = ["UFUNCS", "xlog1py", "xlogy"]

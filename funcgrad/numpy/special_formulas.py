@@ -66,6 +66,16 @@ def loggamma(x: Any) -> Any:
     return ew.select(negative, like(x, math.nan), gamma_functions.lgamma(ew.select(negative, like(x, 1), x)))
 
 
+def riemann_zeta(s: Any) -> Any:
+    """The zeta function for all real s, negative ones by reflection."""
+    left = ew.lt(s, like(s, 0))
+    t = ew.select(left, 1 - s, s)
+    value, negative = gamma_functions.zeta_s(t, like(s, 1), j=0), ew.select(left, s, like(s, -1))
+    factor = ew.exp(negative * math.log(2 * math.pi)) * (1 / math.pi) * ew.sin(negative * (math.pi / 2))
+    reflected = factor * gamma_functions.gamma(1 - negative) * value
+    return ew.select(left, reflected, value)
+
+
 # --- relative entropy and robust losses -------------------------------------------------------------------------------
 
 

@@ -120,7 +120,7 @@ def _tail(j: int) -> tuple[tuple[float, ...], ...]:
 
 
 def _zeta_order(s: Any, q: Any, *, j: int) -> Any:
-    """d^j/ds^j zeta(s, q) by the formula of Euler and Maclaurin, for s > 1 and q > 0; written with numbers, arrays or
+    """d^j/ds^j zeta(s, q) by the formula of Euler and Maclaurin, for s >= 0 and q > 0; written with numbers, arrays or
     expressions alike.
     """
     exp, log = (sc.exp, sc.log) if isinstance(s, sc.Expr) else (np.exp, np.log)
@@ -167,12 +167,14 @@ def _zeta_s_element(s: sc.Expr, q: sc.Expr, *, j: int) -> sc.Expr:
 _above_one = lambda j: [Sample([np.array([1.5, 2.0, 3.3, 8.0]), np.array([0.6, 2.0, 1.0, 5.0])], dict(j=j) if j else {})]
 zeta = scipy_function("zeta", (lambda out, s, q: zeta_s(s, q, j=1), lambda out, s, q: -s * zeta(s + 1, q)), lambda: _above_one(0))
 zeta_s = elementwise(  # d^j zeta / ds^j
-    "zeta_s", _zeta_s_impl, scalar=_zeta_s_element, kinds="f", strong=True, samples=lambda: _above_one(1),
-    partials=(lambda out, s, q, *, j: zeta_s(s, q, j=j + 1), lambda out, s, q, *, j: -s * zeta_s(s + 1, q, j=j) - j * _zeta_less(s + 1, q, j - 1)))
+    "zeta_s", _zeta_s_impl, scalar=_zeta_s_element, kinds="f", strong=True, samples=lambda: [*_above_one(1), Sample([np.array([0.4]), np.array([1.0])], dict(j=0))],
+    partials=(lambda out, s, q, *, j: zeta_s(s, q, j=j + 1), lambda out, s, q, *, j: _zeta_s_slope(s, q, j)))
 
 
-def _zeta_less(s: Any, q: Any, j: int) -> Any:
-    return zeta_s(s, q, j=j) if j else zeta(s, q)
+def _zeta_s_slope(s: Any, q: Any, j: int) -> Any:
+    """d/dq: the j-th derivative of -s zeta(s + 1, q)."""
+    slope = -s * zeta_s(s + 1, q, j=j)
+    return slope - j * zeta_s(s + 1, q, j=j - 1) if j else slope
 
 
 __all__ = ["beta", "betaln", "binom", "digamma", "gamma", "gammasgn", "lgamma", "poch", "polygamma", "rgamma", "zeta", "zeta_s"]

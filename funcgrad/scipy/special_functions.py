@@ -13,6 +13,7 @@ import scipy.special as real
 
 from .. import numpy as fnp
 from ..numpy import promotion
+from ..numpy.special_formulas import riemann_zeta
 from ..ops import elementwise as ew
 from ..ops import gamma_functions, integrals
 from ..ops.elementwise import like
@@ -220,7 +221,7 @@ def zeta(x: Any, q: Any = None) -> Any:
     """The Hurwitz zeta function, the sum of (q + k)^-x over k >= 0; Riemann's where q is not given.
 
     Args:
-        x: any array. Above 1, where the derivative in x is taken.
+        x: any array; above 1 where q is given.
         q: any array, positive; 1 by default.
 
     Example:
@@ -235,8 +236,7 @@ def zeta(x: Any, q: Any = None) -> Any:
     if not promotion.has_tracer(x) and not promotion.has_tracer(q):
         return real.zeta(x) if q is None else real.zeta(x, q)
     if q is None:
-        (x,) = floats("zeta", x)
-        return gamma_functions.zeta(x, like(x, 1))
+        return riemann_zeta(*floats("zeta", x))
     x, q = floats("zeta", x, q)
     return gamma_functions.zeta(*promotion.same_shape([x, q], "zeta"))
 
