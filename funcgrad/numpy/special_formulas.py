@@ -110,24 +110,13 @@ def huber(delta: Any, r: Any) -> Any:
 
 
 def pseudo_huber(delta: Any, r: Any) -> Any:
-    """delta^2 (sqrt(1 + (r / delta)^2) - 1) = r^2 / (1 + sqrt(1 + (r / delta)^2)); inf for negative delta."""
-    zero = ew.eq(delta, like(delta, 0))
-    ratio = r / ew.select(zero, like(delta, 1), delta)
-    value = ew.square(r) / (1 + ew.hypot(like(r, 1), ratio))
-    value = ew.select(zero, like(r, 0), value)
+    """delta^2 (sqrt(1 + (r / delta)^2) - 1), inf for negative delta."""
+    length = delta + ew.hypot(delta, r)
+    value = delta * ew.square(r) / ew.select(ew.eq(length, like(r, 0)), like(r, 1), length)
     return ew.select(ew.lt(delta, like(delta, 0)), like(r, math.inf), value)
 
 
-# --- Box-Cox ----------------------------------------------------------------------------------------------------------
-
-
-def _power_transform(log: Any, power: Any) -> Any:
-    """(exp(power log) - 1) / power, which is `log` for power 0; at log = -inf, where x is 0, -1 / power or -inf."""
-    bottom = ew.eq(log, like(log, -math.inf))
-    positive = ew.gt(power, like(power, 0))
-    at_zero = ew.select(positive, -1 / ew.select(positive, power, like(power, 1)), like(power, -math.inf))
-    safe = ew.select(bottom, like(log, 0), log)
-    return ew.select(bottom, at_zero, safe * integrals.exprel(power * safe))
+# --- inverses of the Box-Cox transformation ---------------------------------------------------------------------------
 
 
 def _log1p_ratio(u: Any) -> Any:
@@ -136,16 +125,6 @@ def _log1p_ratio(u: Any) -> Any:
     small, large = ew.select(near, u, like(u, 0)), ew.select(near, like(u, 1), u)
     series = integrals.hyp2f1(like(u, 1), like(u, 1), like(u, 2), -small)
     return ew.select(near, series, ew.log1p(large) / large)
-
-
-def boxcox(x: Any, power: Any) -> Any:
-    """(x^power - 1) / power, and log x for power 0."""
-    return _power_transform(ew.log(x), power)
-
-
-def boxcox1p(x: Any, power: Any) -> Any:
-    """boxcox(1 + x, power)."""
-    return _power_transform(ew.log1p(x), power)
 
 
 def inv_boxcox(y: Any, power: Any) -> Any:
@@ -182,22 +161,33 @@ def _half_line(x: Any) -> Any:
 
 def gdtr(a: Any, b: Any, x: Any) -> Any:
     """The gamma distribution of shape b and rate a."""
-    return incomplete.gammainc(b, a * x)
+    return incomplete.gammainc(b, ew.strong_product(a, x))
 
 
 def gdtrc(a: Any, b: Any, x: Any) -> Any:
     """1 - gdtr(a, b, x)."""
-    return incomplete.gammaincc(b, a * x)
+    return incomplete.gammaincc(b, ew.strong_product(a, x))
 
 
 def fdtr(dfn: Any, dfd: Any, x: Any) -> Any:
     """The F distribution."""
-    return incomplete.betainc(0.5 * dfn, 0.5 * dfd, dfn * x / (dfd + dfn * x))
+    share, _ = _shares(dfn, dfd, x)
+    return incomplete.betainc(0.5 * dfn, 0.5 * dfd, share)
 
 
 def fdtrc(dfn: Any, dfd: Any, x: Any) -> Any:
     """1 - fdtr(dfn, dfd, x)."""
-    return incomplete.betainc(0.5 * dfd, 0.5 * dfn, dfd / (dfd + dfn * x))
+    _, rest = _shares(dfn, dfd, x)
+    return incomplete.betainc(0.5 * dfd, 0.5 * dfn, rest)
+
+
+def _shares(dfn: Any, dfd: Any, x: Any) -> tuple[Any, Any]:
+    """q / (1 + q) and 1 / (1 + q) for q = dfn x / dfd; at x = 0, where the slope in x may be infinite, with slopes 0 in
+    dfn and dfd.
+    """
+    ratio = ew.strong_product(1 / dfd, ew.strong_product(dfn, x))
+    rest = 1 / (1 + ratio)
+    return ew.strong_product(rest, ratio), rest
 
 
 def pdtr(k: Any, m: Any) -> Any:
@@ -228,9 +218,9 @@ def fresnel(x: Any) -> tuple[Any, Any]:
     return integrals.fresnel_0(x), integrals.fresnel_1(x)
 
 
-def of_order(f: Callable) -> Callable:
+def _of_order(f: Callable, name: str) -> Callable:
     """For an order of an integer type; one of a floating type loses its fraction, as in SciPy."""
-    return lambda n, x: f(ew.trunc(ew.convert(n, dtype=x.dtype)), x)
+    return lambda n, x: f(bessel.whole_order(ew.convert(n, dtype=x.dtype), name=name), x)
 
 
-expn, kn, yn = of_order(integrals.expn), of_order(bessel.kv), of_order(bessel.yv)
+expn, kn, yn = _of_order(integrals.expn, "expn"), _of_order(bessel.kv, "kn"), _of_order(bessel.yv, "yn")

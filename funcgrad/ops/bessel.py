@@ -9,11 +9,14 @@ Reference: M. Abramowitz, I. Stegun, Handbook of Mathematical Functions (1964), 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from ..core import scalar as sc
+from ..core.primitive import refused
 from .elementwise import like, sign
+from .rules import elementwise, nondiff
 from .samples import Sample, points
 from .scipy_kernels import refuse, scipy_function
 
@@ -54,4 +57,13 @@ i1e = scipy_function("i1e", lambda out, x: 0.5 * (i0e(x) + ive(_two(x), x)) - si
 k0e = scipy_function("k0e", lambda out, x: out - k1e(x), _right)
 k1e = scipy_function("k1e", lambda out, x: out - 0.5 * (k0e(x) + kve(_two(x), x)), _right)
 
-__all__ = ["i0", "i0e", "i1", "i1e", "iv", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kv", "kve", "y0", "y1", "yv"]
+
+
+def _refused(n: Any, *, name: str) -> NoReturn:
+    refuse(name, "the order n")()
+
+
+whole_order = elementwise("whole_order", lambda n, *, name: np.trunc(n), scalar=lambda n, *, name: sc.trunc(n), kinds="f", partials=nondiff, samples=lambda: [Sample([np.array([2.7, -1.0])], dict(name="kn"))])
+whole_order.linearize, whole_order.differentiation = _refused, refused
+
+__all__ = ["i0", "i0e", "i1", "i1e", "iv", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kv", "kve", "whole_order", "y0", "y1", "yv"]

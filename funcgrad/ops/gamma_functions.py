@@ -68,8 +68,8 @@ def _cotangent_derivative(x: sc.Expr, n: int) -> sc.Expr:
     polynomial = np.polynomial.Polynomial([0.0, math.pi])
     for _ in range(n):
         polynomial = polynomial.deriv() * np.polynomial.Polynomial([-math.pi, 0.0, -math.pi])
-    value = sc.const(0.0, x.dtype)
-    for coefficient in reversed(polynomial.coef):
+    value = sc.const(polynomial.coef[-1], x.dtype)
+    for coefficient in reversed(polynomial.coef[:-1]):
         value = value * c + float(coefficient)
     return value
 

@@ -106,6 +106,23 @@ shichi_1 = _part("shichi", 1, lambda out, x: ew.cosh(x) / x, points(0.3, 2.0))
 fresnel_0 = _part("fresnel", 0, lambda out, x: ew.sin((math.pi / 2) * (x * x)), points(-1.3, 0.6))
 fresnel_1 = _part("fresnel", 1, lambda out, x: ew.cos((math.pi / 2) * (x * x)), points(-1.3, 0.6))
 
+# --- the transformation of Box and Cox ----------------------------------------------------------------------------------------------
+
+
+def _boxcox_slope(power: Any, log: Any) -> Any:
+    """d/dp of (exp(p log) - 1) / p = log exprel(p log); 1 / p^2 where log is -inf, for positive p."""
+    bottom = ew.eq(log, like(log, -math.inf))
+    safe = ew.select(bottom, like(log, 0), log)
+    inside = 0.5 * (safe * safe * _constants(hyp1f1, 2, 3)(power * safe))
+    positive = ew.and_(bottom, ew.gt(power, like(power, 0)))
+    at_zero = ew.select(positive, 1 / ew.square(ew.select(positive, power, like(power, 1))), like(power, -math.inf))
+    return ew.select(bottom, at_zero, inside)
+
+
+_powers = lambda: [Sample([np.array([0.4, 3.0, 0.7, 0.5]), np.array([0.5, 0.0, -1.2, 0.5])])]
+boxcox = scipy_function("boxcox", (lambda out, x, power: ew.power(x, power - 1), lambda out, x, power: _boxcox_slope(power, ew.log(x))), _powers)
+boxcox1p = scipy_function("boxcox1p", (lambda out, x, power: ew.exp((power - 1) * ew.log1p(x)), lambda out, x, power: _boxcox_slope(power, ew.log1p(x))), _powers)
+
 # --- complete elliptic integrals, of the parameter m ------------------------------------------------------------------------------
 
 
@@ -136,4 +153,4 @@ lambertw.lower = lowering.Callback()
 
 wrightomega = scipy_function("wrightomega", lambda out, x: out / (1 + out), points(-1.5, 0.4, 3.0))
 
-__all__ = ["cosm1", "ellipe", "ellipk", "ellipkm1", "exp1", "expi", "expn", "exprel", "fresnel_0", "fresnel_1", "hyp0f1", "hyp1f1", "hyp2f1", "lambertw", "shichi_0", "shichi_1", "sici_0", "sici_1", "spence", "wrightomega"]
+__all__ = ["boxcox", "boxcox1p", "cosm1", "ellipe", "ellipk", "ellipkm1", "exp1", "expi", "expn", "exprel", "fresnel_0", "fresnel_1", "hyp0f1", "hyp1f1", "hyp2f1", "lambertw", "shichi_0", "shichi_1", "sici_0", "sici_1", "spence", "wrightomega"]
