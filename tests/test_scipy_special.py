@@ -337,22 +337,26 @@ f = fg.jit(lambda a, x: fg.scipy.special.gammainc(a, x) * fg.scipy.special.zeta(
 print(f.lower(np.ones(2), np.ones(2)).as_text("llvm").count("@funcgrad_scipy2_gammainc(") if {cold} else "warm")
 print(repr(f(np.array([0.7, 3.0]), np.array([1.1, 2.0])).tolist()))
 import sys; print("funcgrad.compile.pipeline" in sys.modules)
+if {cold}:
+    import pickle
+    pickle.dump(f.lower(np.ones(2), np.ones(2)).compile(), open(sys.argv[1], "wb"))
+"""
+PICKLED = """
+import pickle, sys, numpy as np
+print(repr(pickle.load(open(sys.argv[1], "rb"))(np.array([0.7, 3.0]), np.array([1.1, 2.0])).tolist()))
 """
 
 
 def test_kept_machine_code_finds_scipys_functions(tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "FUNCGRAD_CACHE": "1",
-        "FUNCGRAD_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": str(Path(fg.__file__).parents[1]),
-    }
-    runs = [
-        subprocess.run([sys.executable, "-c", SCRIPT.format(cold=cold)], env=environment, capture_output=True, text=True, check=True)
-        for cold in (True, False, False)
-    ]  # fmt: skip
-    cold, warm, again = [r.stdout.split("\n") for r in runs]
+    environment = {**os.environ, "FUNCGRAD_CACHE": "1", "FUNCGRAD_CACHE_DIR": str(tmp_path / "cache")}
+    environment["PYTHONPATH"] = str(Path(fg.__file__).parents[1])
+
+    def run(script: str) -> list[str]:
+        command = [sys.executable, "-c", script, str(tmp_path / "compiled")]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split("\n")
+
+    cold, warm, pickled = run(SCRIPT.format(cold=True)), run(SCRIPT.format(cold=False)), run(PICKLED)
     a, x = np.array([0.7, 3.0]), np.array([1.1, 2.0])
     np.testing.assert_allclose(eval(warm[1]), real.gammainc(a, x) * real.zeta(a + 1, x), rtol=1e-14)
-    assert cold[1] == warm[1] == again[1] and int(cold[0]) >= 2
-    assert warm[2] == again[2] == "False", "the program was compiled again"
+    assert cold[1] == warm[1] == pickled[0] and int(cold[0]) >= 2
+    assert warm[2] == "False", "the program was compiled again"

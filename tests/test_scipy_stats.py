@@ -184,7 +184,38 @@ def test_multivariate_normal_derivatives() -> None:
     check_grads(lambda x, m, a: stats.multivariate_normal.logpdf(x, m, a @ a.T), (POINTS[0], MEAN, root), order=2)
 
 
+# --- density estimates ------------------------------------------------------------------------------------------------
+
+SAMPLES = np.array([[0.1, 0.7, 1.5, 2.2, -0.4], [1.0, -0.3, 0.4, 2.0, 0.2]])
+WEIGHTS = np.array([1.0, 2.0, 0.5, 1.0, 3.0])
+
+
+@pytest.mark.parametrize("method", [None, "scott", "silverman", 0.4, lambda kde: 0.5 * kde.n**-0.2])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("data", [SAMPLES, SAMPLES[0]], ids=["plane", "line"])
+def test_density_estimates(data: np.ndarray, weights: Any, method: Any) -> None:
+    ours, theirs = (f(data, bw_method=method, weights=weights) for f in (stats.gaussian_kde, real.gaussian_kde))
+    points = np.linspace(-1, 2, 8).reshape(data.ndim, -1)
+    np.testing.assert_allclose(ours.logpdf(points), theirs.logpdf(points), rtol=1e-12)
+    np.testing.assert_allclose(ours(points), theirs(points), rtol=1e-12)
+    np.testing.assert_allclose(ours.covariance, theirs.covariance, rtol=1e-13)
+    np.testing.assert_allclose([ours.factor, ours.neff], [theirs.factor, theirs.neff], rtol=1e-14)
+
+
+def test_density_estimates_have_derivatives() -> None:
+    def f(points: Any, data: Any, weights: Any) -> Any:
+        return stats.gaussian_kde(data, weights=weights).logpdf(points)
+
+    points = np.array([[0.3, 1.1], [0.2, 0.9]])
+    check_grads(f, (points, SAMPLES, WEIGHTS), order=1)
+    np.testing.assert_allclose(fg.jit(f)(points, SAMPLES, WEIGHTS), f(points, SAMPLES, WEIGHTS), rtol=1e-12)
+
+
 ERRORS = {
+    "one sample": (lambda: stats.gaussian_kde([1.0]), ValueError, "gaussian_kde: the dataset must have more than one sample"),
+    "weights": (lambda: stats.gaussian_kde(SAMPLES, weights=[1.0]), ValueError, r"weights of shape \(1,\) do not fit 5 samples"),
+    "bandwidth": (lambda: stats.gaussian_kde(SAMPLES, "best"), ValueError, "bw_method must be 'scott', 'silverman', a number or a function, got 'best'"),
+    "kde points": (lambda: stats.gaussian_kde(SAMPLES)(np.ones((3, 2))), ValueError, "points have dimension 3, the samples have 2"),
     "missing shape": (lambda: stats.gamma.logpdf(1.0), TypeError, "gamma.logpdf: the shape parameter 'a' is missing"),
     "unknown": (lambda: stats.norm.logpdf(1.0, sigma=2.0), TypeError, "norm.logpdf: the parameter 'sigma' is unknown; there are loc, scale"),
     "twice": (lambda: stats.norm.logpdf(1.0, 0.0, loc=2.0), TypeError, "norm.logpdf: the parameter 'loc' is given twice"),

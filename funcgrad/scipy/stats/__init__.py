@@ -30,9 +30,11 @@ from .continuous import (
     weibull_min,
 )  # fmt: skip
 from .discrete import bernoulli, binom, geom, nbinom, poisson
+from .kernel_density import gaussian_kde
 from .multivariate import multivariate_normal
 
 __all__ = [
-    "bernoulli", "beta", "binom", "cauchy", "chi2", "expon", "gamma", "geom", "gumbel_r", "laplace", "logistic",
-    "lognorm", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "t", "truncnorm", "uniform", "weibull_min",
+    "bernoulli", "beta", "binom", "cauchy", "chi2", "expon", "gamma", "gaussian_kde", "geom", "gumbel_r", "laplace",
+    "logistic", "lognorm", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "t", "truncnorm", "uniform",
+    "weibull_min",
 ]  # fmt: skip
