@@ -16,7 +16,7 @@ import numpy as np
 from ..core.avals import ShapedArray, shaped
 from ..core.primitive import Primitive
 from ..core.program import Eqn, Var
-from . import blas_threads, callback, lapack, library, native, thread_pool
+from . import blas_threads, callback, lapack, library, native, scipy_library, thread_pool
 
 _SYMBOL = re.compile(r"@(funcgrad_\w+)")
 # Who makes known the functions that machine code calls; code that is compiled here has asked them before.
@@ -101,6 +101,7 @@ class Artifact:
         Raises:
             LookupError: the code refers to something this process does not have.
         """
+        scipy_library.define_scipy_symbols(self.symbols)
         missing = native.undefined(self.symbols)
         if missing:
             for define in _PROVIDERS:

@@ -26,6 +26,7 @@ from . import vecmath
 from .llvm_division import narrow_quotient, wide_quotient
 from .llvm_libm import declare_beyond
 from .llvm_text import intrinsic_suffix, llvm_constant, llvm_type
+from .scipy_library import define_scipy_symbols
 
 _INTRINSICS = {
     "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint", "copysign": "copysign",
@@ -298,6 +299,7 @@ class ScalarEmitter:
 
     def _foreign(self, node: Expr, operands: list[str]) -> str:
         kind, symbol, kinds = llvm_type(node.dtype), f"@{node.args[0]}", [llvm_type(a.dtype) for a in node.args[1:]]
+        define_scipy_symbols([node.args[0]])
         self.declarations[symbol] = f"declare {kind} {symbol}({', '.join(kinds)}) nounwind willreturn memory(none)"
         return self.emit(f"call {kind} {symbol}({', '.join(f'{k} {o}' for k, o in zip(kinds, operands))})")
 

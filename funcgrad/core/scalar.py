@@ -10,7 +10,7 @@ the oracle.
       vecmath)
            | convert | bitcast
            | beyond name limit control expr expr ...  (the last but a rare call of the C library's function)
-           | foreign symbol expr ...  (a user's function, by the name of its address)
+           | foreign symbol expr ...  (a function from elsewhere, by the name of its address)
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-# Users' functions: symbol -> NumPy meaning. Whoever enters one gives the linker the address of its machine code.
+# Functions from elsewhere (users', SciPy's): symbol -> NumPy meaning. The linker is told where their machine code is.
 FOREIGN: dict[str, Callable[..., Any]] = {}
 
 

@@ -107,12 +107,16 @@ def loop_for(ufunc: np.ufunc, apply: Callable, values: Sequence[Any]) -> Loop:
         dtypes = resolve(ufunc, key[1:])
         found = dtypes[: len(values)], dtypes[len(values)]
         try:
-            retrace(lambda *args: [apply(*args)], [shaped((), d) for d in found[0]])
+            retrace(lambda *args: _as_list(apply(*args)), [shaped((), d) for d in found[0]])
         except TypeError as error:
             names = ", ".join(str(d) for d in found[0])
             raise TypeError(f"{ufunc.__name__} is not supported for traced values of dtype {names}: {error}") from None
         _loops[key] = found
     return found
+
+
+def _as_list(results: Any) -> list[Any]:
+    return list(results) if isinstance(results, tuple) else [results]
 
 
 def resolve(ufunc: np.ufunc, keys: Sequence[Any]) -> tuple[np.dtype, ...]:

@@ -5,64 +5,53 @@ Imported when the first of them meets a traced value, because SciPy takes longer
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Callable
 
+import numpy as np
 import scipy.special as special
 
+from ..ops import bessel, error_functions, gamma_functions, incomplete, integrals, student
 from ..ops import elementwise as ew
-from .ufunc_builders import binary, unary
+from . import special_formulas as formulas
+from .special_formulas import xlog1py, xlogy
+from .ufunc_builders import binary, several, unary
 
-
-def _guarded(x: Any, y: Any, log: Any) -> Any:
-    """x * log(y), 0 where x is 0, NaN where y is NaN; at x = 0 the derivative in x is still log(y)."""
-    return ew.select(ew.isnan(y), y, ew.strong_product(log(y), x))
-
-
-def xlogy(x: Any, y: Any) -> Any:
-    """x log y for operands of one type, and 0 where x is 0."""
-    return _guarded(x, y, ew.log)
-
-
-def xlog1py(x: Any, y: Any) -> Any:
-    """x log(1 + y) for operands of one type, and 0 where x is 0."""
-    return _guarded(x, y, ew.log1p)
-
-
-def _logit(x: Any) -> Any:
-    return ew.sub(ew.log(x), ew.log1p(ew.neg(x)))
-
-
-def _log_expit(x: Any) -> Any:
-    return ew.neg(ew.logaddexp(ew.neg(x), ew.like(x, 0)))
-
-
-def _ndtr(x: Any) -> Any:
-    return 0.5 * ew.erfc(ew.mul(x, ew.like(x, -math.sqrt(0.5))))
-
-
-def _entr(x: Any) -> Any:
-    inside = ew.neg(xlogy(x, x))
-    return ew.select(ew.lt(x, ew.like(x, 0)), ew.like(x, -math.inf), inside)
-
-
-SPECIAL = {
-    "expit": ew.sigmoid,
-    "erf": ew.erf,
-    "erfc": ew.erfc,
-    "erfinv": ew.erfinv,
-    "expm1": ew.expm1,
-    "log1p": ew.log1p,
-    "exp2": ew.exp2,
-    "cbrt": ew.cbrt,
-    "logit": _logit,
-    "log_expit": _log_expit,
-    "ndtr": _ndtr,
-    "entr": _entr,
-    "exp10": lambda x: ew.exp(ew.mul(x, ew.like(x, math.log(10)))),
+ELEMENTARY = {
+    "expit": ew.sigmoid, "erf": ew.erf, "erfc": ew.erfc, "erfinv": ew.erfinv, "expm1": ew.expm1, "log1p": ew.log1p,
+    "exp2": ew.exp2, "cbrt": ew.cbrt, "psi": gamma_functions.digamma, "digamma": gamma_functions.digamma,
+    "gammaln": gamma_functions.lgamma, "jn": bessel.jv,
+}  # fmt: skip
+OPS = {
+    bessel: "i0 i0e i1 i1e iv ive j0 j1 jv k0 k0e k1 k1e kv kve y0 y1 yv",
+    error_functions: "dawsn erfcinv erfcx erfi log_ndtr ndtri ndtri_exp owens_t",
+    gamma_functions: "beta betaln binom gamma gammasgn poch rgamma",
+    incomplete: "betainc betaincc betaincinv betainccinv gammainc gammaincc gammaincinv gammainccinv",
+    integrals: "boxcox boxcox1p cosm1 ellipe ellipk ellipkm1 exp1 expi exprel hyp0f1 hyp1f1 hyp2f1 spence wrightomega",
+    student: "stdtr stdtrit",
+    formulas: "xlogy xlog1py logit log_expit ndtr entr exp10 loggamma rel_entr kl_div huber pseudo_huber "
+    "inv_boxcox inv_boxcox1p chdtr chdtrc chdtri gdtr gdtrc fdtr fdtrc pdtr pdtrc sici shichi fresnel "
+    "expn kn yn",
 }
-UNARY = {name: unary(getattr(special, name), apply, name=name) for name, apply in SPECIAL.items()}
-BINARY = {
-    name: binary(getattr(special, name), apply, name=name)
-    for name, apply in {"xlogy": xlogy, "xlog1py": xlog1py}.items()
-}
+BUILDERS: dict[int, Callable] = {1: unary, 2: binary}
+
+
+def _public(name: str, apply: Callable) -> Callable | None:
+    """The function of a name; None where this version of SciPy does not have it."""
+    ufunc = getattr(special, name, None)
+    if not isinstance(ufunc, np.ufunc):
+        return None
+    build = BUILDERS.get(ufunc.nin, several) if ufunc.nout == 1 else several
+    return build(ufunc, apply, name=name)
+
+
+_found = {name: _public(name, apply) for name, apply in ELEMENTARY.items()}
+_found |= {name: _public(name, getattr(module, name)) for module, names in OPS.items() for name in names.split()}
+UFUNCS: dict[str, Callable] = {name: f for name, f in _found.items() if f is not None}
+
+# `special.zeta` is a function of Python around two ufuncs.
+_hidden = getattr(special, "_ufuncs", None)
+for _name, _apply in {"_zeta": gamma_functions.zeta, "_riemann_zeta": formulas.riemann_zeta}.items():
+    if isinstance(_ufunc := getattr(_hidden, _name, None), np.ufunc):
+        BUILDERS[_ufunc.nin](_ufunc, _apply, name="zeta")
+
+__all__ = ["UFUNCS", "xlog1py", "xlogy"]

@@ -1,6 +1,7 @@
 """From a NumPy ufunc and a strict operation to a function: promotion, broadcasting, refusal of `out=` and `where=`.
 
-`unary(np.sin, elementwise.sin)` is `sin` for numbers, arrays, lists and traced values; `binary` takes two operands.
+`unary(np.sin, elementwise.sin)` is `sin` for numbers, arrays, lists and traced values; `binary` takes two operands,
+`several` any number.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def apply_ufunc(ufunc: np.ufunc, apply: Callable, values: Any, dtype: Any = None
     values = [promotion.operand(v, name) for v in values]
     if dtype is not None:
         values = [promotion.convert(v, dtype) for v in values]
-    dtypes, _ = promotion.loop_for(ufunc, apply, values)
+    dtypes = promotion.loop_for(ufunc, apply, values)[0]
     values = [promotion.convert(v, d) for v, d in zip(values, dtypes)]
     return apply(*promotion.same_shape(values, name))
 
@@ -72,6 +73,20 @@ def binary(ufunc: np.ufunc, apply: Callable, fast: str = "f", name: str | None =
         elif type(y) is not Tracer and not promotion.has_tracer(x) and not promotion.has_tracer(y):
             return ufunc(x, y, **options)
         return apply_ufunc(ufunc, apply, (x, y), checked_dtype(name, options))
+
+    return named(function, name, ufunc)
+
+
+def several(ufunc: np.ufunc, apply: Callable, name: str | None = None) -> Callable:
+    """A function of three operands or more; `apply` may give a tuple of results."""
+    name = name or ufunc.__name__
+
+    def function(*values: Any, **options: Any) -> Any:
+        if len(values) != ufunc.nin:
+            raise TypeError(f"{name}: takes {ufunc.nin} operands, got {len(values)}")
+        if not any(map(promotion.has_tracer, values)):
+            return ufunc(*values, **options)
+        return apply_ufunc(ufunc, apply, values, checked_dtype(name, options))
 
     return named(function, name, ufunc)
 

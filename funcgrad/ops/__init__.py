@@ -2,6 +2,7 @@
 
 from ..core.primitive import REGISTRY, Primitive
 from . import (
+    bessel,
     branching,
     callback,
     calls,
@@ -13,7 +14,11 @@ from . import (
     custom,
     custom_batching,
     elementwise,
+    error_functions,
+    gamma_functions,
+    incomplete,
     indexing,
+    integrals,
     layout,
     linalg,
     linear_call,
@@ -23,14 +28,15 @@ from . import (
     reduction,
     remat,
     sorting,
+    student,
     while_lanes,
     while_loop,
 )
 
 __all__ = [
-    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
+    "DECLARED", "bessel", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "elementwise", "error_functions", "gamma_functions", "incomplete", "indexing", "integrals", "layout", "linalg", "linear_call", "linear_solve",
     "pooling", "random_bits",
-    "reduction", "remat", "sorting", "while_lanes", "while_loop",
+    "reduction", "remat", "sorting", "student", "while_lanes", "while_loop",
 ]  # fmt: skip
 
 # What the library itself declares: its meaning is that of these sources, whatever is added while a program runs.

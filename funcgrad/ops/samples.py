@@ -24,11 +24,14 @@ def restart(name: str) -> None:
 
 @dataclass
 class Sample:
-    """One call of an op: operands, parameters, and whether the point is a kink or singular."""
+    """One call of an op: operands, parameters, whether the point is a kink or singular, and the numbers of the operands
+    that the op has no derivative in, and says so.
+    """
 
     args: list[Any]
     params: dict[str, Any] = field(default_factory=dict)
     kink: bool = False
+    constant: tuple[int, ...] = ()
 
 
 def array(*shape: int, low: float = -2.0, high: float = 2.0, dtype: Any = np.float64) -> Any:
@@ -50,6 +53,11 @@ def reals(low: float = -3.0, high: float = 3.0, kinks: Iterable[float] = ()) -> 
         return smooth + [Sample([np.array([float(k)])], kink=True) for k in kinks]
 
     return samples
+
+
+def points(*values: float) -> Callable[[], list[Sample]]:
+    """One array and one number: for ops of a family whose builder is tested with other members."""
+    return lambda: [Sample([np.array(values)]), Sample([np.float64(values[0])])]
 
 
 def pairs(low: float = -2.0, high: float = 2.0, ties: bool = False, origin: bool = False) -> Callable[[], list[Sample]]:

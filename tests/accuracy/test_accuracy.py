@@ -16,6 +16,8 @@ from ulp_report import TARGET, number
 
 from funcgrad.core import lowering
 from funcgrad.core.primitive import REGISTRY
+from funcgrad.core.scalar import FOREIGN
+from funcgrad.ops.scipy_kernels import PREFIX, of_symbol
 
 DTYPES = [np.float64, np.float32]
 EVERY = 5  # the part of the grid: every fifth point, and all hard ones
@@ -31,11 +33,17 @@ def test_errors_are_within_their_bounds(name: str, dtype: type, mode: str) -> No
             assert error.ulps <= bound(name, dtype.__name__, mode, kind), f"{name}, {kind} {k}: {error}"
 
 
+# Compiled code calls SciPy's functions for the first. The others have parameters, zeros that SciPy misses, or sums of
+# terms of both signs. All are held to relative errors in tests/test_scipy_special.py.
+OF_SCIPY = {of_symbol(s)[0] for s in FOREIGN if s.startswith(PREFIX)}
+BY_RELATIVE_ERROR = {"cosm1", "lgamma", "digamma", "polygamma", "zeta_s", "gamma_density", "beta_kernel"}
+
+
 def test_every_op_with_a_derivative_is_in_a_table() -> None:
     differentiable = {
         n for n, p in REGISTRY.items() if isinstance(p.lower, lowering.Scalar) and p.linearize is not None
     }
-    assert differentiable == {*UNARY, *BINARY, *EXACT}
+    assert differentiable - OF_SCIPY - BY_RELATIVE_ERROR == {*UNARY, *BINARY, *EXACT}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -37,11 +37,12 @@ class Case:
     params: dict[str, Any]
     kink: bool
     program: Program
+    constant: tuple[int, ...] = ()
 
     @property
     def active(self) -> tuple[bool, ...]:
         """Which operands have tangents."""
-        return tuple(is_inexact(a) for a in self.program.in_avals)
+        return tuple(is_inexact(a) and i not in self.constant for i, a in enumerate(self.program.in_avals))
 
     @property
     def differentiable(self) -> bool:
@@ -80,15 +81,17 @@ def program_of(prim: Primitive, args: list[Any], params: dict) -> Program:
     return _canonical.setdefault(program, program)
 
 
-def make_case(prim: Primitive, number: int, args: list[Any], params: dict, kink: bool, suffix: str = "") -> Case:
+def make_case(
+    prim: Primitive, number: int, args: list[Any], params: dict, kink: bool, suffix: str = "", constant: tuple = ()
+) -> Case:
     """A case from operands and parameters."""
     args = [np.asarray(a)[()] for a in args]
-    return Case(f"{prim.name}-{number}{suffix}", prim, args, params, kink, program_of(prim, args, params))
+    return Case(f"{prim.name}-{number}{suffix}", prim, args, params, kink, program_of(prim, args, params), constant)
 
 
 def cases(prim: Primitive) -> list[Case]:
     """The declared samples of an op."""
-    return [make_case(prim, i, s.args, s.params, s.kink) for i, s in enumerate(samples_of(prim))]
+    return [make_case(prim, i, s.args, s.params, s.kink, constant=s.constant) for i, s in enumerate(samples_of(prim))]
 
 
 def samples_of(prim: Primitive) -> list[Any]:
@@ -131,7 +134,9 @@ def single_cases(prim: Primitive) -> list[Case]:
     """The float and complex samples in single precision."""
     dtypes = _TO_SINGLE
     return [
-        make_case(prim, i, [_cast(a, dtypes) for a in s.args], cast_params(s.params, dtypes), s.kink, "-float32")
+        make_case(
+            prim, i, [_cast(a, dtypes) for a in s.args], cast_params(s.params, dtypes), s.kink, "-float32", s.constant
+        )
         for i, s in enumerate(samples_of(prim))
         if any(np.asarray(a).dtype in dtypes for a in s.args)
     ]
