@@ -28,6 +28,7 @@ from . import (
     rearrange,
     reductions,
     selection,
+    truth,
     ufuncs,
 )
 
@@ -214,9 +215,9 @@ _METHODS = {
     "round": choice.round,
     "conj": ufuncs.conjugate,
     "conjugate": ufuncs.conjugate,
-    "nonzero": selection.nonzero,
+    "nonzero": truth.nonzero,
     "searchsorted": selection.searchsorted,
-    "compress": lambda self, condition, axis=None: selection.compress(condition, self, axis),
+    "compress": lambda self, condition, axis=None: truth.compress(condition, self, axis),
     "argsort": selection.argsort,
     "ptp": reductions.ptp,
 }

@@ -11,19 +11,24 @@ import numpy as np
 from ..core.tracing import Tracer
 from ..ops import elementwise as ew
 from ..ops import layout
-from . import indexing, promotion, reductions, selection, ufuncs
+from . import indexing, promotion, reductions, selection, truth, ufuncs
 from .promotion import array_operand
 from .registry import numpy_function, register
 
 
-@numpy_function
-def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
+@numpy_function(extra=("size", "fill_value"))
+def where(condition: Any, x: Any = None, y: Any = None, /, *, size: int | None = None, fill_value: Any = None) -> Any:
     """x where the condition holds, else y. The branch not taken adds nothing to the derivative, not even NaN.
+
+    Args:
+        size, fill_value: with the condition alone, whose positions are then the result, as for `nonzero`.
 
     Reference: numpy.where
     """
     if x is None and y is None:
-        return selection.nonzero(condition)
+        return truth.nonzero(condition, size=size, fill_value=fill_value)
+    if size is not None or fill_value is not None:
+        raise ValueError("where: size= and fill_value= belong to the form with the condition alone")
     mask = ufuncs.boolean(array_operand(condition, "where"))
     x, y = promotion.operand(x, "where"), promotion.operand(y, "where")
     dtype = promotion.result_dtype(x, y)
@@ -295,19 +300,6 @@ def isscalar(element: Any) -> bool:
 
 
 @numpy_function
-def polyval(p: Any, x: Any) -> Any:
-    """The polynomial with coefficients p, highest power first, by Horner's rule.
-
-    Reference: numpy.polyval
-    """
-    p, x = array_operand(p, "polyval"), promotion.operand(x, "polyval")
-    result: Any = ufuncs.multiply(x, 0)
-    for i in range(p.shape[0]):
-        result = ufuncs.add(ufuncs.multiply(result, x), p[i])
-    return result
-
-
-@numpy_function
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: float | None = None) -> Any:
     """Piecewise linear interpolation through the points (xp, fp), constant outside.
 
@@ -334,5 +326,5 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 __all__ = [
     "allclose", "angle", "around", "array_equal", "array_equiv", "clip", "fix", "imag", "interp", "isclose",
     "iscomplex", "iscomplexobj", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "nan_to_num", "piecewise",
-    "polyval", "real", "real_if_close", "round", "select", "sinc", "where",
+    "real", "real_if_close", "round", "select", "sinc", "where",
 ]  # fmt: skip

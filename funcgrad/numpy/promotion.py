@@ -260,3 +260,8 @@ def static_int(value: Any, where: str) -> int:
         return value.__index__()
     except AttributeError:
         raise TypeError(f"{where}: expected an integer, got {value!r}") from None
+
+
+def static_number(value: Any, where: str) -> Any:
+    """A number, or None, that shapes depend on; a traced one must be concrete."""
+    return value.concrete(where) if type(value) is Tracer else value

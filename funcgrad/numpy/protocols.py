@@ -116,14 +116,8 @@ def array_function(self: Tracer, function: Any, types: Any, args: tuple, options
 
 
 _HINTS = {
-    "copyto": "numpy.copyto (also called by numpy.full) writes into an array, which would lose the derivative.\n"
-    "Fix: use funcgrad.numpy.full(shape, value) or funcgrad.numpy.where(mask, new, old).",
-    "putmask": "numpy.putmask writes in place.\nFix: x = funcgrad.numpy.where(mask, values, x).",
-    "place": "numpy.place writes in place.\nFix: x = funcgrad.numpy.where(mask, values, x).",
-    "put": "numpy.put writes in place.\nFix: x = x.at[index].set(values).",
-    "put_along_axis": "numpy.put_along_axis writes in place.\nFix: x = x.at[index].set(values).",
-    "fill_diagonal": "numpy.fill_diagonal writes in place.\nFix: i = numpy.arange(n); x = x.at[i, i].set(values).",
-    "save": "numpy.save needs concrete arrays.\nFix: return the value from the function and save it outside.",
+    name: f"numpy.{name} needs concrete arrays.\nFix: return the value from the function and save it outside."
+    for name in ("savez_compressed", "savetxt")
 }
 
 

@@ -277,19 +277,7 @@ def where_infinite(x: Any, whole: Any) -> Any:
     return ew.select(isinf(x), ew.like(whole, 0), subtract(x, whole))
 
 
-def ldexp(x: Any, n: Any, /, **options: Any) -> Any:
-    """x * 2**n.
-
-    Reference: numpy.ldexp
-    """
-    if not promotion.has_tracer(x) and not promotion.has_tracer(n):
-        return np.ldexp(x, n, **options)
-    checked_dtype("ldexp", options)
-    dtype = np.ldexp.resolve_dtypes((promotion.dtype_key(x), np.dtype(np.int64), None))[2]
-    return multiply(promotion.convert(x, dtype), exp2(promotion.convert(n, dtype)))
-
-
-for _real, _function in ((np.divmod, divmod), (np.modf, modf), (np.ldexp, ldexp)):
+for _real, _function in ((np.divmod, divmod), (np.modf, modf)):
     _function.__name__ = _function.__qualname__ = _real.__name__
     register(_real, _function)
 
@@ -297,7 +285,7 @@ __all__ = [
     "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "bitwise_and",
     "bitwise_or", "bitwise_xor", "cbrt", "ceil", "conjugate", "copysign", "cos", "cosh", "deg2rad", "degrees",
     "divide", "divmod", "equal", "exp", "exp2", "expm1", "fabs", "float_power", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot", "invert", "isfinite", "isinf", "isnan", "ldexp",
+    "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot", "invert", "isfinite", "isinf", "isnan",
     "left_shift", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and",
     "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "modf", "multiply", "negative", "nextafter",
     "not_equal", "positive", "power", "rad2deg", "radians", "reciprocal", "remainder", "right_shift", "rint", "sign",

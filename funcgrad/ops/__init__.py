@@ -14,10 +14,12 @@ from . import (
     custom_batching,
     elementwise,
     indexing,
+    integers,
     layout,
     linalg,
     linear_call,
     linear_solve,
+    polynomials,
     pooling,
     random_bits,
     reduction,
@@ -28,8 +30,8 @@ from . import (
 )
 
 __all__ = [
-    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
-    "pooling", "random_bits",
+    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "integers", "layout", "linalg", "linear_call", "linear_solve",
+    "polynomials", "pooling", "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip
 

@@ -27,7 +27,7 @@ NOT_ON_ARRAYS = set(
     "load save savez savez_compressed savetxt loadtxt genfromtxt fromfile fromregex fromstring frombuffer fromiter from_dlpack test info "
     "show_config show_runtime get_include set_printoptions get_printoptions printoptions seterr geterr seterrcall geterrcall setbufsize "
     "getbufsize frompyfunc base_repr binary_repr format_float_positional format_float_scientific busday_count busday_offset is_busday "
-    "isscalar datetime_as_string datetime_data typename mintypecode asmatrix bmat nested_iters einsum_path".split()
+    "array_repr array_str array2string isscalar datetime_as_string datetime_data typename mintypecode asmatrix bmat nested_iters einsum_path".split()
 )
 NAMES = sorted(
     name for name in dir(np)
