@@ -87,7 +87,7 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """
     x = array_operand(a, "round")
     if decimals == 0 or x.dtype.kind != "f":
-        return x if x.dtype.kind in "biu" and decimals >= 0 else ufuncs.rint(x)
+        return x if x.dtype.kind in "iu" and decimals >= 0 else ufuncs.rint(x)
     scale = 10.0 ** abs(decimals)
     return (
         ufuncs.divide(ufuncs.rint(x * scale), scale) if decimals > 0 else ufuncs.multiply(ufuncs.rint(x / scale), scale)

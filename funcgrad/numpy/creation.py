@@ -216,9 +216,9 @@ def linspace(
     """
     if not promotion.has_tracer(start) and not promotion.has_tracer(stop):
         return np.linspace(start, stop, num, endpoint, retstep, dtype, axis)
-    start, stop = (promotion.array_operand(v, "linspace") for v in (start, stop))
-    kind = np.result_type(start.dtype, stop.dtype, np.dtype(np.float64) if start.dtype.kind in "biu" else start.dtype)
+    kind = promotion.result_dtype(promotion.operand(start, "linspace"), promotion.operand(stop, "linspace"))
     kind = np.dtype(np.float64) if kind.kind in "biu" else kind
+    start, stop = (promotion.array_operand(v, "linspace") for v in (start, stop))
     start, stop = promotion.same_shape([promotion.convert(v, kind) for v in (start, stop)], "linspace")
     intervals = num - 1 if endpoint else num
     step = ufuncs.divide(ew.sub(stop, start), np.asarray(max(intervals, 1), kind))

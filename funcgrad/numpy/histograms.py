@@ -56,8 +56,11 @@ def _place(x: Any, edges: Any) -> Any:
     return choice.where(ufuncs.equal(x, edges[-1]), len(edges) - 2, place)
 
 
-def _edges(x: Any, bins: Any, limits: Any, name: str) -> Any:
-    """The given edges, or equal bins between limits, by default between the extremes of the data."""
+def _edges(x: Any, bins: Any, limits: Any, name: str, by_limits: bool = False) -> Any:
+    """The given edges, or equal bins between limits, by default between the extremes of the data.
+
+    `by_limits`: given limits alone decide the dtype.
+    """
     if isinstance(bins, str):
         known = concrete(x, f"{name} with bins={bins!r}, which needs the values to count the bins; give their number")
         bins = len(np.histogram_bin_edges(known, bins, limits)) - 1
@@ -69,7 +72,7 @@ def _edges(x: Any, bins: Any, limits: Any, name: str) -> Any:
     if bins < 1:
         raise ValueError(f"{name}: bins must be positive, got {bins}")
     if limits is not None:
-        kind = promotion.result_dtype(*limits, x)
+        kind = promotion.result_dtype(*limits, *([] if by_limits else [x]))
         low, high = (array_operand(v, name) for v in limits)
     else:
         kind = x.dtype
@@ -98,7 +101,7 @@ def histogramdd(
     limits = [None] * d if range is None else range
     if len(bins) != d or len(limits) != d:
         raise ValueError(f"histogramdd: bins and range need one entry for each of the {d} dimensions")
-    edges = [_edges(c, b, r, "histogramdd") for c, b, r in zip(columns, bins, limits)]
+    edges = [_edges(c, b, r, "histogramdd", by_limits=True) for c, b, r in zip(columns, bins, limits)]
     shape = tuple(len(e) - 1 for e in edges)
     w = np.ones(n) if weights is None else manipulation.ravel(array_operand(weights, "histogramdd"))
     w = promotion.convert(w, np.dtype(np.float64))

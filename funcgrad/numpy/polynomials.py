@@ -25,7 +25,8 @@ def polyval(p: Any, x: Any) -> Any:
     Reference: numpy.polyval
     """
     p, x = array_operand(p, "polyval"), promotion.operand(x, "polyval")
-    result: Any = ufuncs.multiply(x, 0)
+    x = array_operand(x, "polyval")
+    result: Any = ew.like(x, 0)
     for i in range(p.shape[0]):
         result = ufuncs.add(ufuncs.multiply(result, x), p[i])
     return result
@@ -58,11 +59,20 @@ def _aligned(a1: Any, a2: Any, name: str) -> tuple[Any, Any]:
 
 @numpy_function
 def polymul(a1: Any, a2: Any) -> Any:
-    """The product of two polynomials.
+    """The product of two polynomials, without leading zeros as far as they are known.
 
     Reference: numpy.polymul
     """
-    return statistics.convolve(*(manipulation.atleast_1d(array_operand(p, "polymul")) for p in (a1, a2)))
+    return statistics.convolve(_without_leading_zeros(a1), _without_leading_zeros(a2))
+
+
+def _without_leading_zeros(p: Any) -> Any:
+    p = manipulation.atleast_1d(array_operand(p, "polymul"))
+    if not is_known(p):
+        return p
+    spots = np.flatnonzero(concrete(p, "polymul"))
+    start = int(spots[0]) if len(spots) else p.shape[0] - 1
+    return layout.slice_axis(p, 0, start, p.shape[0]) if start else p
 
 
 @numpy_function
@@ -105,8 +115,8 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool | None = None) -> tuple[
     """Quotient and remainder of two polynomials.
 
     Args:
-        trim_leading_zeros: whether the remainder is without the leading coefficients that are nearly zero, as in NumPy,
-            which needs to know the values; under `jit` say False.
+        trim_leading_zeros: whether the remainder is without the leading coefficients that are nearly zero. By default
+            it is, as in NumPy, wherever the values are known, and not under `jit`.
 
     Reference: numpy.polydiv
     """
@@ -121,10 +131,9 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool | None = None) -> tuple[
         part = ufuncs.subtract(layout.slice_axis(rest, 0, k, k + n + 1), ufuncs.multiply(d, v))
         rest = layout.dynamic_update_slice(rest, part, np.int64(k))
     quotient = joining.stack(quotient) if quotient else layout.fill(0, (1,), u.dtype)
-    if trim_leading_zeros is False:
+    if trim_leading_zeros is False or (trim_leading_zeros is None and not is_known(rest)):
         return quotient, rest
-    known = concrete(rest, "the number of coefficients of the remainder of polydiv; call "
-                     "funcgrad.numpy.polydiv(u, v, trim_leading_zeros=False)")  # fmt: skip
+    known = concrete(rest, "the number of coefficients of the remainder of polydiv(..., trim_leading_zeros=True)")
     start = 0
     while start < known.size - 1 and np.allclose(known[start], 0, rtol=1e-14):
         start += 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ops import elementwise as ew
 from ..ops import layout, sorting
-from . import manipulation, promotion, reductions, ufuncs
+from . import manipulation, promotion, rearrange, reductions, ufuncs
 from .promotion import array_operand
 from .registry import numpy_function
 from .selection import take, take_along_axis
@@ -19,6 +19,9 @@ from .selection import take, take_along_axis
 def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str) -> Any:
     """Linear interpolation between neighbours in the sorted order; q has any shape, which comes first in the result."""
     shape, axes = x.shape, promotion.many_axes(axis, x.ndim, name)
+    if method not in _ELEMENTS and name != "median":
+        rearrange.refuse_truth(x, name)
+    kept_dtype = x.dtype
     x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
     kept = tuple(d for d in range(x.ndim) if d not in axes)
     rows = layout.reshape(
@@ -33,6 +36,7 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     weight = ufuncs.subtract(place, low)
     value = _METHODS[method](below, above, promotion.convert(weight, x.dtype), low)
     value = _with_nan(value, rows, q.ndim)
+    value = promotion.convert(value, kept_dtype) if method in _ELEMENTS else value
     value = (
         manipulation.moveaxis(value, tuple(range(len(kept), len(kept) + q.ndim)), tuple(range(q.ndim)))
         if q.ndim
@@ -43,6 +47,7 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     return layout.reshape(value, shape=(*q.shape, *(1 if d in axes else m for d, m in enumerate(shape))))
 
 
+_ELEMENTS = ("lower", "higher", "nearest")  # methods whose result is an element of the data
 _METHODS: dict[str, Callable] = {
     "linear": lambda a, b, w, low: ufuncs.add(a, ufuncs.multiply(ufuncs.subtract(b, a), w)),
     "lower": lambda a, b, w, low: a,
@@ -127,7 +132,11 @@ def nanquantile(
     """
     if method != "linear":
         raise ValueError(f"nanquantile: method {method!r} is not supported on traced values; use 'linear'")
-    x = array_operand(a, "nanquantile")
+    rearrange.refuse_truth(a, "nanquantile")
+    return _nan_quantiles(array_operand(a, "nanquantile"), q, axis, keepdims)
+
+
+def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool) -> Any:
     x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
     axes = promotion.many_axes(axis, x.ndim, "nanquantile")
     kept = tuple(d for d in range(x.ndim) if d not in axes)
@@ -173,7 +182,7 @@ def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool =
 
     Reference: numpy.nanmedian
     """
-    return nanquantile(a, 0.5, axis, keepdims=bool(keepdims) and keepdims is not np._NoValue)
+    return _nan_quantiles(array_operand(a, "nanmedian"), 0.5, axis, bool(keepdims) and keepdims is not np._NoValue)
 
 
 __all__ = [

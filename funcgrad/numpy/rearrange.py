@@ -149,7 +149,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """
     x = array_operand(x, "vander")
     n = x.shape[0] if N is None else N
-    dtype = np.result_type(x.dtype, int) if x.dtype.kind in "biu" else x.dtype
+    dtype = np.promote_types(x.dtype, int)
     x = promotion.convert(x, dtype)
     powers = [ew.integer_power(x, n=i) for i in (range(n) if increasing else range(n - 1, -1, -1))]
     return joining.stack(powers, axis=1) if n else layout.fill(0, (x.shape[0], 0), dtype)
@@ -235,12 +235,19 @@ def _edge(value: Any, x: Any, axis: int) -> Any:
     return promotion.broadcast(value, tuple(1 if d == axis else m for d, m in enumerate(x.shape)))
 
 
+def refuse_truth(x: Any, name: str) -> None:
+    """Differences of truth values are not defined in NumPy."""
+    if array_operand(x, name).dtype == np.bool_:
+        raise TypeError(f"{name}: numpy boolean subtract is not supported; use bitwise_xor or logical_xor")
+
+
 @numpy_function
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of neighbours of the flattened array.
 
     Reference: numpy.ediff1d
     """
+    refuse_truth(ary, "ediff1d")
     steps = diff(manipulation.ravel(ary))
     parts = [to_begin, steps, to_end]
     return joining.join([manipulation.ravel(array_operand(p)) for p in parts if p is not None], 0)
@@ -253,6 +260,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     Reference: numpy.gradient
     """
     x = array_operand(f, "gradient")
+    refuse_truth(x, "gradient")
     x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
     axes = (
         many_axes(axis, x.ndim, "gradient")

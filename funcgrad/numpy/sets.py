@@ -50,13 +50,26 @@ def unique(
 
     Reference: numpy.unique
     """
-    x = array_operand(ar, "unique")
+    return _unique(ar, "unique", (return_index, return_inverse, return_counts), axis, equal_nan, size, fill_value)
+
+
+def _unique(
+    ar: Any,
+    name: str,
+    wanted: tuple,
+    axis: Any = None,
+    equal_nan: bool = True,
+    size: Any = None,
+    fill_value: Any = None,
+) -> Any:
+    """`unique` under the name of one of its relatives; `wanted`: positions, groups, counts."""
+    return_index, return_inverse, return_counts = wanted
+    x = array_operand(ar, name)
     if size is not None:
-        results = _unique_sized(x, axis, equal_nan, promotion.static_int(size, "unique"), fill_value)
-        keep = (True, return_index, return_inverse, return_counts)
-        chosen = tuple(r for r, wanted in zip(results, keep) if wanted)
+        results = _unique_sized(x, axis, equal_nan, promotion.static_int(size, name), fill_value)
+        chosen = tuple(r for r, keep in zip(results, (True, *wanted)) if keep)
         return chosen if len(chosen) > 1 else chosen[0]
-    found = np.unique(concrete(x, sized("unique")), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    found = np.unique(concrete(x, sized(name)), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
     x = layout.reshape(x, shape=(x.size,)) if axis is None else x
     first = pick(x, found[1], 0 if axis is None else one_axis(axis, x.ndim, "unique"))
     rest = (found[1],) * return_index + tuple(found[2:])
@@ -141,7 +154,7 @@ def unique_all(x: Any, /, *, size: int | None = None, fill_value: Any = None) ->
 
     Reference: numpy.unique_all
     """
-    return UniqueAll(*unique(x, True, True, True, equal_nan=False, size=size, fill_value=fill_value))
+    return UniqueAll(*_unique(x, "unique_all", (True, True, True), None, False, size, fill_value))
 
 
 @numpy_function(extra=("size", "fill_value"))
@@ -150,7 +163,7 @@ def unique_counts(x: Any, /, *, size: int | None = None, fill_value: Any = None)
 
     Reference: numpy.unique_counts
     """
-    return UniqueCounts(*unique(x, return_counts=True, equal_nan=False, size=size, fill_value=fill_value))
+    return UniqueCounts(*_unique(x, "unique_counts", (False, False, True), None, False, size, fill_value))
 
 
 @numpy_function(extra=("size", "fill_value"))
@@ -159,7 +172,7 @@ def unique_inverse(x: Any, /, *, size: int | None = None, fill_value: Any = None
 
     Reference: numpy.unique_inverse
     """
-    return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False, size=size, fill_value=fill_value))
+    return UniqueInverse(*_unique(x, "unique_inverse", (False, True, False), None, False, size, fill_value))
 
 
 @numpy_function(extra=("size", "fill_value"))
@@ -168,7 +181,7 @@ def unique_values(x: Any, /, *, size: int | None = None, fill_value: Any = None)
 
     Reference: numpy.unique_values
     """
-    return unique(x, equal_nan=False, size=size, fill_value=fill_value)
+    return _unique(x, "unique_values", (False, False, False), None, False, size, fill_value)
 
 
 # --- two sets ---------------------------------------------------------------------------------------------------------
@@ -197,7 +210,8 @@ def union1d(ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = No
 
     Reference: numpy.union1d
     """
-    return unique(joining.join(_flat("union1d", ar1, ar2), 0), size=size, fill_value=fill_value)
+    both = joining.join(_flat("union1d", ar1, ar2), 0)
+    return _unique(both, "union1d", (False, False, False), size=size, fill_value=fill_value)
 
 
 @numpy_function(extra=("size", "fill_value"))

@@ -106,7 +106,7 @@ def _sliding(a: Any, v: Any, mode: str, name: str, reverse: bool) -> Any:
     a, v = promotion.promote_dtype([array_operand(a, name), array_operand(v, name)])
     if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
         raise ValueError(f"{name}: both operands must be one-dimensional and not empty")
-    v = v if reverse else ufuncs.conjugate(v)
+    v = v if reverse else ufuncs.conjugated(v)
     flipped = v.size > a.size
     if flipped:
         a, v = v, a
@@ -168,7 +168,8 @@ def vecmat(x1: Any, x2: Any, /, **options: Any) -> Any:
     if not promotion.has_tracer(x1) and not promotion.has_tracer(x2):
         return np.vecmat(x1, x2, **options)
     checked_dtype("vecmat", options)
-    return manipulation.squeeze(linear.matmul(manipulation.expand_dims(ufuncs.conjugate(x1), -2), x2), -2)
+    row = manipulation.expand_dims(ufuncs.conjugated(array_operand(x1, "vecmat")), -2)
+    return manipulation.squeeze(linear.matmul(row, x2), -2)
 
 
 for _function in (matvec, vecmat):

@@ -138,14 +138,18 @@ def compress(
 
     Reference: numpy.compress
     """
-    x = array_operand(a, "compress")
+    return _kept(condition, a, axis, size, fill_value, "compress")
+
+
+def _kept(condition: Any, a: Any, axis: int | None, size: int | None, fill_value: Any, name: str) -> Any:
+    x = array_operand(a, name)
     x = layout.reshape(x, shape=(x.size,)) if axis is None else x
-    axis = 0 if axis is None else one_axis(axis, x.ndim, "compress")
-    mask = truth(condition, "compress")
+    axis = 0 if axis is None else one_axis(axis, x.ndim, name)
+    mask = truth(condition, name)
     if mask.ndim != 1:
         raise ValueError(f"compress: the condition must have one axis, got shape {tuple(mask.shape)}")
     if size is None:
-        where = np.flatnonzero(concrete(mask, sized("compress")))
+        where = np.flatnonzero(concrete(mask, sized(name)))
         _check_inside(where, x.shape[axis])
         return pick(x, where, axis)
     return taken_or_filled(x, places(mask, size, x.shape[axis]), axis, fill_value)
@@ -171,7 +175,7 @@ def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: An
     Reference: numpy.extract
     """
     mask = manipulation.ravel(array_operand(condition, "extract"))
-    return compress(mask, manipulation.ravel(array_operand(arr, "extract")), size=size, fill_value=fill_value)
+    return _kept(mask, manipulation.ravel(array_operand(arr, "extract")), None, size, fill_value, "extract")
 
 
 __all__ = [

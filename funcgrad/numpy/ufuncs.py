@@ -48,6 +48,17 @@ def _yes(x: Any) -> Any:
     return ew.like(promotion.convert(x, np.bool_), True)
 
 
+def _spacing(x: Any) -> Any:
+    """The step to the next number away from zero: constant between powers of 2."""
+    x = ew.stop(x)
+    return ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x)
+
+
+def conjugated(x: Any) -> Any:
+    """Complex numbers conjugated, all others as they are."""
+    return ew.conj(x) if x.dtype.kind == "c" else x
+
+
 def _scaled(factor: float) -> Callable:
     return lambda x: ew.mul(x, ew.like(x, factor))
 
@@ -146,7 +157,7 @@ isinf = unary(np.isinf, by_kind(f=ew.isinf, c=_either(ew.isinf), b=_no, i=_no, u
 isfinite = unary(np.isfinite, by_kind(f=ew.isfinite, c=_either(ew.isfinite, ew.and_), b=_yes, i=_yes, u=_yes))
 logical_not = unary(np.logical_not, lambda x: ew.not_(boolean(x)), "b")
 invert = unary(np.invert, ew.not_, "biu")
-spacing = unary(np.spacing, lambda x: ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x))
+spacing = unary(np.spacing, _spacing)
 
 add = binary(np.add, by_kind(b=ew.or_, other=ew.add), "iufc")
 subtract = binary(np.subtract, ew.sub, "iufc")
@@ -268,7 +279,10 @@ def modf(x: Any, /, **options: Any) -> tuple[Any, Any]:
     """
     if not promotion.has_tracer(x):
         return np.modf(x, **options)
-    whole = trunc(x if x.dtype.kind == "f" else x.astype(np.float64), **options)
+    checked_dtype("modf", options)
+    x = promotion.operand(x, "modf")
+    x = promotion.convert(x, np.modf.resolve_dtypes((promotion.dtype_key(x), None, None))[0])
+    whole = trunc(x)
     return copysign(where_infinite(x, whole), x), whole
 
 

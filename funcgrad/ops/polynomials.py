@@ -73,4 +73,4 @@ def _roots_batch(size: int, args: list, axes: list) -> tuple[Any, int]:
 
 roots = library(
     "roots", _roots_impl, aval=_roots_aval, batch=_roots_batch, lower=lowering.Callback(), linearize=_roots_linearize,
-    samples=lambda: [Sample([np.array([1.0, -6.0, 11.0, -6.0])]), Sample([np.array([2.0, 0.5, 3.0])]), Sample([np.array([[1.0, 3.0], [2.0, -1.0]])])])  # fmt: skip
+    samples=lambda: [Sample([np.array([3.0, -21.0, -102.0, 120.0])]), Sample([np.array([2.0, 0.5, 3.0])]), Sample([np.array([[1.0, 3.0], [2.0, -1.0]])])])  # fmt: skip
