@@ -102,6 +102,11 @@ def not_an_array(where: str, kind: str) -> str:
     )
 
 
+def other_array_class(where: str, name: str, meaning: str, instead: str) -> str:
+    """The text for an array of a class that means something else than its numbers."""
+    return f"{where} is a {name}, {meaning} while tracing.\nFix: pass {instead}."
+
+
 def not_differentiable(purpose: str, function: str, where: str, aval: Any) -> str:
     """The text for differentiating with respect to integers or booleans."""
     return (

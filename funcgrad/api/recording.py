@@ -136,7 +136,8 @@ def check_leaves(purpose: str, fun: Callable, values: Any, first: int = 0) -> tu
     leaves, treedef = tree.tree_flatten(values)
     for i, leaf in enumerate(leaves):
         if type(leaf) is not Tracer:
-            check_array(leaf, LazyText(lambda i=i: f"{purpose} of {name_of(fun)}: {argument_path(treedef, i, first)}"))
+            where = LazyText(lambda i=i: f"{purpose} of {name_of(fun)}: {argument_path(treedef, i, first)}")
+            leaves[i] = check_array(leaf, where)
     return leaves, treedef
 
 
