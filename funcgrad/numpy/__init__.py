@@ -11,6 +11,8 @@ from __future__ import annotations
 import difflib as _difflib
 from typing import NoReturn as _NoReturn
 
+import numpy as _np
+
 from . import array_methods, linalg, protocols  # they give Tracer its operators and NumPy's protocols
 from .at_updates import *
 from .bessel import *
@@ -111,6 +113,9 @@ __all__ = [
     # updates and questions about type
     "at", "can_cast", "ndim", "result_type", "shape", "size",
 ]  # fmt: skip
+
+__array_api_version__ = "2024.12"
+__array_namespace_info__ = _np.__array_namespace_info__
 
 
 def __getattr__(name: str) -> _NoReturn:

@@ -137,24 +137,39 @@ def _sort_axis(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
     return x, one_axis(axis, x.ndim, name)
 
 
-@numpy_function
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+@numpy_function(extra=("descending",))
+def sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
+) -> Any:
     """Elements in ascending order, NaN last; complex numbers by their real parts, then by their imaginary parts.
+
+    Args:
+        descending: the order turned round, as the array API standard has it.
 
     Reference: numpy.sort
     """
     x, axis = _sort_axis(a, axis, "sort")
-    return sorting.sort(x, axis=axis) if x.dtype.kind != "c" else along(x, _complex_order(x, axis), axis)
+    ordered = sorting.sort(x, axis=axis) if x.dtype.kind != "c" else along(x, _complex_order(x, axis), axis)
+    return layout.flip(ordered, axes=(axis,)) if descending else ordered
 
 
-@numpy_function
-def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+@numpy_function(extra=("descending",))
+def argsort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
+) -> Any:
     """Positions that sort the elements; equal ones keep their order.
+
+    Args:
+        descending: the largest first, as the array API standard has it.
 
     Reference: numpy.argsort
     """
     x, axis = _sort_axis(a, axis, "argsort")
-    return sorting.argsort(x, axis=axis) if x.dtype.kind != "c" else _complex_order(x, axis)
+    if not descending:
+        return sorting.argsort(x, axis=axis) if x.dtype.kind != "c" else _complex_order(x, axis)
+    backwards = argsort(layout.flip(x, axes=(axis,)), axis)
+    last = promotion.broadcast(np.int64(x.shape[axis] - 1), tuple(backwards.shape))
+    return ew.sub(last, layout.flip(backwards, axes=(axis,)))
 
 
 def _complex_order(x: Any, axis: int) -> Any:

@@ -83,12 +83,13 @@ def test_layouts_of_constants(name: str) -> None:
     if c.dtype == np.float16:
         return
     native = np.asarray(c).astype(c.dtype.newbyteorder("="))
-    for g in (
-        fg.grad(lambda s: np.sum(s * c) + np.sum(fnp.concatenate([c, c * s]))),
-        fg.grad(lambda s: fnp.sum(fnp.exp(s * 0) * c) * s),
-    ):
-        np.testing.assert_allclose(g(2.0), np.sum(native) * (2 if g(2.0) > 1.5 * np.sum(native) else 1), rtol=1e-5)
-        np.testing.assert_allclose(fg.jit(g)(2.0), g(2.0), rtol=1e-12)
+    cases = [
+        (lambda s: np.sum(s * c) + np.sum(fnp.concatenate([c, c * s])), 2),
+        (lambda s: fnp.sum(fnp.cos(s * 0) * c) * s, 1),
+    ]
+    for g, factor in cases:
+        for run in (fg.grad(g), fg.jit(fg.grad(g))):
+            np.testing.assert_allclose(run(2.0), factor * np.sum(native), rtol=1e-5)
 
 
 OTHERS = {
