@@ -37,6 +37,10 @@ class NonHashableStaticArgumentError(FuncgradError, ValueError):
     """A static argument of `jit` cannot be hashed."""
 
 
+class UnusedArgumentWarning(UserWarning):
+    """A gradient was asked for in an argument on which the result does not depend."""
+
+
 def source_line(source: tuple[str, int, str] | None) -> str:
     """`file:line in function` and the text of that line, indented."""
     if source is None:
@@ -99,6 +103,15 @@ def not_an_array(where: str, kind: str) -> str:
         "Fix: pass numbers or NumPy arrays of a bool, integer, float or complex dtype; mark other arguments of "
         "jit static\n"
         "(static_argnums / static_argnames), or close over them."
+    )
+
+
+def unused_argument(purpose: str, function: str, argument: Any) -> str:
+    """The text for a gradient in an argument that does not matter."""
+    return (
+        f"{purpose} of {function}: the result does not depend on argument {argument!r}, so that its gradient is zero.\n"
+        "Reason: no operation leads from the argument to the result; was another variable used in its place?\n"
+        "Fix: leave the argument out of argnums, or pass allow_unused=True if zero is what you want."
     )
 
 
