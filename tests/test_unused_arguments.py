@@ -53,10 +53,18 @@ def newton(a: Any) -> Any:
     return x
 
 
+def looped(x: Any, rate: Any) -> Any:
+    while x < 2.0:
+        x = x * rate
+    return x
+
+
 SILENT: list[tuple[str, Callable]] = [
     ("some leaves", lambda: fg.grad(lambda p: np.sum(p["w"]))(W)),
     ("a branch of Python's", lambda: fg.grad(relu)(-1.0)),
     ("a loop of Python's", lambda: fg.grad(newton)(2.0)),
+    ("a loop that is not entered", lambda: fg.grad(looped, (0, 1))(3.0, 2.0)),
+    ("the second derivative of a linear function", lambda: fg.grad(fg.grad(lambda x: 2.0 * x))(1.0)),
     ("piecewise constant", lambda: fg.grad(np.floor)(2.5)),
     ("stop_gradient", lambda: fg.grad(lambda x: fg.lax.stop_gradient(x) * 2.0)(1.0)),
     ("times zero", lambda: fg.grad(lambda x, y: x + 0.0 * y, 1)(1.0, 2.0)),

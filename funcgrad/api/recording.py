@@ -83,6 +83,7 @@ class Recording:
     values: list[Any] | None
     outputs: list[Any] | None
     out_tree: Any
+    hosts: bool = False
 
     def forward(self) -> list[Any]:
         """The outputs: those already computed, or the program evaluated here."""
@@ -108,12 +109,14 @@ def record(fun: Callable[..., Any], leaves: Sequence[Any], purpose: str) -> Reco
         program, captures = trace.program(inputs, outs)
     finally:
         state.trace = trace.parent
+    if trace.parent is not None:
+        trace.parent.hosts = True
     operands = [*captures, *leaves]
     abstract_run = not trace.eager or (current_trace() is not None and any(type(x) is Tracer for x in operands))
     if abstract_run:
-        return Recording(canonical(program), operands, len(captures), None, None, out_tree)
-    values = [concrete_value(x) for x in operands] + trace.values
-    return Recording(canonical(program), operands, len(captures), values, [concrete_value(o) for o in outs], out_tree)
+        return Recording(canonical(program), operands, len(captures), None, None, out_tree, trace.hosts)
+    values, outputs = [concrete_value(x) for x in operands] + trace.values, [concrete_value(o) for o in outs]
+    return Recording(canonical(program), operands, len(captures), values, outputs, out_tree, trace.hosts)
 
 
 def _weak(value: Any) -> bool:

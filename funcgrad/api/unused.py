@@ -1,9 +1,13 @@
 """A gradient that is zero because the result does not depend on the argument: mostly a mistake, hence reported.
 
-Reported is an argument none of whose leaves reaches the result, nor a comparison or an integer, by which Python code
-may have chosen its way: `x if x > 0 else 0.0` depends on x wherever it is constant. Zero gradients of some leaves, or
-of piecewise constant functions, are ordinary. Under another transformation nothing is reported: there the argument
-may well be constant on purpose.
+Reported is an argument none of whose leaves is connected with the result. Nothing is reported
+
+- where Python code may have chosen its way by the values (`x if x > 0 else 0.0`, a `while` that was not entered): a
+  comparison or an integer was computed that no operation has used;
+- where the function differentiates itself: the derivative of a linear function is constant, rightly;
+- under another transformation, where the argument may be constant on purpose.
+
+Zero gradients of some leaves, or of piecewise constant functions, are ordinary.
 """
 
 from __future__ import annotations
@@ -22,10 +26,13 @@ _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 @memoized
 def _unread(program: Program) -> tuple[bool, ...]:
-    """For each input whether neither the first output nor a value of integer or bool dtype depends on it."""
+    """For each input whether the first output does not depend on it; never so if a condition may have been read."""
     read = {program.outputs[0]} if type(program.outputs[0]) is Var else set()
+    used = {a for eqn in program.eqns for a in eqn.inputs if type(a) is Var} | set(program.outputs)
     for eqn in reversed(program.eqns):
-        if any(v in read or v.aval.dtype.kind in "biu" for v in eqn.outs):
+        if any(v.aval.dtype.kind in "biu" and v not in used for v in eqn.outs):
+            return (False,) * len(program.inputs)
+        if any(v in read for v in eqn.outs):
             read.update(a for a in eqn.inputs if type(a) is Var)
     return tuple([v not in read for v in program.inputs])
 
@@ -33,7 +40,7 @@ def _unread(program: Program) -> tuple[bool, ...]:
 def report(choice: Any, r: rec.Recording, treedef: Any) -> None:
     """Warn of chosen arguments on which the result of a recording does not depend."""
     unread = _unread(r.program)[r.captured :]
-    if not any(unread):
+    if r.hosts or not any(unread):
         return
     start = 0
     for key, child in zip(choice.keys, treedef.children()):

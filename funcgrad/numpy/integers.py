@@ -15,11 +15,12 @@ from .ufunc_builders import binary, checked_dtype, unary
 
 
 def _lcm(x: Any, y: Any) -> Any:
-    """|x / gcd * y|, and 0 where both are 0."""
-    divisor = integers.gcd(x, y)
+    """|x| / gcd * |y| in unsigned numbers, which hold the absolute value of every integer; 0 where both are 0."""
+    wide = np.dtype(f"uint{8 * x.dtype.itemsize}")
+    a, b = (promotion.convert(ew.abs_(v) if v.dtype.kind == "i" else v, wide) for v in (x, y))
+    divisor = integers.gcd(a, b)
     divisor = ew.select(ew.eq(divisor, ew.like(divisor, 0)), ew.like(divisor, 1), divisor)
-    product = ew.mul(ew.floor_divide(x, divisor), y)
-    return product if x.dtype.kind == "u" else ew.abs_(product)
+    return promotion.convert(ew.mul(ew.floor_divide(a, divisor), b), x.dtype)
 
 
 gcd, lcm = binary(np.gcd, integers.gcd), binary(np.lcm, _lcm)
