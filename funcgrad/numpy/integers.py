@@ -16,6 +16,8 @@ from .ufunc_builders import binary, checked_dtype, unary
 
 def _lcm(x: Any, y: Any) -> Any:
     """|x| / gcd * |y| in unsigned numbers, which hold the absolute value of every integer; 0 where both are 0."""
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"lcm is not defined for dtype {x.dtype}")
     wide = np.dtype(f"uint{8 * x.dtype.itemsize}")
     a, b = (promotion.convert(ew.abs_(v) if v.dtype.kind == "i" else v, wide) for v in (x, y))
     divisor = integers.gcd(a, b)

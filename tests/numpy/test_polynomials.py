@@ -182,8 +182,8 @@ def test_frexp_and_ldexp_to_the_ends_of_the_range() -> None:
 @pytest.mark.parametrize("name", ["gcd", "lcm"])
 def test_common_divisors(name: str, dtype: str) -> None:
     info = np.iinfo(dtype)
-    x = np.array([12, 0, 0, 97, info.max, info.min, 36]).astype(dtype)
-    y = np.array([18, 5, 0, 89, 21, 6, 0]).astype(dtype)
+    x = np.array([12, 0, 0, 97, info.max, info.min, 36], dtype)
+    y = np.array([18, 5, 0, 89, 21, 6, 0], dtype)
     ours, numpys = getattr(fnp, name), getattr(np, name)
     for actual in (fg.jit(ours)(x, y), fg.vmap(ours)(x, y), traced(ours, x, y)):
         assert actual.dtype == dtype
