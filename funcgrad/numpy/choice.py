@@ -86,6 +86,8 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     Reference: numpy.round
     """
     x = array_operand(a, "round")
+    if x.dtype.kind == "c":
+        return ew.complex_(round(ew.real(x), decimals), round(ew.imag(x), decimals))
     if decimals == 0 or x.dtype.kind != "f":
         return x if x.dtype.kind in "iu" and decimals >= 0 else ufuncs.rint(x)
     scale = 10.0 ** abs(decimals)
@@ -134,27 +136,21 @@ def angle(z: Any, deg: bool = False) -> Any:
     Reference: numpy.angle
     """
     x = array_operand(z, "angle")
-    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
-    value = ufuncs.arctan2(imag(x), real(x))
+    value = ufuncs.arctan2(ew.imag(x), ew.real(x)) if x.dtype.kind == "c" else ufuncs.arctan2(0, x)
     return ufuncs.rad2deg(value) if deg else value
 
 
 @numpy_function
 def real_if_close(a: Any, tol: float = 100) -> Any:
-    """Real values stand for themselves.
+    """The real part, if the values are known and all imaginary parts are within tol machine epsilons of 0.
 
     Reference: numpy.real_if_close
     """
-    return _real_only(a, "real_if_close")
-
-
-def _real_only(value: Any, name: str) -> Any:
-    x = array_operand(value, name)
-    if x.dtype.kind == "c":
-        raise TypeError(
-            f"{name} is not supported on traced complex values; treat x.real and x.imag, which are real arrays"
-        )
-    return x
+    x = array_operand(a, "real_if_close")
+    if x.dtype.kind != "c":
+        return x
+    known = truth.concrete(x, "the imaginary parts, which real_if_close looks at")
+    return ew.real(x) if np.isrealobj(np.real_if_close(known, tol)) else x
 
 
 @numpy_function
@@ -216,8 +212,10 @@ def nan_to_num(
     Reference: numpy.nan_to_num
     """
     x = array_operand(x, "nan_to_num")
+    if x.dtype.kind == "c":
+        return ew.complex_(*[nan_to_num(part(x), copy, nan, posinf, neginf) for part in (ew.real, ew.imag)])
     if x.dtype.kind != "f":
-        return _real_only(x, "nan_to_num")
+        return x
     info = np.finfo(x.dtype)
     high, low = (info.max if posinf is None else posinf), (info.min if neginf is None else neginf)
     result = where(ufuncs.isnan(x), promotion.convert(nan, x.dtype), x)
@@ -233,7 +231,7 @@ def sinc(x: Any) -> Any:
     Reference: numpy.sinc
     """
     x = array_operand(x, "sinc")
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
     zero = ew.eq(x, ew.like(x, 0))
     y = ew.mul(ew.select(zero, ew.like(x, 1), x), ew.like(x, math.pi))
     series = 1 - ew.square(ew.mul(x, ew.like(x, math.pi))) * (1 / 6)  # exact at 0, with the right second derivative
@@ -246,7 +244,15 @@ def isneginf(x: Any, out: Any = None) -> Any:
 
     Reference: numpy.isneginf
     """
-    return ufuncs.logical_and(ufuncs.isinf(x), ufuncs.less(x, 0))
+    return ufuncs.logical_and(ufuncs.isinf(_ordered(x, "isneginf")), ufuncs.less(x, 0))
+
+
+def _ordered(x: Any, name: str) -> Any:
+    """An operand that is not complex, since the question has no answer there."""
+    x = array_operand(x, name)
+    if x.dtype.kind == "c":
+        raise TypeError(f"{name}: This operation is not supported for {x.dtype} values because it would be ambiguous.")
+    return x
 
 
 @numpy_function
@@ -255,7 +261,7 @@ def isposinf(x: Any, out: Any = None) -> Any:
 
     Reference: numpy.isposinf
     """
-    return ufuncs.logical_and(ufuncs.isinf(x), ufuncs.greater(x, 0))
+    return ufuncs.logical_and(ufuncs.isinf(_ordered(x, "isposinf")), ufuncs.greater(x, 0))
 
 
 @numpy_function

@@ -150,7 +150,7 @@ def poly(seq_of_zeros: Any) -> Any:
     Reference: numpy.poly; Householder, The Theory of Matrices in Numerical Analysis, 1964, section 6.7.
     """
     z = manipulation.atleast_1d(array_operand(seq_of_zeros, "poly"))
-    z = z if z.dtype.kind in "fc" else promotion.convert(z, np.dtype(np.float64))
+    z = promotion.convert(z, np.dtype(np.mintypecode(z.dtype.char)))
     if z.ndim == 2 and z.shape[0] == z.shape[1] and z.shape[0]:
         return _characteristic(z)
     if z.ndim != 1:
@@ -232,7 +232,9 @@ def polyfit(
     """
     if full or rcond is not None:
         raise TypeError("polyfit: full= and rcond= are not supported on traced values; leave them out")
-    x, y = (promotion.convert(array_operand(v, "polyfit"), np.dtype(np.float64)) for v in (x, y))
+    if cov and "c" in [array_operand(v, "polyfit").dtype.kind for v in (x, y)]:
+        raise TypeError("polyfit: cov= is not supported for complex numbers")
+    x, y = _fit_operands(x, y)
     order = promotion.static_int(deg, "polyfit") + 1
     _check_fit(x, y, order)
     powers, right = rearrange.vander(x, order), y
@@ -242,12 +244,21 @@ def polyfit(
             raise TypeError("polyfit: expected w and y to have the same length, w as a 1-d array")
         powers = ufuncs.multiply(powers, manipulation.expand_dims(w, 1))
         right = ufuncs.multiply(right, w if right.ndim == 1 else manipulation.expand_dims(w, 1))
-    scale = ufuncs.sqrt(reductions.sum(ufuncs.square(powers), axis=0))
+    scale = ufuncs.sqrt(reductions.sum(ufuncs.squared_modulus(powers), axis=0))
     powers = ufuncs.divide(powers, scale)
     solution = _least_squares(powers, right)
     c = ufuncs.divide(solution, manipulation.expand_dims(scale, 1))
     c = manipulation.squeeze(c, 1) if right.ndim == 1 else c
     return (c, _covariance(powers, right, solution, scale, cov)) if cov else c
+
+
+def _fit_operands(x: Any, y: Any) -> tuple[Any, Any]:
+    """Both in float64, or complex128."""
+    x, y = array_operand(x, "polyfit"), array_operand(y, "polyfit")
+    if np.float16 in (x.dtype, y.dtype):
+        raise TypeError("polyfit: array type float16 is unsupported in linalg")
+    wide = np.dtype(np.complex128 if "c" in x.dtype.kind + y.dtype.kind else np.float64)
+    return promotion.convert(x, wide), promotion.convert(y, wide)
 
 
 def _check_fit(x: Any, y: Any, order: int) -> None:
@@ -270,9 +281,9 @@ def _least_squares(a: Any, b: Any) -> Any:
         column, row = a[:, j], [np.float64(0)] * j
         for _ in range(2):
             for i, q in enumerate(basis):
-                part = linear.dot(q, column)
+                part = linear.vdot(q, column)
                 column, row[i] = ufuncs.subtract(column, ufuncs.multiply(part, q)), ufuncs.add(row[i], part)
-        length = ufuncs.sqrt(linear.dot(column, column))
+        length = ufuncs.sqrt(linear.vdot(column, column))
         basis.append(ufuncs.divide(column, length))
         rows.append([*row, length])
     return _backwards(basis, rows, b)
@@ -281,7 +292,7 @@ def _least_squares(a: Any, b: Any) -> Any:
 def _backwards(basis: list[Any], columns: list[list[Any]], b: Any) -> Any:
     solution: list[Any] = []
     for j in reversed(range(len(basis))):
-        value = linear.matmul(basis[j], b)
+        value = linear.matmul(ufuncs.conjugated(basis[j]), b)
         for k, x in zip(reversed(range(j + 1, len(basis))), solution):
             value = ufuncs.subtract(value, ufuncs.multiply(columns[k][j], x))
         solution.append(ufuncs.divide(value, columns[j][j]))

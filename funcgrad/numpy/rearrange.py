@@ -261,7 +261,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     """
     x = array_operand(f, "gradient")
     refuse_truth(x, "gradient")
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
     axes = (
         many_axes(axis, x.ndim, "gradient")
         if axis is None
