@@ -24,14 +24,17 @@ FIXED: dict[str, Any] = dict(
     k=np.array([2, 0, 1]), c=np.array([[True, False, True], [False, True, True]]), b=np.array([True, False, True]), u=np.array([[3, 200, 17], [255, 0, 64]], np.uint8),
 )  # fmt: skip
 DTYPES = ("float64", "float32", "int64", "bool")
+EAGER_DTYPES = ("float16", "int8", "uint8", "int32", "uint64", "complex64", "complex128")  # values and dtypes only
 
 
 def values(dtype: str) -> dict[str, Any]:
-    """The arrays in a dtype: integers are tenths, truth says which elements are above one half."""
-    cast = {"int64": lambda a: np.asarray(np.rint(10 * a)).astype(np.int64)[()], "bool": lambda a: a > 0.5}.get(
-        dtype, lambda a: a.astype(dtype)
-    )
-    return {name: cast(a) for name, a in VARYING.items()} | FIXED
+    """The arrays in a dtype: integers are tenths, truth says which elements are above one half, complex numbers turn."""
+    kind = np.dtype(dtype).kind
+    casts: dict[str, Any] = {
+        "b": lambda a: a > 0.5, "f": lambda a: a.astype(dtype), "i": lambda a: np.asarray(np.rint(10 * a)).astype(dtype)[()],
+        "c": lambda a: (a * (1 + 0.3j) if np.ndim(a) == 0 else a + 0.3j * a[..., ::-1]).astype(dtype),
+    }  # fmt: skip
+    return {name: casts["i" if kind == "u" else kind](a) for name, a in VARYING.items()} | FIXED
 
 
 UNARY = """absolute abs acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh cbrt ceil conj conjugate cos cosh deg2rad degrees

@@ -8,8 +8,8 @@ from __future__ import annotations
 import matrix
 import pytest
 from matrix import Cell
-from matrix_exceptions import EXCEPTIONS, NOT_SAMPLED
-from matrix_table import TABLE
+from matrix_exceptions import EAGER_EXCEPTIONS, EXCEPTIONS, NOT_SAMPLED
+from matrix_table import EAGER_DTYPES, TABLE
 
 import funcgrad.numpy as fnp
 
@@ -44,6 +44,17 @@ def test_an_exception_is_one(key: tuple[str, ...]) -> None:
     for cell in found:
         with pytest.raises(Exception, match=r"\S"):
             matrix.check(cell)
+
+
+@pytest.mark.parametrize("dtype", EAGER_DTYPES)
+def test_dtypes_that_are_not_compiled(dtype: str) -> None:
+    for name in TABLE:
+        if (name, dtype) in EAGER_EXCEPTIONS:
+            with pytest.raises(AssertionError):
+                matrix.check_eager(name, dtype)
+        else:
+            matrix.check_eager(name, dtype)
+    assert [name for name, of in EAGER_EXCEPTIONS if of == dtype and name not in TABLE] == []
 
 
 def test_at_least_170_functions_are_called_by_their_numpy_names() -> None:
