@@ -18,6 +18,7 @@ from .at_updates import *
 from .bessel import *
 from .choice import *
 from .creation import *
+from .differences import *
 from .einsum import *
 from .files_and_text import *
 from .grids import *

@@ -305,15 +305,28 @@ def isscalar(element: Any) -> bool:
     return not element.shape if type(element) is Tracer else np.isscalar(element)
 
 
+def _one_period(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
+    """Everything moved into one period, and the last point before, the first point after it."""
+    period = ufuncs.absolute(period)
+    x, xp = ufuncs.remainder(x, period), ufuncs.remainder(xp, period)
+    order = selection.argsort(xp)
+    xp, fp = (selection.take(v, order, axis=0) for v in (xp, fp))
+    n = xp.shape[0]
+    ends = lambda v, k: layout.slice_axis(v, 0, k, k + 1)  # noqa: E731
+    xp = layout.concatenate(ufuncs.subtract(ends(xp, n - 1), period), xp, ufuncs.add(ends(xp, 0), period), axis=0)
+    return x, xp, layout.concatenate(ends(fp, n - 1), fp, ends(fp, 0), axis=0)
+
+
 @numpy_function
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: float | None = None) -> Any:
-    """Piecewise linear interpolation through the points (xp, fp), constant outside.
+    """Piecewise linear interpolation through the points (xp, fp), constant outside, or with a period.
 
     Reference: numpy.interp
     """
-    if period is not None:
-        raise TypeError("interp: period= is not supported on traced values; reduce x with funcgrad.numpy.mod first")
     x, xp, fp = (promotion.convert(array_operand(v, "interp"), np.dtype(np.float64)) for v in (x, xp, fp))
+    if period is not None:
+        x, xp, fp = _one_period(x, xp, fp, period)
+        left = right = None
     n = xp.shape[0]
     upper = ufuncs.minimum(ufuncs.maximum(selection.searchsorted(xp, x, "right"), 1), max(n - 1, 1))
     if n == 1:

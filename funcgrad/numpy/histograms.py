@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import indexing, layout
-from . import choice, creation, manipulation, promotion, rearrange, reductions, selection, ufuncs
+from . import choice, creation, differences, manipulation, promotion, reductions, selection, ufuncs
 from .promotion import array_operand
 from .registry import numpy_function
 from .truth import concrete
@@ -46,7 +46,7 @@ def histogram(
         raise ValueError(f"histogram: weights of shape {tuple(w.shape)} for data of shape {tuple(x.shape)}")
     counts = indexing.scatter_add(layout.fill(0, (len(edges) - 1,), w.dtype), w, _place(x, edges), axes=(0,))
     if density:
-        counts = ufuncs.divide(ufuncs.divide(counts, rearrange.diff(edges)), reductions.sum(counts))
+        counts = ufuncs.divide(ufuncs.divide(counts, differences.diff(edges)), reductions.sum(counts))
     return counts, edges
 
 
@@ -111,7 +111,7 @@ def histogramdd(
     if density:
         counts = ufuncs.divide(counts, reductions.sum(counts))
         for axis, e in enumerate(edges):
-            width = rearrange.diff(e)
+            width = differences.diff(e)
             across = tuple(-1 if k == axis else 1 for k in np.arange(d).tolist())
             counts = ufuncs.divide(counts, manipulation.reshape(width, across))
     return counts, edges

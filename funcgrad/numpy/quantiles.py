@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ops import elementwise as ew
 from ..ops import layout, sorting
-from . import manipulation, promotion, rearrange, reductions, ufuncs
+from . import differences, manipulation, promotion, reductions, ufuncs
 from .promotion import array_operand
 from .registry import numpy_function
 from .selection import take, take_along_axis
@@ -20,7 +20,7 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     """Linear interpolation between neighbours in the sorted order; q has any shape, which comes first in the result."""
     shape, axes = x.shape, promotion.many_axes(axis, x.ndim, name)
     if method not in _ELEMENTS and name != "median":
-        rearrange.refuse_truth(x, name)
+        differences.refuse_truth(x, name)
     kept_dtype = x.dtype
     x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
     kept = tuple(d for d in range(x.ndim) if d not in axes)
@@ -132,7 +132,7 @@ def nanquantile(
     """
     if method != "linear":
         raise ValueError(f"nanquantile: method {method!r} is not supported on traced values; use 'linear'")
-    rearrange.refuse_truth(a, "nanquantile")
+    differences.refuse_truth(a, "nanquantile")
     return _nan_quantiles(array_operand(a, "nanquantile"), q, axis, keepdims)
 
 

@@ -1,4 +1,4 @@
-"""Repeating, flipping, shifting, padding, triangles, differences: functions that place elements by a fixed pattern."""
+"""Repeating, flipping, shifting, padding, triangles: functions that place elements by a fixed pattern."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..core.tracing import Tracer
 from ..ops import elementwise as ew
 from ..ops import indexing, layout
-from . import creation, joining, manipulation, promotion, reductions, ufuncs
+from . import creation, joining, manipulation, promotion
 from .promotion import array_operand, many_axes, one_axis, static_int, static_ints
 from .registry import numpy_function
 
@@ -204,109 +204,6 @@ def _pad_constant(x: Any, widths: list[tuple[int, int]], values: Any) -> Any:
     return x
 
 
-# --- neighbours -------------------------------------------------------------------------------------------------------
-
-
-@numpy_function
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """Differences of neighbours along an axis, n times.
-
-    Reference: numpy.diff
-    """
-    x = array_operand(a, "diff")
-    if x.ndim == 0:
-        raise ValueError("diff requires input that is at least one dimensional")
-    axis = one_axis(axis, x.ndim, "diff")
-    edges = [e if e is None else _edge(e, x, axis) for e in (prepend, append)]
-    x = joining.join([e for e in (edges[0], x, edges[1]) if e is not None], axis)
-    for _ in range(n):
-        size = x.shape[axis]
-        if size == 0:
-            break
-        upper, lower = layout.slice_axis(x, axis, 1, size), layout.slice_axis(x, axis, 0, size - 1)
-        x = ufuncs.not_equal(upper, lower) if x.dtype == np.bool_ else ew.sub(upper, lower)
-    return x
-
-
-def _edge(value: Any, x: Any, axis: int) -> Any:
-    value = array_operand(value, "diff")
-    if value.ndim:
-        return value
-    return promotion.broadcast(value, tuple(1 if d == axis else m for d, m in enumerate(x.shape)))
-
-
-def refuse_truth(x: Any, name: str) -> None:
-    """Differences of truth values are not defined in NumPy."""
-    if array_operand(x, name).dtype == np.bool_:
-        raise TypeError(f"{name}: numpy boolean subtract is not supported; use bitwise_xor or logical_xor")
-
-
-@numpy_function
-def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    """Differences of neighbours of the flattened array.
-
-    Reference: numpy.ediff1d
-    """
-    refuse_truth(ary, "ediff1d")
-    steps = diff(manipulation.ravel(ary))
-    parts = [to_begin, steps, to_end]
-    return joining.join([manipulation.ravel(array_operand(p)) for p in parts if p is not None], 0)
-
-
-@numpy_function
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Central differences inside, one-sided ones at the edges, with a constant spacing per axis.
-
-    Reference: numpy.gradient
-    """
-    x = array_operand(f, "gradient")
-    refuse_truth(x, "gradient")
-    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
-    axes = (
-        many_axes(axis, x.ndim, "gradient")
-        if axis is None
-        else tuple(one_axis(d, x.ndim, "gradient") for d in static_ints(axis, "gradient"))
-    )
-    steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
-    if len(steps) != len(axes) or any(np.ndim(s) for s in steps) or edge_order != 1:
-        raise TypeError("gradient: on traced values spacing must be one number per axis, and edge_order 1")
-    parts = [ufuncs.divide(_central(x, d), s) for d, s in zip(axes, steps)]
-    return parts[0] if len(parts) == 1 else tuple(parts)
-
-
-def _central(x: Any, d: int) -> Any:
-    n = x.shape[d]
-    if n < 2:
-        raise ValueError("gradient: shape of array too small, at least 2 elements are required along each axis")
-    cut = lambda a, b: layout.slice_axis(x, d, a, b)  # noqa: E731
-    first, last = ew.sub(cut(1, 2), cut(0, 1)), ew.sub(cut(n - 1, n), cut(n - 2, n - 1))
-    middle = ew.sub(cut(2, n), cut(0, n - 2))
-    return layout.concatenate(first, ew.mul(middle, ew.like(middle, 0.5)), last, axis=d)
-
-
-@numpy_function
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """The integral by the trapezoidal rule.
-
-    Reference: numpy.trapezoid
-    """
-    y = array_operand(y, "trapezoid")
-    axis = one_axis(axis, y.ndim, "trapezoid")
-    n = y.shape[axis]
-    if x is None:
-        width = dx
-    else:
-        width = diff(array_operand(x, "trapezoid"), axis=-1 if np.ndim(x) == 1 else axis)
-        width = (
-            layout.reshape(width, shape=tuple(width.size if d == axis else 1 for d in range(y.ndim)))
-            if width.ndim == 1
-            else width
-        )
-    pairs = ufuncs.add(layout.slice_axis(y, axis, 1, n), layout.slice_axis(y, axis, 0, n - 1))
-    return reductions.sum(ufuncs.divide(ufuncs.multiply(width, pairs), 2.0), axis=axis)
-
-
 __all__ = [
-    "diff", "ediff1d", "flip", "fliplr", "flipud", "gradient", "pad", "repeat", "roll", "rot90", "tile", "trapezoid",
-    "tril", "triu", "vander",
+    "flip", "fliplr", "flipud", "pad", "repeat", "roll", "rot90", "tile", "tril", "triu", "vander",
 ]  # fmt: skip

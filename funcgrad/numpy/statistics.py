@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import indexing, layout
-from . import choice, joining, linear, manipulation, promotion, rearrange, reductions, ufuncs
+from . import choice, differences, joining, linear, manipulation, promotion, rearrange, reductions, ufuncs
 from .promotion import array_operand, one_axis
 from .registry import numpy_function, register
 from .ufunc_builders import checked_dtype
@@ -201,7 +201,7 @@ def unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: floa
     p = array_operand(p, "unwrap")
     p = p if p.dtype.kind == "f" else promotion.convert(p, np.dtype(np.float64))
     axis = one_axis(axis, p.ndim, "unwrap")
-    step = rearrange.diff(p, axis=axis)
+    step = differences.diff(p, axis=axis)
     half = period / 2
     wrapped = ufuncs.remainder(step + half, period) - half
     wrapped = choice.where(ufuncs.logical_and(ufuncs.equal(wrapped, -half), ufuncs.greater(step, 0)), half, wrapped)
