@@ -237,7 +237,9 @@ def linspace(
         last = promotion.broadcast(np.arange(num).reshape((num,) + (1,) * start.ndim) == num - 1, shape)
         values = ew.select(last, promotion.broadcast(stop, shape), values)
     values = values if axis == 0 else layout.move_axis(values, 0, promotion.one_axis(axis, len(shape), "linspace"))
-    values = values if dtype is None else promotion.convert(values, np.dtype(dtype))
+    if dtype is not None:
+        dtype = np.dtype(dtype)
+        values = promotion.convert(ufuncs.floor(values) if dtype.kind in "iu" else values, dtype)
     return (values, step) if retstep else values
 
 

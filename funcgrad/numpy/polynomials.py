@@ -12,7 +12,19 @@ import numpy as np
 
 from ..ops import elementwise as ew
 from ..ops import layout, polynomials
-from . import indexing, joining, linalg, linear, manipulation, promotion, rearrange, reductions, statistics, ufuncs
+from . import (
+    indexing,
+    joining,
+    linalg,
+    linear,
+    manipulation,
+    padding,
+    promotion,
+    rearrange,
+    reductions,
+    statistics,
+    ufuncs,
+)
 from .promotion import array_operand
 from .registry import numpy_function
 from .truth import concrete, is_known
@@ -54,7 +66,7 @@ def _aligned(a1: Any, a2: Any, name: str) -> tuple[Any, Any]:
     """Both with as many coefficients as the longer one."""
     a, b = (manipulation.atleast_1d(array_operand(p, name)) for p in (a1, a2))
     n = max(a.size, b.size)
-    return rearrange.pad(a, (n - a.size, 0)), rearrange.pad(b, (n - b.size, 0))
+    return padding.pad(a, (n - a.size, 0)), padding.pad(b, (n - b.size, 0))
 
 
 @numpy_function

@@ -1,4 +1,4 @@
-"""Repeating, flipping, shifting, padding, triangles: functions that place elements by a fixed pattern."""
+"""Repeating, flipping, shifting, triangles: functions that place elements by a fixed pattern."""
 
 from __future__ import annotations
 
@@ -155,55 +155,6 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return joining.stack(powers, axis=1) if n else layout.fill(0, (x.shape[0], 0), dtype)
 
 
-# --- padding ----------------------------------------------------------------------------------------------------------
-
-
-@numpy_function
-def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    """Add elements around an array; modes constant, edge, reflect, symmetric, wrap, empty.
-
-    Reference: numpy.pad
-    """
-    x = array_operand(array, "pad")
-    widths = _widths(pad_width, x.ndim)
-    if any(n < 0 for pair in widths for n in pair):
-        raise ValueError("pad: index can't contain negative values")
-    if mode in ("constant", "empty"):
-        return _pad_constant(x, widths, constant_values if mode == "constant" else 0)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise TypeError(
-            f"pad: mode {mode!r} is not supported on traced values; use constant, edge, reflect, symmetric or wrap"
-        )
-    for d, (low, high) in enumerate(widths):
-        if low or high:
-            x = pick(x, np.pad(np.arange(x.shape[d]), (low, high), mode), d)
-    return x
-
-
-def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    if isinstance(pad_width, dict):
-        chosen = {one_axis(d, ndim, "pad"): w if isinstance(w, tuple) else (w, w) for d, w in pad_width.items()}
-        return [chosen.get(d, (0, 0)) for d in range(ndim)]
-    return [(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (ndim, 2))]
-
-
-def _pad_constant(x: Any, widths: list[tuple[int, int]], values: Any) -> Any:
-    none = (0,) * x.ndim
-    if np.ndim(values) == 0:
-        low, high = (tuple(w[side] for w in widths) for side in (0, 1))
-        fill = promotion.convert(array_operand(values), x.dtype)
-        return layout.pad(x, fill, low=low, high=high, interior=none)
-    table = np.broadcast_to(np.asarray(values), (x.ndim, 2)) if not promotion.has_tracer(values) else None
-    if table is None:
-        raise TypeError("pad: traced constant_values must be one number")
-    for d, pair in enumerate(widths):
-        for side, n in enumerate(pair):
-            width = tuple(n if i == d else 0 for i in range(x.ndim))
-            low, high = (width, none) if side == 0 else (none, width)
-            x = layout.pad(x, np.asarray(table[d, side], x.dtype)[()], low=low, high=high, interior=none)
-    return x
-
-
 __all__ = [
-    "flip", "fliplr", "flipud", "pad", "repeat", "roll", "rot90", "tile", "tril", "triu", "vander",
+    "flip", "fliplr", "flipud", "repeat", "roll", "rot90", "tile", "tril", "triu", "vander",
 ]  # fmt: skip
