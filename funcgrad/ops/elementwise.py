@@ -484,7 +484,8 @@ shift_right = elementwise("shift_right", np.right_shift, scalar=lambda x, n: x >
 def _chosen(out: Any, x: Any, y: Any, t: Any) -> Any:
     """The tangent of x where x is the result, half of it where both are: a choice and no product, since what is not
     chosen may be infinite."""
-    return select(eq(x, out), select(eq(y, out), mul(t, like(t, 0.5)), t), like(t, 0))
+    share = select(eq(y, out), like(x, 0.5), like(x, 1))
+    return select(eq(x, out), mul(t, share), like(t, 0))
 
 
 def _extreme(name: str, f: Callable, scalar: Callable) -> Any:
