@@ -74,7 +74,8 @@ class Recording:
 
     program: captures and arguments -> flat outputs. operands: values of all inputs. values: one for each variable in
     order
-    of appearance, or None when the recording is abstract. outputs: concrete outputs when known, else None.
+    of appearance, or None when the recording is abstract. outputs: concrete outputs when known, else None. hosts:
+    another function was recorded meanwhile, to be transformed.
     """
 
     program: Program

@@ -91,9 +91,9 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 def _spacing(step: Any, size: int) -> Any:
     """A number, or the n - 1 differences of coordinates."""
+    if np.ndim(step) == 0:
+        return promotion.operand(step, "gradient")  # a Python number yields to the dtype of the array
     step = array_operand(step, "gradient")
-    if step.ndim == 0:
-        return step
     if step.ndim > 1 or step.shape[0] != size:
         raise ValueError("gradient: distances must be numbers, or coordinates as many as there are along the axis")
     return diff(step if step.dtype.kind in "fc" else promotion.convert(step, np.dtype(np.float64)))
@@ -106,7 +106,7 @@ def _slopes(x: Any, d: int, step: Any, edge_order: int) -> Any:
             "gradient: shape of array too small, at least (edge_order + 1) elements are required along each axis"
         )
     cut = lambda a, b: layout.slice_axis(x, d, a, b)  # noqa: E731
-    even = step.ndim == 0
+    even = promotion.shape_of(step) == ()
     at = lambda k: step if even else _along(layout.slice_axis(step, 0, k % (n - 1), k % (n - 1) + 1), d, x.ndim)  # noqa: E731
     if edge_order == 1:
         first = ufuncs.divide(ew.sub(cut(1, 2), cut(0, 1)), at(0))
@@ -115,7 +115,7 @@ def _slopes(x: Any, d: int, step: Any, edge_order: int) -> Any:
         first = _second_order(at(0), at(1), cut(0, 1), cut(1, 2), cut(2, 3))
         last = ufuncs.negative(_second_order(at(-1), at(-2), cut(n - 1, n), cut(n - 2, n - 1), cut(n - 3, n - 2)))
     if even:
-        middle = ufuncs.divide(ew.sub(cut(2, n), cut(0, n - 2)), ufuncs.multiply(2.0, step))
+        middle = ufuncs.divide(ew.sub(cut(2, n), cut(0, n - 2)), 2.0 * step)
     else:
         h, g = (_along(layout.slice_axis(step, 0, k, k + n - 2), d, x.ndim) for k in (0, 1))
         middle = (h * h * cut(2, n) + (g * g - h * h) * cut(1, n - 1) - g * g * cut(0, n - 2)) / (h * g * (h + g))

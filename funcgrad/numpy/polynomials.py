@@ -127,8 +127,8 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool | None = None) -> tuple[
     """Quotient and remainder of two polynomials.
 
     Args:
-        trim_leading_zeros: whether the remainder is without the leading coefficients that are nearly zero. By default
-            it is, as in NumPy, wherever the values are known, and not under `jit`.
+        trim_leading_zeros: whether the remainder is without the leading coefficients that are nearly zero, as in NumPy,
+            which needs to know the values; under `jit` say False.
 
     Reference: numpy.polydiv
     """
@@ -143,9 +143,11 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool | None = None) -> tuple[
         part = ufuncs.subtract(layout.slice_axis(rest, 0, k, k + n + 1), ufuncs.multiply(d, v))
         rest = layout.dynamic_update_slice(rest, part, np.int64(k))
     quotient = joining.stack(quotient) if quotient else layout.fill(0, (1,), u.dtype)
-    if trim_leading_zeros is False or (trim_leading_zeros is None and not is_known(rest)):
+    if trim_leading_zeros is False:
         return quotient, rest
-    known = concrete(rest, "the number of coefficients of the remainder of polydiv(..., trim_leading_zeros=True)")
+    known = concrete(
+        rest, "the size of the remainder of polydiv; call funcgrad.numpy.polydiv(u, v, trim_leading_zeros=False)"
+    )
     start = 0
     while start < known.size - 1 and np.allclose(known[start], 0, rtol=1e-14):
         start += 1

@@ -482,8 +482,7 @@ shift_right = elementwise("shift_right", np.right_shift, scalar=lambda x, n: x >
 
 
 def _chosen(out: Any, x: Any, y: Any, t: Any) -> Any:
-    """The tangent of x where x is the result, half of it where both are: a choice and no product, since what is not
-    chosen may be infinite."""
+    """The tangent of x where x is the result, half of it where both are: chosen, since what is not may be infinite."""
     share = select(eq(y, out), like(x, 0.5), like(x, 1))
     return select(eq(x, out), mul(t, share), like(t, 0))
 

@@ -103,6 +103,11 @@ def test_errors_of_polynomials(call: Callable, text: str) -> None:
         fg.vjp(call, X)
 
 
+def test_the_size_of_a_remainder_is_data() -> None:
+    with pytest.raises(TypeError, match=r"polydiv\(u, v, trim_leading_zeros=False\)"):
+        fg.jit(lambda p: np.polydiv(p, p[:2]))(P)
+
+
 def test_arithmetic_of_polynomials() -> None:
     q = np.array([1.0, 2.0])
     for f in (
@@ -111,7 +116,7 @@ def test_arithmetic_of_polynomials() -> None:
     ):  # fmt: skip
         for a, e in zip(*(v if isinstance(v, tuple) else (v,) for v in (traced(lambda p: f(fnp, p), P), f(np, P)))):
             np.testing.assert_allclose(a, e, rtol=1e-12, atol=1e-14)
-    compiled = fg.jit(lambda p: fnp.polydiv(p, q))(P)
+    compiled = fg.jit(lambda p: fnp.polydiv(p, q, trim_leading_zeros=False))(P)
     np.testing.assert_allclose(
         np.polyval(fnp.polymul(compiled[0], q), 0.7) + np.polyval(compiled[1], 0.7), np.polyval(P, 0.7)
     )
