@@ -37,6 +37,10 @@ class NonHashableStaticArgumentError(FuncgradError, ValueError):
     """A static argument of `jit` cannot be hashed."""
 
 
+class UnusedArgumentWarning(UserWarning):
+    """A gradient was asked for in an argument on which the result does not depend."""
+
+
 def source_line(source: tuple[str, int, str] | None) -> str:
     """`file:line in function` and the text of that line, indented."""
     if source is None:
@@ -100,6 +104,20 @@ def not_an_array(where: str, kind: str) -> str:
         "jit static\n"
         "(static_argnums / static_argnames), or close over them."
     )
+
+
+def unused_argument(purpose: str, function: str, argument: Any) -> str:
+    """The text for a gradient in an argument that does not matter."""
+    return (
+        f"{purpose} of {function}: the result does not depend on argument {argument!r}, so that its gradient is zero.\n"
+        "Reason: no operation leads from the argument to the result; was another variable used in its place?\n"
+        "Fix: leave the argument out of argnums, or pass allow_unused=True if zero is what you want."
+    )
+
+
+def other_array_class(where: str, name: str, meaning: str, instead: str) -> str:
+    """The text for an array of a class that means something else than its numbers."""
+    return f"{where} is a {name}, {meaning} while tracing.\nFix: pass {instead}."
 
 
 def not_differentiable(purpose: str, function: str, where: str, aval: Any) -> str:

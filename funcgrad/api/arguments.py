@@ -66,7 +66,8 @@ class Choice:
         leaves, treedef = tree.tree_flatten(values)
         for i, leaf in enumerate(leaves):
             if type(leaf) is not Tracer:
-                check_array(leaf, rec.LazyText(lambda i=i: f"{self._title()}: {self._path(treedef, i)}"))
+                where = rec.LazyText(lambda i=i: f"{self._title()}: {self._path(treedef, i)}")
+                leaves[i] = check_array(leaf, where)
             aval = rec.abstract(leaf)
             if aval.dtype.kind not in kinds:
                 text = errors.complex_argument if aval.dtype.kind == "c" else errors.not_differentiable

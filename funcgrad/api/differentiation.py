@@ -21,6 +21,7 @@ from ..transforms.linearize import linearize as linearize_program
 from ..transforms.simplify import dead_code_elimination
 from ..transforms.transpose import pullback
 from . import recording as rec
+from . import unused
 from .arguments import COMPLEX, Choice, reverse_kinds
 
 
@@ -32,6 +33,7 @@ def value_and_grad(
     allow_int: bool = False,
     *,
     argnames: str | Sequence[str] | None = None,
+    allow_unused: bool = False,
 ) -> Callable:
     """A function that returns the value of `fun` and its gradient.
 
@@ -46,6 +48,8 @@ def value_and_grad(
         allow_int: accept integers and booleans; their gradient is an array of the empty dtype `float0`.
         argnames: in place of argnums, the name or names of the arguments, whether they are passed by position, by
             keyword, or left to their default.
+        allow_unused: do not warn (`errors.UnusedArgumentWarning`) of an argument on which the result does not depend
+            at all, so that its gradient is zero. Warnings come outside other transformations only.
 
     Returns:
         A function with the arguments of `fun` that returns `(value, gradient)`, or `((value, aux), gradient)`; the
@@ -65,7 +69,7 @@ def value_and_grad(
 
     Reference: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    return _value_and_grad("value_and_grad", fun, argnums, has_aux, holomorphic, allow_int, argnames)
+    return _value_and_grad("value_and_grad", fun, argnums, has_aux, holomorphic, allow_int, argnames, allow_unused)
 
 
 def grad(
@@ -76,6 +80,7 @@ def grad(
     allow_int: bool = False,
     *,
     argnames: str | Sequence[str] | None = None,
+    allow_unused: bool = False,
 ) -> Callable:
     """A function that returns the gradient of `fun`.
 
@@ -88,6 +93,8 @@ def grad(
         allow_int: accept integers and booleans; their gradient is an array of the empty dtype `float0`.
         argnames: in place of argnums, the name or names of the arguments, whether they are passed by position, by
             keyword, or left to their default.
+        allow_unused: do not warn (`errors.UnusedArgumentWarning`) of an argument on which the result does not depend
+            at all, so that its gradient is zero. Warnings come outside other transformations only.
 
     Returns:
         A function with the arguments of `fun` that returns the gradient, or `(gradient, aux)`.
@@ -107,7 +114,7 @@ def grad(
 
     Reference: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
     """
-    return gradient_of("grad", fun, argnums, has_aux, holomorphic, allow_int, argnames)
+    return gradient_of("grad", fun, argnums, has_aux, holomorphic, allow_int, argnames, allow_unused)
 
 
 def gradient_of(purpose: str, fun: Callable, argnums: Any, has_aux: bool, *options: Any) -> Callable:
@@ -130,6 +137,7 @@ def _value_and_grad(
     holomorphic: bool = False,
     allow_int: bool = False,
     argnames: Any = None,
+    allow_unused: bool = False,
 ) -> Callable:
     choice = Choice(purpose, fun, argnums, argnames)
     kinds = reverse_kinds(holomorphic, allow_int)
@@ -138,6 +146,8 @@ def _value_and_grad(
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         r, treedef = record_at(choice, args, kwargs, has_aux, kinds)
         _check_scalar(purpose, fun, r, holomorphic)
+        if not allow_unused and state.trace is None:
+            unused.report(choice, r, treedef)
         derivative = Derivative(r, 1)
         gradient = derivative.pull([_one(r.program.outputs[0].aval)])
         results = rec.owned([*derivative.outputs, *gradient], r.operands)

@@ -74,7 +74,8 @@ class Recording:
 
     program: captures and arguments -> flat outputs. operands: values of all inputs. values: one for each variable in
     order
-    of appearance, or None when the recording is abstract. outputs: concrete outputs when known, else None.
+    of appearance, or None when the recording is abstract. outputs: concrete outputs when known, else None. hosts:
+    another function was recorded meanwhile, to be transformed.
     """
 
     program: Program
@@ -83,6 +84,7 @@ class Recording:
     values: list[Any] | None
     outputs: list[Any] | None
     out_tree: Any
+    hosts: bool = False
 
     def forward(self) -> list[Any]:
         """The outputs: those already computed, or the program evaluated here."""
@@ -108,12 +110,14 @@ def record(fun: Callable[..., Any], leaves: Sequence[Any], purpose: str) -> Reco
         program, captures = trace.program(inputs, outs)
     finally:
         state.trace = trace.parent
+    if trace.parent is not None:
+        trace.parent.hosts = True
     operands = [*captures, *leaves]
     abstract_run = not trace.eager or (current_trace() is not None and any(type(x) is Tracer for x in operands))
     if abstract_run:
-        return Recording(canonical(program), operands, len(captures), None, None, out_tree)
-    values = [concrete_value(x) for x in operands] + trace.values
-    return Recording(canonical(program), operands, len(captures), values, [concrete_value(o) for o in outs], out_tree)
+        return Recording(canonical(program), operands, len(captures), None, None, out_tree, trace.hosts)
+    values, outputs = [concrete_value(x) for x in operands] + trace.values, [concrete_value(o) for o in outs]
+    return Recording(canonical(program), operands, len(captures), values, outputs, out_tree, trace.hosts)
 
 
 def _weak(value: Any) -> bool:
@@ -136,7 +140,8 @@ def check_leaves(purpose: str, fun: Callable, values: Any, first: int = 0) -> tu
     leaves, treedef = tree.tree_flatten(values)
     for i, leaf in enumerate(leaves):
         if type(leaf) is not Tracer:
-            check_array(leaf, LazyText(lambda i=i: f"{purpose} of {name_of(fun)}: {argument_path(treedef, i, first)}"))
+            where = LazyText(lambda i=i: f"{purpose} of {name_of(fun)}: {argument_path(treedef, i, first)}")
+            leaves[i] = check_array(leaf, where)
     return leaves, treedef
 
 

@@ -113,6 +113,7 @@ class Trace:
         self.values: list[Any] = []  # of every equation's results, in order; only in an eager Trace
         self.parent: Trace | None = parent
         self.captures: list[tuple[Var, Any]] = []
+        self.hosts = False  # whether another function was recorded, to be transformed, while this Trace was open
         self.source: Any = None  # where the user caused what is being recorded, when it is not the line that runs now
         self._captured: dict[int, tuple[Var, Any, Any]] = {}  # id -> variable, value kept, the object that has this id
 
@@ -140,6 +141,8 @@ class Trace:
         if not self.eager:
             return Tracer(self, Var(aval), None, weak)
         value = concrete_value(value)
+        if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+            value = np.asarray(value)  # a subclass would take part in every computation
         return Tracer(self, Var(aval), value if hasattr(value, "dtype") else np.asarray(value)[()], weak)
 
     def atom(self, value: Any) -> Atom:
@@ -369,8 +372,28 @@ def check_array(value: Any, where: str) -> Any:
     if type(value) is Tracer or isinstance(value, PYTHON_SCALARS):
         return value
     if isinstance(value, (np.ndarray, np.generic)) and is_supported(value.dtype):
-        return value
+        return value if type(value) is np.ndarray else plain_array(value, where)
     _refuse(value, where)
+
+
+def plain_array(value: Any, where: str) -> Any:
+    """A NumPy scalar, or an instance of a subclass of ndarray as an ndarray.
+
+    Masked arrays and matrices are refused: without their class the same code means something else.
+    """
+    if not isinstance(value, np.ndarray):
+        return value
+    for cls, meaning, instead in (
+        (
+            np.ma.MaskedArray,
+            "whose mask would be lost",
+            "x.filled(0) and the mask, and funcgrad.numpy.where(mask, 0, x)",
+        ),
+        (np.matrix, "whose * is a matrix product", "np.asarray(x), and write @ for products"),
+    ):
+        if isinstance(value, cls):
+            raise TypeError(errors.other_array_class(where, cls.__name__, meaning, instead))
+    return np.asarray(value)
 
 
 def _refuse(value: Any, where: str) -> NoReturn:
@@ -390,6 +413,7 @@ __all__ = [
     "concrete_value",
     "current_trace",
     "is_weak",
+    "plain_array",
     "replay",
     "retrace",
     "run",

@@ -6,6 +6,7 @@ concrete value is known and raise the error that shows the fix where it is not.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -28,6 +29,7 @@ from . import (
     rearrange,
     reductions,
     selection,
+    truth,
     ufuncs,
 )
 
@@ -179,6 +181,19 @@ def _fill(self: Tracer, value: Any) -> NoReturn:
     raise TypeError("a traced value cannot be filled in place.\nFix: x = funcgrad.numpy.full_like(x, value).")
 
 
+def _namespace(self: Tracer, *, api_version: str | None = None) -> Any:
+    """The module whose functions take this value, by the array API standard."""
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+        raise ValueError(f"version {api_version!r} of the array API standard is not supported; 2024.12 is")
+    return importlib.import_module(__package__)
+
+
+def _to_device(self: Tracer, device: Any, /, *, stream: Any = None) -> Tracer:
+    if device != "cpu" or stream is not None:
+        raise ValueError(f"the only device is 'cpu', got {device!r}")
+    return self
+
+
 def _as_method(function: Callable) -> Callable:
     def method(self: Tracer, *args: Any, **options: Any) -> Any:
         return function(self, *args, **options)
@@ -214,9 +229,9 @@ _METHODS = {
     "round": choice.round,
     "conj": ufuncs.conjugate,
     "conjugate": ufuncs.conjugate,
-    "nonzero": selection.nonzero,
+    "nonzero": truth.nonzero,
     "searchsorted": selection.searchsorted,
-    "compress": lambda self, condition, axis=None: selection.compress(condition, self, axis),
+    "compress": lambda self, condition, axis=None: truth.compress(condition, self, axis),
     "argsort": selection.argsort,
     "ptp": reductions.ptp,
 }
@@ -241,6 +256,8 @@ _SPECIAL = {
     "__format__": conversion.to_text,
     "__round__": lambda self, ndigits=0: choice.round(self, ndigits or 0),
     "__reduce__": conversion.no_pickle,
+    "__array_namespace__": _namespace,
+    "to_device": _to_device,
     "item": conversion.item,
     "tolist": conversion.to_list,
     "reshape": _reshape,
@@ -258,6 +275,7 @@ _PROPERTIES = {
     "imag": lambda self: choice.imag(self),
     "nbytes": lambda self: self.aval.nbytes,
     "itemsize": lambda self: self.dtype.itemsize,
+    "device": lambda self: "cpu",
     "at": lambda self: at_updates.At(self),
     "flat": lambda self: iter(layout.reshape(self, shape=(self.size,))),
 }

@@ -3,7 +3,16 @@
     at(x)[index].set(v)   is x after  x[index] = v        .add .subtract .multiply .divide .power .min .max .apply
     at(x)[index].get()    is x[index], with a choice of what positions out of range give
 
-Positions that occur several times are updated several times, one after the other.
+Positions that occur several times are updated several times, one after the other. A boolean mask that is not known
+while tracing chooses between the old and the new element, everywhere.
+
+| mode                      | reading out of range           | writing out of range |
+|---------------------------|--------------------------------|----------------------|
+| None                      | IndexError if known, else clip | IndexError, drop     |
+| "fill", "drop"            | fill_value                     | drop                 |
+| "clip"                    | the nearest element            | the nearest element  |
+| "wrap"                    | the position modulo the size   | the same             |
+| "promise_in_bounds"       | not to occur                   | not to occur         |
 """
 
 from __future__ import annotations
@@ -20,7 +29,7 @@ from ..ops import control, layout
 from ..ops import elementwise as ew
 from . import indexing, promotion, ufuncs
 
-MODES = (None, "promise_in_bounds", "clip", "fill", "drop")
+MODES = (None, "promise_in_bounds", "clip", "fill", "drop", "wrap")
 
 
 class At:
@@ -39,7 +48,12 @@ class At:
 
 
 class Updates:
-    """`at(x)[index]`: the ways to read or update there. Every method returns a new array."""
+    """`at(x)[index]`: the ways to read or update there. Every method returns a new array.
+
+    Every method takes `mode` (see the module), `unique_indices=True`, which says that no position occurs twice, so that
+    all can be updated at once; `indices_are_sorted`, which changes nothing here; and `wrap_negative_indices=False`,
+    which takes negative positions for positions out of range.
+    """
 
     __slots__ = ("index", "x")
 
@@ -49,69 +63,111 @@ class Updates:
     def __repr__(self) -> str:
         return f"at({self.x!r})[{self.index!r}]"
 
-    def _plan(self, mode: str | None) -> indexing.Plan:
+    def _plan(
+        self,
+        mode: str | None = None,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        wrap_negative_indices: bool = True,
+    ) -> indexing.Plan:
         if mode not in MODES:
             raise ValueError(f"mode must be one of {MODES}, got {mode!r}")
-        return indexing.parse(self.index, tuple(self.x.shape), check=mode is None)
-
-    def _clip(self, plan: indexing.Plan, mode: str | None) -> indexing.Plan:
+        shape = tuple(self.x.shape)
+        plan = indexing.parse(
+            self.index, shape, check=mode is None and wrap_negative_indices, from_end=wrap_negative_indices
+        )
         if mode == "clip":
-            plan.arrays = {d: ufuncs.minimum(ufuncs.maximum(a, 0), self.x.shape[d] - 1) for d, a in plan.arrays.items()}
+            plan.arrays = {d: ufuncs.minimum(ufuncs.maximum(a, 0), shape[d] - 1) for d, a in plan.arrays.items()}
+        elif mode == "wrap":
+            plan.arrays = {d: ufuncs.remainder(a, max(shape[d], 1)) for d, a in plan.arrays.items()}
         return plan
 
-    def set(self, values: Any, *, mode: str | None = None) -> Any:
+    def set(self, values: Any, **options: Any) -> Any:
         """x with x[index] replaced by values; of several values for one place the last stays."""
-        return indexing.write(self.x, self._clip(self._plan(mode), mode), values)
+        mask = indexing.traced_mask(self.index, tuple(self.x.shape))
+        if mask is not None:
+            return self._choose(mask, self._fitting(mask, values))
+        return indexing.write(self.x, self._plan(**options), values)
 
-    def add(self, values: Any, *, mode: str | None = None) -> Any:
+    def add(self, values: Any, **options: Any) -> Any:
         """x with values added at x[index]; repeated positions accumulate."""
-        return indexing.write(self.x, self._clip(self._plan(mode), mode), values, accumulate=True)
+        mask = indexing.traced_mask(self.index, tuple(self.x.shape))
+        if mask is not None:
+            return self._combine(ufuncs.add, values, options)
+        return indexing.write(self.x, self._plan(**options), values, accumulate=True)
 
-    def subtract(self, values: Any, *, mode: str | None = None) -> Any:
+    def subtract(self, values: Any, **options: Any) -> Any:
         """x with values subtracted at x[index]."""
-        return self.add(ufuncs.negative(values), mode=mode)
+        return self.add(ufuncs.negative(values), **options)
 
-    def multiply(self, values: Any, *, mode: str | None = None) -> Any:
+    def multiply(self, values: Any, **options: Any) -> Any:
         """x with x[index] multiplied by values."""
-        return self._combine(ew.mul, values, mode)
+        return self._combine(ufuncs.multiply, values, options)
 
-    def divide(self, values: Any, *, mode: str | None = None) -> Any:
+    mul = multiply
+
+    def divide(self, values: Any, **options: Any) -> Any:
         """x with x[index] divided by values."""
-        return self._combine(lambda a, b: promotion.convert(ufuncs.divide(a, b), a.dtype), values, mode)
+        return self._combine(lambda a, b: promotion.convert(ufuncs.divide(a, b), a.dtype), values, options)
 
-    def power(self, values: Any, *, mode: str | None = None) -> Any:
+    def power(self, values: Any, **options: Any) -> Any:
         """x with x[index] raised to the power of values."""
-        return self._combine(ufuncs.power_strict, values, mode)
+        return self._combine(ufuncs.power_strict, values, options)
 
-    def min(self, values: Any, *, mode: str | None = None) -> Any:
+    def min(self, values: Any, **options: Any) -> Any:
         """x with x[index] replaced by the smaller of x[index] and values."""
-        return self._combine(ew.minimum, values, mode)
+        return self._combine(ew.minimum, values, options)
 
-    def max(self, values: Any, *, mode: str | None = None) -> Any:
+    def max(self, values: Any, **options: Any) -> Any:
         """x with x[index] replaced by the larger of x[index] and values."""
-        return self._combine(ew.maximum, values, mode)
+        return self._combine(ew.maximum, values, options)
 
-    def apply(self, function: Callable[[Any], Any], *, mode: str | None = None) -> Any:
+    def apply(self, function: Callable[[Any], Any], **options: Any) -> Any:
         """x with x[index] replaced by function(x[index])."""
-        return self._combine(lambda a, _: promotion.convert(function(a), a.dtype), 0, mode)
+        return self._combine(lambda a, _: promotion.convert(function(a), a.dtype), 0, options)
 
-    def get(self, *, mode: str | None = None, fill_value: Any = None) -> Any:
-        """x[index]; out of range mode="fill" gives fill_value (NaN for floats), mode="clip" the nearest element."""
-        plan = self._plan(mode)
-        if mode != "fill":
-            return indexing.read(self.x, self._clip(plan, mode))
+    def get(self, *, fill_value: Any = None, **options: Any) -> Any:
+        """x[index]; what lies out of range is up to `mode`.
+
+        Args:
+            fill_value: for mode="fill" and "drop"; by default NaN, the smallest integer of a signed dtype, the largest
+                of an unsigned one, or True.
+        """
+        plan = self._plan(**options)
+        if options.get("mode") not in ("fill", "drop"):
+            return indexing.read(self.x, plan)
         value = indexing.read(self.x, plan, clamp=False)
         return _fill_outside(value, plan, tuple(self.x.shape), fill_value)
 
-    def _combine(self, combine: Callable, values: Any, mode: str | None) -> Any:
+    def _combine(self, combine: Callable, values: Any, options: dict) -> Any:
         """Read, combine, write; one position after the other where some may repeat."""
-        plan = self._clip(self._plan(mode), mode)
-        shape = indexing.result_shape(plan)
         values = promotion.convert(promotion.array_operand(values), self.x.dtype)
-        if indexing.has_repeats(plan, tuple(self.x.shape)):
+        mask = indexing.traced_mask(self.index, tuple(self.x.shape))
+        if mask is not None:
+            return self._choose(mask, combine(self.x, self._fitting(mask, values)))
+        plan = self._plan(**options)
+        shape = indexing.result_shape(plan)
+        if not options.get("unique_indices") and indexing.has_repeats(plan, tuple(self.x.shape)):
             return _one_by_one(self.x, plan, promotion.broadcast(values, shape), combine)
         old = indexing.read(self.x, plan)
         return indexing.write(self.x, plan, combine(old, promotion.broadcast(values, shape)))
+
+    def _fitting(self, mask: Any, values: Any) -> Any:
+        """Values of the shape of x; the same for every place where the mask holds, whose number is not known."""
+        values = promotion.convert(promotion.array_operand(values, "the new value"), self.x.dtype)
+        rest = tuple(self.x.shape[mask.ndim :])
+        if values.ndim == len(rest) + 1 and values.shape[0] == 1:
+            values = layout.reshape(values, shape=tuple(values.shape[1:]))
+        if values.ndim > len(rest) or any(m not in (1, n) for m, n in zip(values.shape[::-1], rest[::-1])):
+            raise ValueError(
+                f"at[mask]: a value of shape {tuple(values.shape)} does not fit every place of a traced mask.\n"
+                "Fix: give one value for all places, or funcgrad.numpy.where(mask, new, x) with one for each element."
+            )
+        return promotion.broadcast(values, tuple(self.x.shape))
+
+    def _choose(self, mask: Any, new: Any) -> Any:
+        wide = layout.broadcast(mask, shape=tuple(self.x.shape), dims=tuple(range(mask.ndim)))
+        return ew.select(wide, promotion.convert(new, self.x.dtype), self.x)
 
 
 def _fill_outside(value: Any, plan: indexing.Plan, shape: tuple[int, ...], fill_value: Any) -> Any:
@@ -120,9 +176,7 @@ def _fill_outside(value: Any, plan: indexing.Plan, shape: tuple[int, ...], fill_
     for d, a in plan.arrays.items():
         inside = ufuncs.logical_and(inside, ufuncs.logical_and(ufuncs.greater_equal(a, 0), ufuncs.less(a, shape[d])))
     if fill_value is None:
-        fill_value = (
-            math.nan if value.dtype.kind in "fc" else (np.iinfo(value.dtype).min if value.dtype.kind in "iu" else 0)
-        )
+        fill_value = _missing(value.dtype)
     k = plan.advanced_shape()
     before = (
         sum(1 for o in plan.order[: plan.order.index("advanced")] if not isinstance(o, tuple)) if plan.arrays else 0
@@ -130,6 +184,13 @@ def _fill_outside(value: Any, plan: indexing.Plan, shape: tuple[int, ...], fill_
     mask = promotion.broadcast(promotion.array_operand(inside), k)
     mask = layout.broadcast(mask, shape=tuple(value.shape), dims=tuple(range(before, before + len(k))))
     return ew.select(mask, value, ew.like(value, fill_value))
+
+
+def _missing(dtype: np.dtype) -> Any:
+    """What stands for an element that is not there."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min if dtype.kind == "i" else np.iinfo(dtype).max
+    return math.nan if dtype.kind in "fc" else True
 
 
 def _one_by_one(x: Any, plan: indexing.Plan, values: Any, combine: Callable) -> Any:

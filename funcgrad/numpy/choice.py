@@ -11,19 +11,24 @@ import numpy as np
 from ..core.tracing import Tracer
 from ..ops import elementwise as ew
 from ..ops import layout
-from . import indexing, promotion, reductions, selection, ufuncs
+from . import indexing, promotion, reductions, selection, truth, ufuncs
 from .promotion import array_operand
 from .registry import numpy_function, register
 
 
-@numpy_function
-def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
+@numpy_function(extra=("size", "fill_value"))
+def where(condition: Any, x: Any = None, y: Any = None, /, *, size: int | None = None, fill_value: Any = None) -> Any:
     """x where the condition holds, else y. The branch not taken adds nothing to the derivative, not even NaN.
+
+    Args:
+        size, fill_value: with the condition alone, whose positions are then the result, as for `nonzero`.
 
     Reference: numpy.where
     """
     if x is None and y is None:
-        return selection.nonzero(condition)
+        return truth.nonzero(condition, size=size, fill_value=fill_value)
+    if size is not None or fill_value is not None:
+        raise ValueError("where: size= and fill_value= belong to the form with the condition alone")
     mask = ufuncs.boolean(array_operand(condition, "where"))
     x, y = promotion.operand(x, "where"), promotion.operand(y, "where")
     dtype = promotion.result_dtype(x, y)
@@ -81,8 +86,10 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     Reference: numpy.round
     """
     x = array_operand(a, "round")
+    if x.dtype.kind == "c":
+        return ew.complex_(round(ew.real(x), decimals), round(ew.imag(x), decimals))
     if decimals == 0 or x.dtype.kind != "f":
-        return x if x.dtype.kind in "biu" and decimals >= 0 else ufuncs.rint(x)
+        return x if x.dtype.kind in "iu" and decimals >= 0 else ufuncs.rint(x)
     scale = 10.0 ** abs(decimals)
     return (
         ufuncs.divide(ufuncs.rint(x * scale), scale) if decimals > 0 else ufuncs.multiply(ufuncs.rint(x / scale), scale)
@@ -129,27 +136,21 @@ def angle(z: Any, deg: bool = False) -> Any:
     Reference: numpy.angle
     """
     x = array_operand(z, "angle")
-    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
-    value = ufuncs.arctan2(imag(x), real(x))
+    value = ufuncs.arctan2(ew.imag(x), ew.real(x)) if x.dtype.kind == "c" else ufuncs.arctan2(0, x)
     return ufuncs.rad2deg(value) if deg else value
 
 
 @numpy_function
 def real_if_close(a: Any, tol: float = 100) -> Any:
-    """Real values stand for themselves.
+    """The real part, if the values are known and all imaginary parts are within tol machine epsilons of 0.
 
     Reference: numpy.real_if_close
     """
-    return _real_only(a, "real_if_close")
-
-
-def _real_only(value: Any, name: str) -> Any:
-    x = array_operand(value, name)
-    if x.dtype.kind == "c":
-        raise TypeError(
-            f"{name} is not supported on traced complex values; treat x.real and x.imag, which are real arrays"
-        )
-    return x
+    x = array_operand(a, "real_if_close")
+    if x.dtype.kind != "c":
+        return x
+    known = truth.concrete(x, "the imaginary parts, which real_if_close looks at")
+    return ew.real(x) if np.isrealobj(np.real_if_close(known, tol)) else x
 
 
 @numpy_function
@@ -211,8 +212,10 @@ def nan_to_num(
     Reference: numpy.nan_to_num
     """
     x = array_operand(x, "nan_to_num")
+    if x.dtype.kind == "c":
+        return ew.complex_(*[nan_to_num(part(x), copy, nan, posinf, neginf) for part in (ew.real, ew.imag)])
     if x.dtype.kind != "f":
-        return _real_only(x, "nan_to_num")
+        return x
     info = np.finfo(x.dtype)
     high, low = (info.max if posinf is None else posinf), (info.min if neginf is None else neginf)
     result = where(ufuncs.isnan(x), promotion.convert(nan, x.dtype), x)
@@ -228,7 +231,7 @@ def sinc(x: Any) -> Any:
     Reference: numpy.sinc
     """
     x = array_operand(x, "sinc")
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
     zero = ew.eq(x, ew.like(x, 0))
     y = ew.mul(ew.select(zero, ew.like(x, 1), x), ew.like(x, math.pi))
     series = 1 - ew.square(ew.mul(x, ew.like(x, math.pi))) * (1 / 6)  # exact at 0, with the right second derivative
@@ -241,7 +244,15 @@ def isneginf(x: Any, out: Any = None) -> Any:
 
     Reference: numpy.isneginf
     """
-    return ufuncs.logical_and(ufuncs.isinf(x), ufuncs.less(x, 0))
+    return ufuncs.logical_and(ufuncs.isinf(_ordered(x, "isneginf")), ufuncs.less(x, 0))
+
+
+def _ordered(x: Any, name: str) -> Any:
+    """An operand that is not complex, since the question has no answer there."""
+    x = array_operand(x, name)
+    if x.dtype.kind == "c":
+        raise TypeError(f"{name}: This operation is not supported for {x.dtype} values because it would be ambiguous.")
+    return x
 
 
 @numpy_function
@@ -250,7 +261,7 @@ def isposinf(x: Any, out: Any = None) -> Any:
 
     Reference: numpy.isposinf
     """
-    return ufuncs.logical_and(ufuncs.isinf(x), ufuncs.greater(x, 0))
+    return ufuncs.logical_and(ufuncs.isinf(_ordered(x, "isposinf")), ufuncs.greater(x, 0))
 
 
 @numpy_function
@@ -294,28 +305,28 @@ def isscalar(element: Any) -> bool:
     return not element.shape if type(element) is Tracer else np.isscalar(element)
 
 
-@numpy_function
-def polyval(p: Any, x: Any) -> Any:
-    """The polynomial with coefficients p, highest power first, by Horner's rule.
-
-    Reference: numpy.polyval
-    """
-    p, x = array_operand(p, "polyval"), promotion.operand(x, "polyval")
-    result: Any = ufuncs.multiply(x, 0)
-    for i in range(p.shape[0]):
-        result = ufuncs.add(ufuncs.multiply(result, x), p[i])
-    return result
+def _one_period(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
+    """Everything moved into one period, and the last point before, the first point after it."""
+    period = ufuncs.absolute(period)
+    x, xp = ufuncs.remainder(x, period), ufuncs.remainder(xp, period)
+    order = selection.argsort(xp)
+    xp, fp = (selection.take(v, order, axis=0) for v in (xp, fp))
+    n = xp.shape[0]
+    ends = lambda v, k: layout.slice_axis(v, 0, k, k + 1)  # noqa: E731
+    xp = layout.concatenate(ufuncs.subtract(ends(xp, n - 1), period), xp, ufuncs.add(ends(xp, 0), period), axis=0)
+    return x, xp, layout.concatenate(ends(fp, n - 1), fp, ends(fp, 0), axis=0)
 
 
 @numpy_function
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: float | None = None) -> Any:
-    """Piecewise linear interpolation through the points (xp, fp), constant outside.
+    """Piecewise linear interpolation through the points (xp, fp), constant outside, or with a period.
 
     Reference: numpy.interp
     """
-    if period is not None:
-        raise TypeError("interp: period= is not supported on traced values; reduce x with funcgrad.numpy.mod first")
     x, xp, fp = (promotion.convert(array_operand(v, "interp"), np.dtype(np.float64)) for v in (x, xp, fp))
+    if period is not None:
+        x, xp, fp = _one_period(x, xp, fp, period)
+        left = right = None
     n = xp.shape[0]
     upper = ufuncs.minimum(ufuncs.maximum(selection.searchsorted(xp, x, "right"), 1), max(n - 1, 1))
     if n == 1:
@@ -334,5 +345,5 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 __all__ = [
     "allclose", "angle", "around", "array_equal", "array_equiv", "clip", "fix", "imag", "interp", "isclose",
     "iscomplex", "iscomplexobj", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "nan_to_num", "piecewise",
-    "polyval", "real", "real_if_close", "round", "select", "sinc", "where",
+    "real", "real_if_close", "round", "select", "sinc", "where",
 ]  # fmt: skip

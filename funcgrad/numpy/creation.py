@@ -205,7 +205,15 @@ def _known(value: Any, wanted: str) -> Any:
 
 
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
 ) -> Any:
     """`num` numbers from start to stop; both ends may be traced.
 
@@ -216,9 +224,9 @@ def linspace(
     """
     if not promotion.has_tracer(start) and not promotion.has_tracer(stop):
         return np.linspace(start, stop, num, endpoint, retstep, dtype, axis)
-    start, stop = (promotion.array_operand(v, "linspace") for v in (start, stop))
-    kind = np.result_type(start.dtype, stop.dtype, np.dtype(np.float64) if start.dtype.kind in "biu" else start.dtype)
+    kind = promotion.result_dtype(promotion.operand(start, "linspace"), promotion.operand(stop, "linspace"))
     kind = np.dtype(np.float64) if kind.kind in "biu" else kind
+    start, stop = (promotion.array_operand(v, "linspace") for v in (start, stop))
     start, stop = promotion.same_shape([promotion.convert(v, kind) for v in (start, stop)], "linspace")
     intervals = num - 1 if endpoint else num
     step = ufuncs.divide(ew.sub(stop, start), np.asarray(max(intervals, 1), kind))
@@ -229,7 +237,9 @@ def linspace(
         last = promotion.broadcast(np.arange(num).reshape((num,) + (1,) * start.ndim) == num - 1, shape)
         values = ew.select(last, promotion.broadcast(stop, shape), values)
     values = values if axis == 0 else layout.move_axis(values, 0, promotion.one_axis(axis, len(shape), "linspace"))
-    values = values if dtype is None else promotion.convert(values, np.dtype(dtype))
+    if dtype is not None:
+        dtype = np.dtype(dtype)
+        values = promotion.convert(ufuncs.floor(values) if dtype.kind in "iu" else values, dtype)
     return (values, step) if retstep else values
 
 
@@ -247,13 +257,28 @@ def logspace(
 
 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
-    """Positive numbers from start to stop with a constant ratio.
+    """Numbers from start to stop with a constant ratio; real ones of one sign.
 
     Reference: numpy.geomspace
     """
     if not promotion.has_tracer(start) and not promotion.has_tracer(stop):
         return np.geomspace(start, stop, num, endpoint, dtype, axis)
-    values = ufuncs.exp(linspace(ufuncs.log(start), ufuncs.log(stop), num, endpoint, axis=axis))
+    start, stop = (promotion.array_operand(v, "geomspace") for v in (start, stop))
+    kind = np.result_type(start.dtype, stop.dtype, np.float16)
+    kind = np.dtype(np.float64) if start.dtype.kind in "biu" and stop.dtype.kind in "biu" else kind
+    if kind.kind == "c":
+        raise TypeError("geomspace is not supported on traced complex values")
+    start, stop = promotion.same_shape([promotion.convert(v, kind) for v in (start, stop)], "geomspace")
+    sign = ufuncs.sign(start)
+    ends = [ufuncs.log(ufuncs.multiply(v, sign)) for v in (start, stop)]
+    values = ufuncs.multiply(ufuncs.exp(linspace(*ends, num, endpoint)), sign)
+    for place, value in ((0, start), *([(num - 1, stop)] if endpoint else [])):  # the ends are met exactly
+        if num > place >= 0:
+            here = layout.reshape(np.arange(num) == place, shape=(num,) + (1,) * start.ndim)
+            values = ew.select(
+                promotion.broadcast(here, values.shape), promotion.broadcast(value, values.shape), values
+            )
+    values = values if axis == 0 else layout.move_axis(values, 0, promotion.one_axis(axis, values.ndim, "geomspace"))
     return values if dtype is None else promotion.convert(values, np.dtype(dtype))
 
 

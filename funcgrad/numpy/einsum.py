@@ -48,9 +48,11 @@ def einsum(
     xs = [array_operand(x, "einsum") for x in operands]
     inputs, output = parse(subscripts, [x.ndim for x in xs])
     dtype = np.dtype(dtype) if dtype is not None else np.result_type(*[x.dtype for x in xs])
-    xs = [promotion.convert(x, dtype) for x in xs]
+    truth = dtype == np.bool_  # then sums of products are `any` of `and`
+    xs = [promotion.convert(x, np.dtype(np.int64) if truth else dtype) for x in xs]
     _check_sizes(inputs, xs)
-    return _contract(list(zip(inputs, xs)), output, _path(inputs, output, xs, optimize))
+    total = _contract(list(zip(inputs, xs)), output, _path(inputs, output, xs, optimize))
+    return promotion.convert(total, dtype) if truth else total
 
 
 def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "greedy", **options: Any) -> Any:

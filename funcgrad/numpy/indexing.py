@@ -49,8 +49,11 @@ class Plan:
 # --- taking an index apart --------------------------------------------------------------------------------------------
 
 
-def parse(index: Any, shape: Shape, check: bool = True) -> Plan:
-    """Take an index for an array of `shape` apart; `check` refuses concrete indices out of range."""
+def parse(index: Any, shape: Shape, check: bool = True, from_end: bool = True) -> Plan:
+    """Take an index for an array of `shape` apart.
+
+    `check` refuses concrete indices out of range; without `from_end` negative ones are out of range as well.
+    """
     items = _expand_ellipsis([_normal(i) for i in (index if isinstance(index, tuple) else (index,))], shape)
     advanced = [k for k, i in enumerate(items) if isinstance(i, (np.ndarray, Tracer, np.bool_))]
     has_arrays = any(items[k].shape != () for k in advanced)
@@ -62,14 +65,18 @@ def parse(index: Any, shape: Shape, check: bool = True) -> Plan:
             plan.slices[axis] = _slice_bounds(item, shape[axis])
             plan.order.append(axis)
             axis += 1
-        elif isinstance(item, int) and not has_arrays and (check or -shape[axis] <= item < shape[axis]):
+        elif (
+            isinstance(item, int)
+            and not has_arrays
+            and (check or (-shape[axis] if from_end else 0) <= item < shape[axis])
+        ):
             start = _checked_int(item, shape[axis], axis, check)
             plan.slices[axis] = (start, start + 1, 1)
             plan.order.append(("drop", axis))
             axis += 1
         else:
             places.append(k)
-            axis = _add_advanced(plan, item, axis, shape, check)
+            axis = _add_advanced(plan, item, axis, shape, check, from_end)
             plan.order.append("advanced")
     _place_advanced(plan, places)
     return plan
@@ -117,7 +124,8 @@ def _concrete_if_eager(item: Tracer) -> Any:
 def _known_mask(mask: Tracer) -> Any:
     return np.asarray(
         mask.concrete(
-            "a boolean index (the size of the result would depend on data); use funcgrad.numpy.where(mask, x, 0)"
+            "a boolean index (the size of the result would depend on data); use funcgrad.numpy.where(mask, x, 0), "
+            "funcgrad.numpy.extract(mask, x, size=n) for the first n elements, or x.at[mask].set(values) to write"
         )
     )
 
@@ -151,7 +159,7 @@ def _checked_int(item: int, size: int, axis: int, check: bool = True) -> int:
     return item + size if item < 0 else item
 
 
-def _add_advanced(plan: Plan, item: Any, axis: int, shape: Shape, check: bool) -> int:
+def _add_advanced(plan: Plan, item: Any, axis: int, shape: Shape, check: bool, from_end: bool) -> int:
     """Enter an advanced index; a boolean array stands for the positions of its true elements."""
     if isinstance(item, np.ndarray) and item.dtype == np.bool_:
         if item.shape != shape[axis : axis + item.ndim]:
@@ -164,7 +172,10 @@ def _add_advanced(plan: Plan, item: Any, axis: int, shape: Shape, check: bool) -
             plan.arrays[axis] = positions
             axis += 1
         return axis
-    plan.arrays[axis] = _wrapped(item, shape[axis], axis, check)
+    if not from_end and not check:
+        plan.arrays[axis] = promotion.convert(item if type(item) is Tracer else np.asarray(item), layout.INDEX)
+    else:
+        plan.arrays[axis] = _wrapped(item, shape[axis], axis, check)
     return axis + 1
 
 
@@ -346,6 +357,25 @@ def _updates(value: Any, plan: Plan, k: Shape, partial: list[int]) -> Any:
     rest = [d for d in sorted(entries) if d not in partial]
     axes = [positions["advanced", i] for i in range(len(k))] + [positions[d] for d in (*partial, *rest)]
     return value if axes == sorted(axes) else layout.transpose(value, axes=tuple(axes))
+
+
+def traced_mask(index: Any, shape: Shape) -> Tracer | None:
+    """The mask, if the index is one that is not known, over all axes or the leading ones; its elements are not counted.
+
+    Beside it only whole slices and one ellipsis may stand.
+    """
+    items = list(index) if isinstance(index, tuple) else [index]
+    masks = [i for i in items if type(i) is Tracer and i.dtype == np.bool_ and i.value is None]
+    if len(masks) != 1 or not masks[0].shape:
+        return None
+    mask = masks[0]
+    others = [i for i in items if i is not mask]
+    leading = next(i for i in items if i is not Ellipsis or mask.ndim < len(shape))
+    if leading is not mask or any(not (i is Ellipsis or isinstance(i, slice) and i == slice(None)) for i in others):
+        return None
+    if tuple(mask.shape) != shape[: mask.ndim]:
+        raise IndexError(f"boolean index of shape {tuple(mask.shape)} did not match axes of shape {shape[: mask.ndim]}")
+    return mask
 
 
 def has_repeats(plan: Plan, shape: Shape) -> bool:

@@ -95,7 +95,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, **options: Any) -> Any:
         return np.vecdot(x1, x2, axis=axis, **options)
     checked_dtype("vecdot", options)
     x, y = _pair(x1, x2, "vecdot")
-    x = ufuncs.conjugate(x)
+    x = ufuncs.conjugated(x)
     x, y = (layout.move_axis(v, one_axis(axis, v.ndim, "vecdot"), v.ndim - 1) for v in (x, y))
     x, y = promotion.same_shape([x, y], "vecdot")
     n = x.ndim - 1
@@ -113,7 +113,7 @@ def vdot(a: Any, b: Any, /) -> Any:
     """
     x, y = (layout.reshape(v, shape=(v.size,)) for v in _pair(a, b, "vdot"))
     _check(x.size == y.size, "vdot", x, y)
-    return contract(ufuncs.conjugate(x), y, ((0,), (0,)))
+    return contract(ufuncs.conjugated(x), y, ((0,), (0,)))
 
 
 @numpy_function

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import errors
 from ..core.avals import PYTHON_SCALARS, is_supported, is_weak, shaped
-from ..core.tracing import Tracer, current_trace, retrace
+from ..core.tracing import Tracer, current_trace, plain_array, retrace
 from ..ops import elementwise, layout
 
 Shape = tuple[int, ...]
@@ -43,8 +43,10 @@ def has_tracer(value: Any) -> bool:
 
 def operand(value: Any, where: str = "an operand") -> Any:
     """A Tracer, an array or a number as it is; nested lists as an array (a stack, when they hold Tracers)."""
-    if type(value) is Tracer or (isinstance(value, (np.ndarray, np.generic)) and is_supported(value.dtype)):
+    if type(value) is Tracer:
         return value
+    if isinstance(value, (np.ndarray, np.generic)) and is_supported(value.dtype):
+        return value if type(value) is np.ndarray else plain_array(value, where)
     if isinstance(value, PYTHON_SCALARS):
         return value
     if isinstance(value, (list, tuple)):
@@ -264,3 +266,8 @@ def static_int(value: Any, where: str) -> int:
         return value.__index__()
     except AttributeError:
         raise TypeError(f"{where}: expected an integer, got {value!r}") from None
+
+
+def static_number(value: Any, where: str) -> Any:
+    """A number, or None, that shapes depend on; a traced one must be concrete."""
+    return value.concrete(where) if type(value) is Tracer else value

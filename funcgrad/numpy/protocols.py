@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tracing import Tracer
-from ..ops import cumulative
+from ..ops import cumulative, layout
 from . import linear, promotion, reductions
 from .registry import SUPPORTED, out_refused, register, unsupported
 
@@ -53,8 +53,9 @@ def _of_scipy(ufunc: np.ufunc) -> Callable | None:
 
 
 _METHOD_FIX = (
-    "Fix: use reduce of add, multiply, maximum, minimum, logical_and, logical_or; accumulate of add, multiply,\n"
-    "maximum, minimum, logaddexp; outer of any function of two operands; or x.at[index].add(value) for ufunc.at."
+    "Fix: use reduce of add, multiply, maximum, minimum, logical_and, logical_or, logaddexp; accumulate of add,\n"
+    "multiply, maximum, minimum, logaddexp; outer of any function of two operands; or x.at[index].add(value) for\n"
+    "ufunc.at."
 )
 
 
@@ -70,10 +71,23 @@ def _reduce(
     ufunc: np.ufunc, function: Callable, a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **options: Any
 ) -> Any:
     reduction = _REDUCE.get(ufunc)
+    if ufunc is np.logaddexp and not any(v is not None and v is not np._NoValue for v in options.values()):
+        x = promotion.array_operand(a, "logaddexp.reduce")
+        axis = promotion.one_axis(axis, x.ndim, "logaddexp.reduce")
+        return _last(_accumulate(ufunc, function, x, axis, dtype), axis)
     if reduction is None:
         raise TypeError(f"numpy.{ufunc.__name__}.reduce is not supported on traced values.\n{_METHOD_FIX}")
     extra = {} if dtype is None else {"dtype": dtype}
     return reduction(a, axis=axis, **extra, **{k: v for k, v in options.items() if v is not np._NoValue})
+
+
+def _last(running: Any, axis: int) -> Any:
+    """The last element along an axis: of a running result, the whole one."""
+    n = running.shape[axis]
+    if not n:
+        raise ValueError("zero-size array to a reduction operation without identity")
+    kept = tuple(m for d, m in enumerate(running.shape) if d != axis)
+    return layout.reshape(layout.slice_axis(running, axis, n - 1, n), shape=kept)
 
 
 def _accumulate(ufunc: np.ufunc, function: Callable, a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
@@ -116,14 +130,8 @@ def array_function(self: Tracer, function: Any, types: Any, args: tuple, options
 
 
 _HINTS = {
-    "copyto": "numpy.copyto (also called by numpy.full) writes into an array, which would lose the derivative.\n"
-    "Fix: use funcgrad.numpy.full(shape, value) or funcgrad.numpy.where(mask, new, old).",
-    "putmask": "numpy.putmask writes in place.\nFix: x = funcgrad.numpy.where(mask, values, x).",
-    "place": "numpy.place writes in place.\nFix: x = funcgrad.numpy.where(mask, values, x).",
-    "put": "numpy.put writes in place.\nFix: x = x.at[index].set(values).",
-    "put_along_axis": "numpy.put_along_axis writes in place.\nFix: x = x.at[index].set(values).",
-    "fill_diagonal": "numpy.fill_diagonal writes in place.\nFix: i = numpy.arange(n); x = x.at[i, i].set(values).",
-    "save": "numpy.save needs concrete arrays.\nFix: return the value from the function and save it outside.",
+    name: f"numpy.{name} needs concrete arrays.\nFix: return the value from the function and save it outside."
+    for name in ("savez_compressed", "savetxt")
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ops import elementwise as ew
 from ..ops import layout, sorting
-from . import manipulation, promotion, reductions, ufuncs
+from . import differences, manipulation, promotion, reductions, ufuncs
 from .promotion import array_operand
 from .registry import numpy_function
 from .selection import take, take_along_axis
@@ -19,6 +19,9 @@ from .selection import take, take_along_axis
 def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str) -> Any:
     """Linear interpolation between neighbours in the sorted order; q has any shape, which comes first in the result."""
     shape, axes = x.shape, promotion.many_axes(axis, x.ndim, name)
+    if method not in _ELEMENTS and name != "median":
+        differences.refuse_truth(x, name)
+    kept_dtype = x.dtype
     x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
     kept = tuple(d for d in range(x.ndim) if d not in axes)
     rows = layout.reshape(
@@ -27,12 +30,16 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     n = rows.shape[-1]
     ordered = sorting.sort(rows, axis=rows.ndim - 1)
     q = promotion.convert(array_operand(q, name), np.dtype(np.float64) if x.dtype != np.float32 else x.dtype)
-    place = ufuncs.multiply(q, n - 1)
+    place = _place(q, n, method)
     low, high = ufuncs.floor(place), ufuncs.ceil(place)
-    below, above = (take(ordered, promotion.convert(v, layout.INDEX), axis=rows.ndim - 1) for v in (low, high))
+    if method == "averaged_inverted_cdf":
+        high = ufuncs.add(low, 1)
     weight = ufuncs.subtract(place, low)
+    low, high = (ufuncs.minimum(ufuncs.maximum(v, 0), n - 1) for v in (low, high))
+    below, above = (take(ordered, promotion.convert(v, layout.INDEX), axis=rows.ndim - 1) for v in (low, high))
     value = _METHODS[method](below, above, promotion.convert(weight, x.dtype), low)
     value = _with_nan(value, rows, q.ndim)
+    value = promotion.convert(value, kept_dtype) if method in _ELEMENTS else value
     value = (
         manipulation.moveaxis(value, tuple(range(len(kept), len(kept) + q.ndim)), tuple(range(q.ndim)))
         if q.ndim
@@ -43,8 +50,30 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     return layout.reshape(value, shape=(*q.shape, *(1 if d in axes else m for d, m in enumerate(shape))))
 
 
+def _place(q: Any, n: int, method: str) -> Any:
+    """Where the quantile lies among the sorted elements: n q + alpha + q (1 - alpha - beta) - 1, by Hyndman and Fan."""
+    if method not in _OFFSETS:
+        return ufuncs.multiply(q, n - 1)
+    alpha, beta = _OFFSETS[method]
+    return ufuncs.add(ufuncs.multiply(q, n + 1 - alpha - beta), alpha - 1)
+
+
+# Hyndman and Fan, Sample quantiles in statistical packages, The American Statistician 50, 1996.
+_OFFSETS = {
+    "inverted_cdf": (0.0, 1.0), "averaged_inverted_cdf": (0.0, 1.0), "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5), "weibull": (0.0, 0.0), "median_unbiased": (1 / 3, 1 / 3), "normal_unbiased": (3 / 8, 3 / 8),
+}  # fmt: skip
+_ELEMENTS = ("lower", "higher", "nearest", "inverted_cdf")  # methods whose result is an element of the data
 _METHODS: dict[str, Callable] = {
     "linear": lambda a, b, w, low: ufuncs.add(a, ufuncs.multiply(ufuncs.subtract(b, a), w)),
+    **dict.fromkeys(
+        ("interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased", "normal_unbiased"),
+        lambda a, b, w, low: ufuncs.add(a, ufuncs.multiply(ufuncs.subtract(b, a), w)),
+    ),
+    "inverted_cdf": lambda a, b, w, low: b,
+    "averaged_inverted_cdf": lambda a, b, w, low: ew.select(
+        *promotion.same_shape([ufuncs.greater(w, 0), b, ufuncs.multiply(ufuncs.add(a, b), 0.5)], "quantile")
+    ),
     "lower": lambda a, b, w, low: a,
     "higher": lambda a, b, w, low: b,
     "midpoint": lambda a, b, w, low: ufuncs.multiply(ufuncs.add(a, b), 0.5),
@@ -127,7 +156,11 @@ def nanquantile(
     """
     if method != "linear":
         raise ValueError(f"nanquantile: method {method!r} is not supported on traced values; use 'linear'")
-    x = array_operand(a, "nanquantile")
+    differences.refuse_truth(a, "nanquantile")
+    return _nan_quantiles(array_operand(a, "nanquantile"), q, axis, keepdims)
+
+
+def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool) -> Any:
     x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
     axes = promotion.many_axes(axis, x.ndim, "nanquantile")
     kept = tuple(d for d in range(x.ndim) if d not in axes)
@@ -173,7 +206,7 @@ def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool =
 
     Reference: numpy.nanmedian
     """
-    return nanquantile(a, 0.5, axis, keepdims=bool(keepdims) and keepdims is not np._NoValue)
+    return _nan_quantiles(array_operand(a, "nanmedian"), 0.5, axis, bool(keepdims) and keepdims is not np._NoValue)
 
 
 __all__ = [

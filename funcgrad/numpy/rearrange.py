@@ -1,4 +1,4 @@
-"""Repeating, flipping, shifting, padding, triangles, differences: functions that place elements by a fixed pattern."""
+"""Repeating, flipping, shifting, triangles: functions that place elements by a fixed pattern."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..core.tracing import Tracer
 from ..ops import elementwise as ew
 from ..ops import indexing, layout
-from . import creation, joining, manipulation, promotion, reductions, ufuncs
+from . import creation, joining, manipulation, promotion
 from .promotion import array_operand, many_axes, one_axis, static_int, static_ints
 from .registry import numpy_function
 
@@ -149,156 +149,12 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """
     x = array_operand(x, "vander")
     n = x.shape[0] if N is None else N
-    dtype = np.result_type(x.dtype, int) if x.dtype.kind in "biu" else x.dtype
+    dtype = np.promote_types(x.dtype, int)
     x = promotion.convert(x, dtype)
     powers = [ew.integer_power(x, n=i) for i in (range(n) if increasing else range(n - 1, -1, -1))]
     return joining.stack(powers, axis=1) if n else layout.fill(0, (x.shape[0], 0), dtype)
 
 
-# --- padding ----------------------------------------------------------------------------------------------------------
-
-
-@numpy_function
-def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    """Add elements around an array; modes constant, edge, reflect, symmetric, wrap, empty.
-
-    Reference: numpy.pad
-    """
-    x = array_operand(array, "pad")
-    widths = _widths(pad_width, x.ndim)
-    if any(n < 0 for pair in widths for n in pair):
-        raise ValueError("pad: index can't contain negative values")
-    if mode in ("constant", "empty"):
-        return _pad_constant(x, widths, constant_values if mode == "constant" else 0)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise TypeError(
-            f"pad: mode {mode!r} is not supported on traced values; use constant, edge, reflect, symmetric or wrap"
-        )
-    for d, (low, high) in enumerate(widths):
-        if low or high:
-            x = pick(x, np.pad(np.arange(x.shape[d]), (low, high), mode), d)
-    return x
-
-
-def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    if isinstance(pad_width, dict):
-        chosen = {one_axis(d, ndim, "pad"): w if isinstance(w, tuple) else (w, w) for d, w in pad_width.items()}
-        return [chosen.get(d, (0, 0)) for d in range(ndim)]
-    return [(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (ndim, 2))]
-
-
-def _pad_constant(x: Any, widths: list[tuple[int, int]], values: Any) -> Any:
-    none = (0,) * x.ndim
-    if np.ndim(values) == 0:
-        low, high = (tuple(w[side] for w in widths) for side in (0, 1))
-        fill = promotion.convert(array_operand(values), x.dtype)
-        return layout.pad(x, fill, low=low, high=high, interior=none)
-    table = np.broadcast_to(np.asarray(values), (x.ndim, 2)) if not promotion.has_tracer(values) else None
-    if table is None:
-        raise TypeError("pad: traced constant_values must be one number")
-    for d, pair in enumerate(widths):
-        for side, n in enumerate(pair):
-            width = tuple(n if i == d else 0 for i in range(x.ndim))
-            low, high = (width, none) if side == 0 else (none, width)
-            x = layout.pad(x, np.asarray(table[d, side], x.dtype)[()], low=low, high=high, interior=none)
-    return x
-
-
-# --- neighbours -------------------------------------------------------------------------------------------------------
-
-
-@numpy_function
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """Differences of neighbours along an axis, n times.
-
-    Reference: numpy.diff
-    """
-    x = array_operand(a, "diff")
-    if x.ndim == 0:
-        raise ValueError("diff requires input that is at least one dimensional")
-    axis = one_axis(axis, x.ndim, "diff")
-    edges = [e if e is None else _edge(e, x, axis) for e in (prepend, append)]
-    x = joining.join([e for e in (edges[0], x, edges[1]) if e is not None], axis)
-    for _ in range(n):
-        size = x.shape[axis]
-        if size == 0:
-            break
-        upper, lower = layout.slice_axis(x, axis, 1, size), layout.slice_axis(x, axis, 0, size - 1)
-        x = ufuncs.not_equal(upper, lower) if x.dtype == np.bool_ else ew.sub(upper, lower)
-    return x
-
-
-def _edge(value: Any, x: Any, axis: int) -> Any:
-    value = array_operand(value, "diff")
-    if value.ndim:
-        return value
-    return promotion.broadcast(value, tuple(1 if d == axis else m for d, m in enumerate(x.shape)))
-
-
-@numpy_function
-def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    """Differences of neighbours of the flattened array.
-
-    Reference: numpy.ediff1d
-    """
-    steps = diff(manipulation.ravel(ary))
-    parts = [to_begin, steps, to_end]
-    return joining.join([manipulation.ravel(array_operand(p)) for p in parts if p is not None], 0)
-
-
-@numpy_function
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Central differences inside, one-sided ones at the edges, with a constant spacing per axis.
-
-    Reference: numpy.gradient
-    """
-    x = array_operand(f, "gradient")
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
-    axes = (
-        many_axes(axis, x.ndim, "gradient")
-        if axis is None
-        else tuple(one_axis(d, x.ndim, "gradient") for d in static_ints(axis, "gradient"))
-    )
-    steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
-    if len(steps) != len(axes) or any(np.ndim(s) for s in steps) or edge_order != 1:
-        raise TypeError("gradient: on traced values spacing must be one number per axis, and edge_order 1")
-    parts = [ufuncs.divide(_central(x, d), s) for d, s in zip(axes, steps)]
-    return parts[0] if len(parts) == 1 else tuple(parts)
-
-
-def _central(x: Any, d: int) -> Any:
-    n = x.shape[d]
-    if n < 2:
-        raise ValueError("gradient: shape of array too small, at least 2 elements are required along each axis")
-    cut = lambda a, b: layout.slice_axis(x, d, a, b)  # noqa: E731
-    first, last = ew.sub(cut(1, 2), cut(0, 1)), ew.sub(cut(n - 1, n), cut(n - 2, n - 1))
-    middle = ew.sub(cut(2, n), cut(0, n - 2))
-    return layout.concatenate(first, ew.mul(middle, ew.like(middle, 0.5)), last, axis=d)
-
-
-@numpy_function
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """The integral by the trapezoidal rule.
-
-    Reference: numpy.trapezoid
-    """
-    y = array_operand(y, "trapezoid")
-    axis = one_axis(axis, y.ndim, "trapezoid")
-    n = y.shape[axis]
-    if x is None:
-        width = dx
-    else:
-        width = diff(array_operand(x, "trapezoid"), axis=-1 if np.ndim(x) == 1 else axis)
-        width = (
-            layout.reshape(width, shape=tuple(width.size if d == axis else 1 for d in range(y.ndim)))
-            if width.ndim == 1
-            else width
-        )
-    pairs = ufuncs.add(layout.slice_axis(y, axis, 1, n), layout.slice_axis(y, axis, 0, n - 1))
-    return reductions.sum(ufuncs.divide(ufuncs.multiply(width, pairs), 2.0), axis=axis)
-
-
 __all__ = [
-    "diff", "ediff1d", "flip", "fliplr", "flipud", "gradient", "pad", "repeat", "roll", "rot90", "tile", "trapezoid",
-    "tril", "triu", "vander",
+    "flip", "fliplr", "flipud", "repeat", "roll", "rot90", "tile", "tril", "triu", "vander",
 ]  # fmt: skip

@@ -22,8 +22,13 @@ SUPPORTED: dict[Any, Callable] = {}  # NumPy function or ufunc -> ours
 BY_NAME: dict[str, Callable] = {}
 
 
-def numpy_function(f: Callable) -> Callable:
-    """Make `f` the meaning of the NumPy function of the same name on traced values."""
+def numpy_function(f: Callable | None = None, *, extra: tuple[str, ...] = ()) -> Callable:
+    """Make `f` the meaning of the NumPy function of the same name on traced values.
+
+    `extra` names options that NumPy's function lacks; where one of them is given, `f` runs on plain arrays as well.
+    """
+    if f is None:
+        return functools.partial(numpy_function, extra=extra)
     name = f.__name__.rstrip("_")
     real = getattr(np, name)
     names = list(inspect.signature(f).parameters)
@@ -37,7 +42,8 @@ def numpy_function(f: Callable) -> Callable:
                 break
         else:
             if not options or not any(map(has_tracer, options.values())):
-                return real(*args, **options)
+                if not extra or not any(options.get(key) is not None for key in extra):
+                    return real(*args, **{k: v for k, v in options.items() if k not in extra} if extra else options)
         if options.get("out") is not None or (out is not None and len(args) > out and args[out] is not None):
             raise TypeError(out_refused(name))
         return f(*args, **options)

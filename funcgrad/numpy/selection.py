@@ -1,8 +1,4 @@
-"""Picking elements by position or truth: take, compress, nonzero, sort, searchsorted, quantiles, unique.
-
-Functions whose result size depends on data (nonzero, unique, a mask as an index) need concrete values: they work
-eagerly, under jit they raise and name the alternative.
-"""
+"""Picking by position: take, choose, delete, insert; order: sort, partition, searchsorted; counts of integers."""
 
 from __future__ import annotations
 
@@ -11,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..core.tracing import Tracer
+from ..ops import elementwise as ew
 from ..ops import indexing as gather_ops
 from ..ops import layout, sorting
 from . import indexing, joining, manipulation, promotion, reductions, ufuncs
 from .promotion import array_operand, one_axis
 from .rearrange import pick
 from .registry import numpy_function
+from .truth import concrete
 
 
 @numpy_function
@@ -64,11 +62,16 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 
 def along(x: Any, positions: Any, axis: int) -> Any:
     """x[..., positions[...], ...]: both of one shape outside the axis."""
+    return indexing.getitem(x, along_index(positions, axis))
+
+
+def along_index(positions: Any, axis: int) -> tuple[Any, ...]:
+    """The index that picks, for each line along an axis, its own positions."""
     places: list[Any] = []
     for d, n in enumerate(positions.shape):
         line = np.arange(n).reshape([-1 if k == d else 1 for k in range(positions.ndim)])
         places.append(positions if d == axis else line)
-    return indexing.getitem(x, tuple(places))
+    return tuple(places)
 
 
 @numpy_function
@@ -82,69 +85,11 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     return take_along_axis(stacked, manipulation.expand_dims(index, 0), 0)[0]
 
 
-# --- by truth ---------------------------------------------------------------------------------------------------------
+# --- without some, with others ----------------------------------------------------------------------------------------
 
 
-def concrete(value: Any, wanted: str) -> Any:
-    """A NumPy array of the value, or the error that says what needed it."""
-    return np.asarray(value.concrete(wanted) if type(value) is Tracer else value)
-
-
-def _sized(name: str) -> str:
-    return f"{name}, whose result has a size that depends on data; use funcgrad.numpy.where(mask, x, fill) instead"
-
-
-@numpy_function
-def nonzero(a: Any) -> tuple[Any, ...]:
-    """Positions of the elements that are not zero.
-
-    Reference: numpy.nonzero
-    """
-    return np.nonzero(concrete(a, _sized("nonzero")))
-
-
-@numpy_function
-def argwhere(a: Any) -> Any:
-    """Positions of the elements that are not zero, one row each.
-
-    Reference: numpy.argwhere
-    """
-    return np.argwhere(concrete(a, _sized("argwhere")))
-
-
-@numpy_function
-def flatnonzero(a: Any) -> Any:
-    """Positions in the flattened array of the elements that are not zero.
-
-    Reference: numpy.flatnonzero
-    """
-    return np.flatnonzero(concrete(a, _sized("flatnonzero")))
-
-
-@numpy_function
-def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
-    """Slices along an axis where a condition holds.
-
-    Reference: numpy.compress
-    """
-    x = array_operand(a, "compress")
-    x = layout.reshape(x, shape=(x.size,)) if axis is None else x
-    return pick(
-        x,
-        np.flatnonzero(concrete(condition, _sized("compress"))),
-        0 if axis is None else one_axis(axis, x.ndim, "compress"),
-    )
-
-
-@numpy_function
-def extract(condition: Any, arr: Any) -> Any:
-    """Elements of the flattened array where a condition holds.
-
-    Reference: numpy.extract
-    """
-    return compress(
-        manipulation.ravel(condition) if np.ndim(condition) else condition, manipulation.ravel(array_operand(arr))
-    )
+def _positions(name: str) -> str:
+    return f"the positions of {name}, on which the shape of the result depends"
 
 
 @numpy_function
@@ -156,7 +101,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     x = array_operand(arr, "delete")
     x = layout.reshape(x, shape=(x.size,)) if axis is None else x
     axis = 0 if axis is None else one_axis(axis, x.ndim, "delete")
-    where = obj if isinstance(obj, slice) else concrete(obj, _sized("delete"))
+    where = obj if isinstance(obj, slice) else concrete(obj, _positions("delete"))
     return pick(x, np.delete(np.arange(x.shape[axis]), where), axis)
 
 
@@ -169,7 +114,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     x = array_operand(arr, "insert")
     x = layout.reshape(x, shape=(x.size,)) if axis is None else x
     axis = 0 if axis is None else one_axis(axis, x.ndim, "insert")
-    where = obj if isinstance(obj, slice) else concrete(obj, _sized("insert"))
+    where = obj if isinstance(obj, slice) else concrete(obj, _positions("insert"))
     old = np.insert(np.arange(x.shape[axis]), where, -1)
     v = promotion.convert(array_operand(values, "insert"), x.dtype)
     if np.ndim(where) == 0 and v.ndim:
@@ -192,24 +137,55 @@ def _sort_axis(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
     return x, one_axis(axis, x.ndim, name)
 
 
-@numpy_function
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    """Elements in ascending order, NaN last.
+@numpy_function(extra=("descending",))
+def sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
+) -> Any:
+    """Elements in ascending order, NaN last; complex numbers by their real parts, then by their imaginary parts.
+
+    Args:
+        descending: the order turned round, as the array API standard has it.
 
     Reference: numpy.sort
     """
     x, axis = _sort_axis(a, axis, "sort")
-    return sorting.sort(x, axis=axis)
+    ordered = sorting.sort(x, axis=axis) if x.dtype.kind != "c" else along(x, _complex_order(x, axis), axis)
+    return layout.flip(ordered, axes=(axis,)) if descending else ordered
 
 
-@numpy_function
-def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+@numpy_function(extra=("descending",))
+def argsort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None, descending: Any = None
+) -> Any:
     """Positions that sort the elements; equal ones keep their order.
+
+    Args:
+        descending: the largest first, as the array API standard has it.
 
     Reference: numpy.argsort
     """
     x, axis = _sort_axis(a, axis, "argsort")
-    return sorting.argsort(x, axis=axis)
+    if not descending:
+        return sorting.argsort(x, axis=axis) if x.dtype.kind != "c" else _complex_order(x, axis)
+    backwards = argsort(layout.flip(x, axes=(axis,)), axis)
+    last = promotion.broadcast(np.int64(x.shape[axis] - 1), tuple(backwards.shape))
+    return ew.sub(last, layout.flip(backwards, axes=(axis,)))
+
+
+def _complex_order(x: Any, axis: int) -> Any:
+    """Positions that sort complex numbers."""
+    return lexsort((ew.imag(x), ew.real(x)), axis)
+
+
+@numpy_function
+def sort_complex(a: Any) -> Any:
+    """Elements in ascending order as complex numbers, sorted along the last axis.
+
+    Reference: numpy.sort_complex
+    """
+    x = sort(a)
+    small = x.dtype.kind in "biu" and x.dtype.itemsize <= 2 and x.dtype.kind != "b"
+    return x if x.dtype.kind == "c" else promotion.convert(x, np.dtype(np.complex64 if small else np.complex128))
 
 
 @numpy_function
@@ -219,6 +195,15 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect"
     Reference: numpy.partition
     """
     return sort(a, axis)
+
+
+@numpy_function
+def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """Positions that sort the elements, which is a partition for every kth.
+
+    Reference: numpy.argpartition
+    """
+    return argsort(a, axis)
 
 
 @numpy_function
@@ -263,43 +248,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     return searchsorted(edges, x, side)
 
 
-# --- sets -------------------------------------------------------------------------------------------------------------
-
-
-@numpy_function
-def unique(
-    ar: Any,
-    return_index: bool = False,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    axis: Any = None,
-    *,
-    equal_nan: bool = True,
-    sorted: bool = True,
-) -> Any:
-    """The different elements in ascending order; needs concrete values.
-
-    Reference: numpy.unique
-    """
-    x = array_operand(ar, "unique")
-    found = np.unique(concrete(x, _sized("unique")), True, return_inverse, return_counts, axis, equal_nan=equal_nan)
-    x = layout.reshape(x, shape=(x.size,)) if axis is None else x
-    first = pick(x, found[1], 0 if axis is None else one_axis(axis, x.ndim, "unique"))
-    rest = (found[1],) * return_index + tuple(found[2:])
-    return (first, *rest) if rest else first
-
-
-@numpy_function
-def isin(
-    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
-) -> Any:
-    """Whether each element occurs among the others.
-
-    Reference: numpy.isin
-    """
-    x, tests = array_operand(element, "isin"), array_operand(test_elements, "isin")
-    found = reductions.any(ufuncs.equal(manipulation.expand_dims(x, -1), manipulation.ravel(tests)), axis=-1)
-    return ufuncs.logical_not(found) if invert else found
+# --- counts -----------------------------------------------------------------------------------------------------------
 
 
 @numpy_function
@@ -322,6 +271,6 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0, *, length: int 
 
 
 __all__ = [
-    "argsort", "argwhere", "bincount", "choose", "compress", "delete", "digitize", "extract", "flatnonzero", "insert",
-    "isin", "lexsort", "nonzero", "partition", "searchsorted", "sort", "take", "take_along_axis", "unique",
+    "argpartition", "argsort", "bincount", "choose", "delete", "digitize", "insert", "lexsort", "partition",
+    "searchsorted", "sort", "sort_complex", "take", "take_along_axis",
 ]  # fmt: skip

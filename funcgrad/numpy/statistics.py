@@ -1,4 +1,4 @@
-"""Covariance, convolution, histograms, and further functions that are short compositions of the others."""
+"""Covariance, convolution, and further functions that are short compositions of the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import indexing, layout
-from . import choice, creation, joining, linear, manipulation, promotion, rearrange, reductions, selection, ufuncs
+from . import choice, differences, joining, linear, manipulation, promotion, rearrange, reductions, ufuncs
 from .promotion import array_operand, one_axis
 from .registry import numpy_function, register
 from .ufunc_builders import checked_dtype
@@ -106,7 +106,7 @@ def _sliding(a: Any, v: Any, mode: str, name: str, reverse: bool) -> Any:
     a, v = promotion.promote_dtype([array_operand(a, name), array_operand(v, name)])
     if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
         raise ValueError(f"{name}: both operands must be one-dimensional and not empty")
-    v = v if reverse else ufuncs.conjugate(v)
+    v = v if reverse else ufuncs.conjugated(v)
     flipped = v.size > a.size
     if flipped:
         a, v = v, a
@@ -121,39 +121,6 @@ def _sliding(a: Any, v: Any, mode: str, name: str, reverse: bool) -> Any:
     windows = indexing.gather(padded, np.arange(count)[:, None] + np.arange(k) + start, axes=(0,))
     out = linear.contract(windows, kernel, ((1,), (0,)))
     return layout.flip(out, axes=(0,)) if flipped and not reverse else out
-
-
-# --- histograms -------------------------------------------------------------------------------------------------------
-
-
-@numpy_function
-def histogram(
-    a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
-) -> tuple[Any, Any]:
-    """Counts (or sums of weights) per bin, and the edges; the counts have derivative 0 in the data, not in the weights.
-
-    Reference: numpy.histogram
-    """
-    x = manipulation.ravel(array_operand(a, "histogram"))
-    if isinstance(bins, str):
-        raise TypeError(f"histogram: bins={bins!r} is not supported on traced values; give the number of bins")
-    edges = array_operand(bins, "histogram") if np.ndim(bins) else _edges(x, bins, range)
-    place = ufuncs.subtract(selection.searchsorted(edges, x, "right"), 1)
-    place = choice.where(ufuncs.equal(x, edges[-1]), len(edges) - 2, place)
-    w = np.ones(x.shape, np.int64) if weights is None else manipulation.ravel(array_operand(weights))
-    counts = indexing.scatter_add(layout.fill(0, (len(edges) - 1,), w.dtype), w, place, axes=(0,))
-    if density:
-        counts = ufuncs.divide(ufuncs.divide(counts, rearrange.diff(edges)), reductions.sum(counts))
-    return counts, edges
-
-
-def _edges(x: Any, bins: int, limits: Any) -> Any:
-    """Equal bins between limits, or between the extremes of the data (half a unit around them where they coincide)."""
-    if limits is not None:
-        return np.linspace(*limits, bins + 1)
-    low, high = reductions.min(x), reductions.max(x)
-    half = choice.where(ufuncs.equal(low, high), 0.5, 0.0)
-    return creation.linspace(low - half, high + half, bins + 1)
 
 
 # --- further compositions ---------------------------------------------------------------------------------------------
@@ -201,61 +168,13 @@ def vecmat(x1: Any, x2: Any, /, **options: Any) -> Any:
     if not promotion.has_tracer(x1) and not promotion.has_tracer(x2):
         return np.vecmat(x1, x2, **options)
     checked_dtype("vecmat", options)
-    return manipulation.squeeze(linear.matmul(manipulation.expand_dims(ufuncs.conjugate(x1), -2), x2), -2)
+    row = manipulation.expand_dims(ufuncs.conjugated(array_operand(x1, "vecmat")), -2)
+    return manipulation.squeeze(linear.matmul(row, x2), -2)
 
 
 for _function in (matvec, vecmat):
     if hasattr(np, _function.__name__):
         register(getattr(np, _function.__name__), _function)
-
-
-@numpy_function
-def polyadd(a1: Any, a2: Any) -> Any:
-    """The sum of two polynomials given by coefficients, highest power first.
-
-    Reference: numpy.polyadd
-    """
-    a, b = (manipulation.atleast_1d(array_operand(p, "polyadd")) for p in (a1, a2))
-    n = max(a.size, b.size)
-    return ufuncs.add(*(rearrange.pad(p, (n - p.size, 0)) for p in (a, b)))
-
-
-@numpy_function
-def polymul(a1: Any, a2: Any) -> Any:
-    """The product of two polynomials.
-
-    Reference: numpy.polymul
-    """
-    return convolve(*(manipulation.atleast_1d(array_operand(p, "polymul")) for p in (a1, a2)))
-
-
-@numpy_function
-def polyder(p: Any, m: int = 1) -> Any:
-    """The coefficients of the m-th derivative of a polynomial.
-
-    Reference: numpy.polyder
-    """
-    p = array_operand(p, "polyder")
-    for _ in range(m):
-        n = p.shape[0]
-        p = ufuncs.multiply(layout.slice_axis(p, 0, 0, max(n - 1, 0)), np.arange(n - 1, 0, -1))
-    return p
-
-
-@numpy_function
-def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
-    """The coefficients of an antiderivative of a polynomial, with integration constant 0.
-
-    Reference: numpy.polyint
-    """
-    if k is not None:
-        raise TypeError(
-            "polyint: integration constants k= are not supported on traced values; add them to the last coefficient"
-        )
-    p = array_operand(p, "polyint")
-    for _ in range(m):
-        p = rearrange.pad(ufuncs.divide(p, np.arange(p.shape[0], 0, -1)), (0, 1))
-    return p
 
 
 def _nan_position(name: str, plain: Callable, neutral: float) -> Callable:
@@ -282,7 +201,7 @@ def unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: floa
     p = array_operand(p, "unwrap")
     p = p if p.dtype.kind == "f" else promotion.convert(p, np.dtype(np.float64))
     axis = one_axis(axis, p.ndim, "unwrap")
-    step = rearrange.diff(p, axis=axis)
+    step = differences.diff(p, axis=axis)
     half = period / 2
     wrapped = ufuncs.remainder(step + half, period) - half
     wrapped = choice.where(ufuncs.logical_and(ufuncs.equal(wrapped, -half), ufuncs.greater(step, 0)), half, wrapped)
@@ -322,6 +241,21 @@ def apply_along_axis(func1d: Callable, axis: int, arr: Any, *args: Any, **kwargs
         if extra
         else stacked
     )
+
+
+@numpy_function
+def apply_over_axes(func: Callable, a: Any, axes: Any) -> Any:
+    """A function of an array and an axis applied for one axis after the other; the number of axes is kept.
+
+    Reference: numpy.apply_over_axes
+    """
+    x = array_operand(a, "apply_over_axes")
+    for axis in [one_axis(d, x.ndim, "apply_over_axes") for d in promotion.static_ints(axes, "apply_over_axes")]:
+        result = array_operand(func(x, axis), "apply_over_axes")
+        x = result if result.ndim == x.ndim else manipulation.expand_dims(result, axis)
+        if x.ndim != result.ndim and x.ndim != result.ndim + 1:
+            raise ValueError("apply_over_axes: the function is not returning an array of the correct shape")
+    return x
 
 
 def _from_shape(name: str) -> Callable:
@@ -371,7 +305,23 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: s
 
 
 __all__ = [
-    "apply_along_axis", "convolve", "corrcoef", "correlate", "cov", "cumulative_prod", "cumulative_sum",
-    "diag_indices_from", "histogram", "matvec", "nanargmax", "nanargmin", "polyadd", "polyder", "polyint", "polymul",
-    "ravel_multi_index", "resize", "tril_indices_from", "triu_indices_from", "unravel_index", "unwrap", "vecmat",
+    "apply_along_axis",
+    "apply_over_axes",
+    "convolve",
+    "corrcoef",
+    "correlate",
+    "cov",
+    "cumulative_prod",
+    "cumulative_sum",
+    "diag_indices_from",
+    "matvec",
+    "nanargmax",
+    "nanargmin",
+    "ravel_multi_index",
+    "resize",
+    "tril_indices_from",
+    "triu_indices_from",
+    "unravel_index",
+    "unwrap",
+    "vecmat",
 ]  # fmt: skip

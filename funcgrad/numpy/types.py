@@ -8,13 +8,18 @@ import numpy as np
 from numpy import (
     bool_,
     broadcast_shapes,
+    cdouble,
+    character,
     complex64,
     complex128,
     complexfloating,
+    csingle,
+    double,
     dtype,
     e,
     euler_gamma,
     finfo,
+    flexible,
     float16,
     float32,
     float64,
@@ -27,15 +32,20 @@ from numpy import (
     int16,
     int32,
     int64,
+    int_,
     integer,
     isdtype,
     issubdtype,
     nan,
     newaxis,
     number,
+    object_,
     pi,
     promote_types,
     signedinteger,
+    single,
+    ufunc,
+    uint,
     uint8,
     uint16,
     uint32,
@@ -46,6 +56,8 @@ from numpy import (
 from ..core.tracing import Tracer
 
 bool = np.bool_
+float_, complex_ = np.float64, np.complex128  # names that NumPy 2 dropped and JAX keeps
+ComplexWarning = np.exceptions.ComplexWarning
 
 
 class _ArrayType(type):
@@ -72,8 +84,10 @@ class ndarray(metaclass=_ArrayType):
 
 
 __all__ = [
-    "bool", "bool_", "broadcast_shapes", "complex64", "complex128", "complexfloating", "dtype", "e", "euler_gamma",
-    "finfo", "float16", "float32", "float64", "floating", "generic", "iinfo", "inexact", "inf", "int8", "int16",
-    "int32", "int64", "integer", "isdtype", "issubdtype", "nan", "ndarray", "newaxis", "number", "pi",
-    "promote_types", "signedinteger", "uint8", "uint16", "uint32", "uint64", "unsignedinteger",
+    "ComplexWarning", "bool", "bool_", "broadcast_shapes", "cdouble", "character", "complex64", "complex128",
+    "complex_", "complexfloating", "csingle", "double", "dtype", "e", "euler_gamma", "finfo", "flexible", "float16",
+    "float32", "float64", "float_", "floating", "generic", "iinfo", "inexact", "inf", "int8", "int16", "int32",
+    "int64", "int_", "integer", "isdtype", "issubdtype", "nan", "ndarray", "newaxis", "number", "object_", "pi",
+    "promote_types", "signedinteger", "single", "ufunc", "uint", "uint8", "uint16", "uint32", "uint64",
+    "unsignedinteger",
 ]  # fmt: skip

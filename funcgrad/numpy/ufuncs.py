@@ -48,6 +48,17 @@ def _yes(x: Any) -> Any:
     return ew.like(promotion.convert(x, np.bool_), True)
 
 
+def _spacing(x: Any) -> Any:
+    """The step to the next number away from zero: constant between powers of 2."""
+    x = ew.stop(x)
+    return ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x)
+
+
+def conjugated(x: Any) -> Any:
+    """Complex numbers conjugated, all others as they are."""
+    return ew.conj(x) if x.dtype.kind == "c" else x
+
+
 def _scaled(factor: float) -> Callable:
     return lambda x: ew.mul(x, ew.like(x, factor))
 
@@ -137,7 +148,7 @@ signbit = unary(np.signbit, ew.signbit)
 floor = unary(np.floor, by_kind(f=ew.floor, other=same))
 ceil = unary(np.ceil, by_kind(f=ew.ceil, other=same))
 trunc = unary(np.trunc, by_kind(f=ew.trunc, other=same))
-rint = unary(np.rint, ew.rint)
+rint = unary(np.rint, by_kind(c=lambda z: ew.complex_(ew.rint(ew.real(z)), ew.rint(ew.imag(z))), other=ew.rint))
 deg2rad, rad2deg = unary(np.deg2rad, _scaled(math.pi / 180)), unary(np.rad2deg, _scaled(180 / math.pi))
 radians, degrees = unary(np.radians, _scaled(math.pi / 180)), unary(np.degrees, _scaled(180 / math.pi))
 conjugate = unary(np.conjugate, by_kind(b=same, i=same, u=same, f=same, c=ew.conj), "iufc")
@@ -146,7 +157,7 @@ isinf = unary(np.isinf, by_kind(f=ew.isinf, c=_either(ew.isinf), b=_no, i=_no, u
 isfinite = unary(np.isfinite, by_kind(f=ew.isfinite, c=_either(ew.isfinite, ew.and_), b=_yes, i=_yes, u=_yes))
 logical_not = unary(np.logical_not, lambda x: ew.not_(boolean(x)), "b")
 invert = unary(np.invert, ew.not_, "biu")
-spacing = unary(np.spacing, lambda x: ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x))
+spacing = unary(np.spacing, _spacing)
 
 add = binary(np.add, by_kind(b=ew.or_, other=ew.add), "iufc")
 subtract = binary(np.subtract, ew.sub, "iufc")
@@ -268,7 +279,10 @@ def modf(x: Any, /, **options: Any) -> tuple[Any, Any]:
     """
     if not promotion.has_tracer(x):
         return np.modf(x, **options)
-    whole = trunc(x if x.dtype.kind == "f" else x.astype(np.float64), **options)
+    checked_dtype("modf", options)
+    x = promotion.operand(x, "modf")
+    x = promotion.convert(x, np.modf.resolve_dtypes((promotion.dtype_key(x), None, None))[0])
+    whole = trunc(x)
     return copysign(where_infinite(x, whole), x), whole
 
 
@@ -277,19 +291,7 @@ def where_infinite(x: Any, whole: Any) -> Any:
     return ew.select(isinf(x), ew.like(whole, 0), subtract(x, whole))
 
 
-def ldexp(x: Any, n: Any, /, **options: Any) -> Any:
-    """x * 2**n.
-
-    Reference: numpy.ldexp
-    """
-    if not promotion.has_tracer(x) and not promotion.has_tracer(n):
-        return np.ldexp(x, n, **options)
-    checked_dtype("ldexp", options)
-    dtype = np.ldexp.resolve_dtypes((promotion.dtype_key(x), np.dtype(np.int64), None))[2]
-    return multiply(promotion.convert(x, dtype), exp2(promotion.convert(n, dtype)))
-
-
-for _real, _function in ((np.divmod, divmod), (np.modf, modf), (np.ldexp, ldexp)):
+for _real, _function in ((np.divmod, divmod), (np.modf, modf)):
     _function.__name__ = _function.__qualname__ = _real.__name__
     register(_real, _function)
 
@@ -297,7 +299,7 @@ __all__ = [
     "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "bitwise_and",
     "bitwise_or", "bitwise_xor", "cbrt", "ceil", "conjugate", "copysign", "cos", "cosh", "deg2rad", "degrees",
     "divide", "divmod", "equal", "exp", "exp2", "expm1", "fabs", "float_power", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot", "invert", "isfinite", "isinf", "isnan", "ldexp",
+    "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot", "invert", "isfinite", "isinf", "isnan",
     "left_shift", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and",
     "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "modf", "multiply", "negative", "nextafter",
     "not_equal", "positive", "power", "rad2deg", "radians", "reciprocal", "remainder", "right_shift", "rint", "sign",

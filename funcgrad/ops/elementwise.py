@@ -481,14 +481,25 @@ shift_left = elementwise("shift_left", np.left_shift, scalar=lambda x, n: x << n
 shift_right = elementwise("shift_right", np.right_shift, scalar=lambda x, n: x >> n, kinds="iu", partials=nondiff, samples=_shifts)
 
 
-def _half_at_tie(out: Any, x: Any, y: Any) -> Any:
-    """1 where x is the result, 1/2 where both are."""
-    return select(eq(x, out), select(eq(y, out), like(x, 0.5), like(x, 1)), like(x, 0))
+def _chosen(out: Any, x: Any, y: Any, t: Any) -> Any:
+    """The tangent of x where x is the result, half of it where both are: chosen, since what is not may be infinite."""
+    share = select(eq(y, out), like(x, 0.5), like(x, 1))
+    return select(eq(x, out), mul(t, share), like(t, 0))
 
 
 def _extreme(name: str, f: Callable, scalar: Callable) -> Any:
-    return elementwise(name, f, scalar=scalar, kinds="biuf", samples=both(pairs(ties=True), integers(2), booleans(2)),
-                       partials=(lambda out, x, y: _half_at_tie(out, x, y), lambda out, x, y: _half_at_tie(out, y, x)))
+    def linearize(x: Any, y: Any) -> tuple[Any, Callable]:
+        out = prim(x, y)
+
+        def tangent_map(x_dot: Any, y_dot: Any) -> Any:
+            parts = [_chosen(out, *pair, t) for pair, t in (((x, y), x_dot), ((y, x), y_dot)) if type(t) is not Zero]
+            return (parts[0] if len(parts) == 1 else linear_ops.add_any(*parts)) if parts else Zero(out.aval)
+
+        return out, tangent_map
+
+    prim = elementwise(name, f, scalar=scalar, kinds="biuf", partials=(), samples=both(pairs(ties=True), integers(2), booleans(2)))
+    prim.differentiation = prim.linearize = linearize
+    return prim
 
 
 maximum = _extreme("maximum", np.maximum, lambda x, y: sc.maximum(x, y) if x.dtype != np.bool_ else x | y)

@@ -43,7 +43,7 @@ def test_modes_and_differences_agree(expression: str) -> None:
         return fnp.sum(f(fnp, *[given[a] for a in order]) * weights)
 
     point = [ARRAYS[a] for a in names]
-    gradients = fg.grad(loss, argnums=tuple(range(len(names))))(*point)
+    gradients = fg.grad(loss, argnums=tuple(range(len(names))), allow_unused=True)(*point)
     reverse = sum(np.sum(g * d) for g, d in zip(gradients, directions))
     _, forward = fg.jvp(loss, tuple(point), tuple(np.asarray(d)[()] for d in directions))
     step = 1e-6

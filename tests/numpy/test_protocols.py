@@ -46,9 +46,9 @@ def test_the_documentation_lists_every_name() -> None:
 def test_every_exported_name_exists_and_is_numpys() -> None:
     for name in fnp.__all__:
         assert hasattr(fnp, name)
-        if name not in ("at", "bool"):
+        if name not in ("at", "bool", "float_", "complex_", "ComplexWarning"):
             assert hasattr(np, name) or name in ("matvec", "vecmat", "row_stack"), name
-    assert len(fnp.__all__) == len(set(fnp.__all__)) > 330
+    assert len(fnp.__all__) == len(set(fnp.__all__)) > 400
 
 
 def test_missing_names_are_explained() -> None:
@@ -104,8 +104,8 @@ def test_scipy_special_products(name: str) -> None:
 
 
 ERRORS = {
-    "lacking function": (lambda t: np.trim_zeros(t), r"numpy\.trim_zeros does not work on traced values: nearest supported: .*\n(.|\n)*custom_vjp"),
-    "lacking ufunc": (lambda t: np.gcd(t, t), r"numpy\.gcd does not work on traced values"),
+    "lacking function": (lambda t: np.min_scalar_type(t), r"numpy\.min_scalar_type does not work on traced values: (.|\n)*custom_vjp"),
+    "lacking ufunc": (lambda t: np.isnat(t), r"numpy\.isnat does not work on traced values"),
     "reduce": (lambda t: np.subtract.reduce(t), r"numpy\.subtract\.reduce is not supported"),
     "accumulate": (lambda t: np.subtract.accumulate(t), r"numpy\.subtract\.accumulate is not supported"),
     "reduceat": (lambda t: np.add.reduceat(t, [0, 1]), r"numpy\.add\.reduceat is not supported"),
@@ -114,7 +114,7 @@ ERRORS = {
     "ufunc out=": (lambda t: fnp.sin(t, out=np.zeros(3)), r"sin: out= is not supported|cannot be written"),
     "where=": (lambda t: np.sin(t, where=[True, False, True]), r"sin: where= is not supported on traced values; choose with funcgrad"),
     "in place": (lambda t: V.copy().__iadd__(t), r"cannot be written into an existing NumPy array"),
-    "copyto": (lambda t: np.copyto(np.zeros(3), t), r"numpy\.copyto .*\nFix: "),
+    "copyto": (lambda t: np.copyto(np.zeros(3), t), r"numpy\.copyto writes(.|\n)*Fix: "),
     "sort in place": (lambda t: t.sort(), r"Fix: y = funcgrad\.numpy\.sort\(x\)"),
     "fill": (lambda t: t.fill(1.0), r"full_like"),
     "pickle": (lambda t: pickle.dumps(t), r"cannot be pickled"),

@@ -109,7 +109,7 @@ HOLOMORPHIC = """
     rsqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh select copy checkpoint_name convert
     broadcast reshape transpose concatenate pad slice flip dynamic_slice dynamic_update_slice gather scatter scatter_add
     reduce_sum reduce_prod cumsum cumprod dot_general inv solve triangular_solve det cofactors psum all_gather barrier
-    windows overlap window_take window_put recurrence
+    windows overlap window_take window_put recurrence roots
 """
 COMPLEX = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY) if complex_cases(REGISTRY[name])]
 

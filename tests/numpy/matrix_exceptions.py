@@ -1,0 +1,46 @@
+# ruff: noqa: E501, SIM905
+"""The reviewed list of what the matrix does not promise, with reasons. A cell listed here must really fail.
+
+`EXCEPTIONS` has keys (function, mode) for all dtypes, or (function, mode, dtype) for one. The mode "jit" of a function
+says that abstract values are refused, in the mode "value" as well, where then only values that are known are looked at.
+"""
+
+from __future__ import annotations
+
+_FILES = "reads, writes or prints; passed on from NumPy, traced values are refused (test_holes)"
+_DTYPES = "a question about dtypes, shapes or settings, passed on from NumPy"
+NOT_SAMPLED: dict[str, str] = (
+    dict.fromkeys("from_dlpack frombuffer fromfile fromiter fromstring load save savez".split(), _FILES)
+    | dict.fromkeys("get_printoptions set_printoptions printoptions".split(), _FILES)
+    | dict.fromkeys("broadcast_shapes isdtype issubdtype promote_types".split(), _DTYPES)
+    | dict.fromkeys("copyto putmask".split(), "write in place and return nothing: refused with the name of what to use (test_holes)")
+    | {"frompyfunc": "makes functions of Python objects, which traced values are not"}
+)  # fmt: skip
+
+_SIZE = "the size of the result depends on data; works with size= (test_sizes)"
+_TRIM = "the size of the result depends on data"
+_COMPLEX = "the result is complex, and its size depends on data"
+_COMPILED_COMPLEX = "jit has no complex type"
+_HALF = "NumPy computes truth values in float16, and jit has no float16"
+EXCEPTIONS: dict[tuple[str, ...], str] = {
+    **{(name, mode): _SIZE for mode in ("vmap", "jit") for name in (
+        "unique unique_all unique_counts unique_inverse unique_values nonzero argwhere flatnonzero extract "
+        "intersect1d setdiff1d setxor1d union1d").split()},
+    **{(name, mode): reason for mode in ("vmap", "jit") for name, reason in (("trim_zeros", _TRIM), ("roots", _COMPLEX))},
+    **{(name, "jit", "bool"): _HALF for name in (
+        "acos arccos arcsin arcsinh arctan arctanh asin asinh atan atanh cbrt cos cosh deg2rad degrees exp exp2 expm1 fabs "
+        "log log10 log1p log2 rad2deg radians rint round around signbit sin sinh sqrt spacing tan tanh modf frexp arctan2 atan2 hypot "
+        "logaddexp logaddexp2 copysign nextafter heaviside ldexp").split()},
+    ("sort_complex", "jit"): _COMPILED_COMPLEX,
+    **{("polydiv", mode): "the size of the remainder depends on data; works with trim_leading_zeros=False (test_polynomials)" for mode in ("vmap", "jit")},
+    **{("polymul", mode, "bool"): "under jit and vmap leading zeros of the factors are not known, and kept" for mode in ("vmap", "jit")},
+    **{("nextafter", mode): "a step function of the bits: its derivative is 0, as in JAX" for mode in ("grad", "jvp")},
+}  # fmt: skip
+
+_ORDER = "complex numbers have no order here (docs/complex.md)"
+_WRAPS = "NumPy's differences of unsigned integers wrap around"
+EAGER_EXCEPTIONS: dict[tuple[str, str], str] = {
+    **{(name, dtype): _ORDER for dtype in ("complex64", "complex128") for name in
+       "sign median nanmedian corrcoef maximum minimum fmax fmin clip digitize histogram histogram_bin_edges geomspace".split()},
+    **{("unwrap", dtype): _WRAPS for dtype in ("uint8", "uint64")},
+}  # fmt: skip
