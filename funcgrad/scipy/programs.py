@@ -1,0 +1,101 @@
+"""Users' functions as programs of vectors: traced once, compiled, differentiated, without a copy of what they close
+over.
+
+With this module a solver outside (SciPy's) can evaluate a function and its derivatives as machine code, and a
+transformation can evaluate the same program on traced values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from .. import tree
+from ..api import carry as carried
+from ..api import recording as rec
+from ..api.differentiation import grad, jvp
+from ..api.jacobians import hessian, jacfwd, jacrev
+from ..core.avals import shaped
+from ..core.program import Program, memoized
+from ..core.tracing import Tracer, run, trace
+from ..numpy import promotion
+from ..ops import calls
+from .vectors import FLOAT
+
+
+class Function:
+    """A function of float64 arrays to one array, traced once at their shapes.
+
+    Called, it evaluates its program where it is called: with NumPy, or as equations of a transformation.
+    """
+
+    def __init__(self, where: str, f: Callable, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Trace f; what it closes over becomes captures, among them the values that outer transformations trace."""
+        avals = [shaped(tuple(s), FLOAT) for s in shapes]
+        traced = carried.trace_flat(where, lambda *v: ([f(*v)], None), avals, [False] * len(avals))
+        self.program, self.captures = rec.canonical(traced.program), traced.captures
+        self.shape = traced.avals[0].shape
+
+    def __call__(self, *arrays: Any) -> Any:
+        """The value; traced arrays and captures are followed."""
+        return run(self.program, [*self.captures, *arrays])[0]
+
+    @property
+    def outer(self) -> list[Any]:
+        """The captures that belong to a transformation outside."""
+        return [c for c in self.captures if type(c) is Tracer]
+
+    def bound(self, values: Iterator[Any]) -> Function:
+        """The same function with other values for `outer`, taken from an iterator."""
+        other = object.__new__(Function)
+        other.program, other.shape = self.program, self.shape
+        other.captures = [next(values) if type(c) is Tracer else c for c in self.captures]
+        return other
+
+    def compiled(self, derive: Callable, extra: tuple[tuple[int, ...], ...] = ()) -> Callable[..., list[Any]]:
+        """Machine code for a function made of this one, which returns a list of arrays.
+
+        Args:
+            derive: `derive(f)` is a function of the arguments of f, and arrays of the shapes `extra` after them. Two
+                calls with the same function `derive` share their program.
+            extra: shapes of these arrays.
+        """
+        program = _derived(self.program, derive, len(self.captures), extra)
+        launch, captures = calls.execute(program), self.captures
+        return lambda *arrays: launch(*captures, *arrays)
+
+
+@memoized
+def _derived(program: Program, derive: Callable, captured: int, extra: tuple) -> Program:
+    def flat(*inputs: Any) -> list[Any]:
+        captures, arrays = inputs[:captured], inputs[captured:]
+        f = lambda *v: run(program, [*captures, *v])[0]  # noqa: E731
+        return [promotion.array_operand(x) for x in tree.tree_leaves(derive(f)(*arrays))]
+
+    avals = [*program.in_avals, *(shaped(tuple(s), FLOAT) for s in extra)]
+    derived, captures = trace(flat, avals, purpose="a solver")
+    assert not captures
+    return rec.canonical(derived)
+
+
+def value(f: Callable) -> Callable:
+    """For `Function.compiled`: the function itself."""
+    return f
+
+
+def jacobian_of(rows: int, columns: int) -> Callable:
+    """For `Function.compiled`: the Jacobian by the mode that needs fewer products."""
+    return jacfwd if columns <= rows else jacrev
+
+
+def hessian_product(f: Callable) -> Callable:
+    """For `Function.compiled`: x, p -> H(x) p, forward over reverse."""
+    return lambda x, p: jvp(grad(f), (x,), (p,))[1]
+
+
+def weighted_hessian(f: Callable) -> Callable:
+    """For `Function.compiled`: x, v -> the Hessian of <v, f(x)>."""
+    return lambda x, v: hessian(lambda x: (v * f(x)).sum())(x)
+
+
+__all__ = ["Function", "hessian_product", "jacobian_of", "value", "weighted_hessian"]
