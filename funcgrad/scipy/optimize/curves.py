@@ -116,7 +116,7 @@ def curve_fit(
         raise ValueError(f"{where}: full_output is for calls outside transformations.")
     x = _traced_parameters(vector, outer, solve)
     residuals = _weighted(outer.functions[0], *outer.vectors[3:])
-    return vector.unflatten(x), _covariance(residuals, x, absolute_sigma and sigma is not None)
+    return vector.unflatten(x), _covariance(residuals, x, absolute_sigma)
 
 
 def _parameters(where: str, f: Callable) -> int:

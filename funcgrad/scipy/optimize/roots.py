@@ -169,15 +169,29 @@ def root_scalar(
 
     Reference: scipy.optimize.root_scalar
     """
-    where = f"root_scalar of {rec.name_of(f)}"
     if method is None:
         method = "brentq" if bracket is not None else "secant" if x1 is not None else "newton"
+    settings = dict(xtol=xtol, rtol=rtol, maxiter=maxiter, options=options)
+    where = f"root_scalar of {rec.name_of(f)}"
+    return _root_scalar(where, f, args, method, bracket, fprime, fprime2, (x0, x1), settings)
+
+
+def _root_scalar(
+    where: str,
+    f: Callable,
+    args: Any,
+    method: str,
+    bracket: Any,
+    fprime: Any,
+    fprime2: Any,
+    starts: Any,
+    settings: dict,
+) -> Any:
     names = ["f", *(n for n, g in (("fprime", fprime), ("fprime2", fprime2)) if callable(g))]
     given = {"f": f, "fprime": fprime, "fprime2": fprime2}
     parts = [_of_number(where, given[n], args) for n in names]
     points = None if bracket is None else joined(list(bracket))
-    outer = Outer(parts, [points, *(None if x is None else joined([x]) for x in (x0, x1))])
-    settings = dict(xtol=xtol, rtol=rtol, maxiter=maxiter, options=options)
+    outer = Outer(parts, [points, *(None if x is None else joined([x]) for x in starts)])
 
     def solve(functions: Sequence[Function], vectors: Sequence[Any]) -> Any:
         from scipy.optimize import root_scalar as scipy_root_scalar
@@ -270,7 +284,8 @@ def brentq(
     Reference: scipy.optimize.brentq
     """
     where = f"brentq of {rec.name_of(f)}"
-    result = root_scalar(f, args, "brentq", (a, b), xtol=xtol, rtol=rtol, maxiter=maxiter)
+    settings = dict(xtol=xtol, rtol=rtol, maxiter=maxiter)
+    result = _root_scalar(where, f, args, "brentq", (a, b), None, None, (None, None), settings)
     x = result.root if type(result.root) is Tracer else np.float64(result.root)
     if disp and type(x) is not Tracer and not result.converged:
         raise RuntimeError(f"{where}: no convergence after {maxiter} iterations; the last point is {x}.")
