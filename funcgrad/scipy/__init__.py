@@ -1,5 +1,5 @@
 """Counterparts of SciPy's modules."""
 
-from . import linalg, optimize, special
+from . import integrate, linalg, optimize, special
 
-__all__ = ["linalg", "optimize", "special"]
+__all__ = ["integrate", "linalg", "optimize", "special"]

@@ -65,6 +65,22 @@ class Function:
         return lambda *arrays: launch(*captures, *arrays)
 
 
+class Outer:
+    """What a problem takes from the transformations around it: vectors that may be traced, and functions' captures."""
+
+    def __init__(self, functions: Sequence[Function], vectors: Sequence[Any]) -> None:
+        """Gather the traced values of a problem; `vectors` may hold None, which stays None."""
+        self.functions, self.vectors = list(functions), list(vectors)
+        held = [v for v in self.vectors if type(v) is Tracer]
+        self.values: list[Any] = [*held, *(c for f in self.functions for c in f.outer)]
+
+    def problem(self, values: Sequence[Any]) -> tuple[list[Function], list[Any]]:
+        """The functions and vectors with other values for the traced ones."""
+        rest: Iterator[Any] = iter(values)
+        vectors = [next(rest) if type(v) is Tracer else v for v in self.vectors]
+        return [f.bound(rest) for f in self.functions], vectors
+
+
 @memoized
 def _derived(program: Program, derive: Callable, captured: int, extra: tuple) -> Program:
     def flat(*inputs: Any) -> list[Any]:
@@ -76,6 +92,23 @@ def _derived(program: Program, derive: Callable, captured: int, extra: tuple) ->
     derived, captures = trace(flat, avals, purpose="a solver")
     assert not captures
     return rec.canonical(derived)
+
+
+def scalar(where: str, result: Any) -> Any:
+    """What a user's function returned, as one float64.
+
+    Raises:
+        TypeError: it is not one real number.
+    """
+    leaves = tree.tree_leaves(result)
+    x = promotion.array_operand(leaves[0]) if len(leaves) == 1 and leaves[0] is result else None
+    if x is None or tuple(x.shape) != () or x.dtype.kind not in "biuf":
+        found = f"a pytree {tree.tree_structure(result)}" if x is None else str(rec.abstract(x))
+        raise TypeError(
+            f"{where}: the function must return one real number, but it returned {found}.\n"
+            "Fix: reduce it, for instance with np.sum, or use least_squares for a vector of residuals."
+        )
+    return promotion.convert(x, FLOAT)
 
 
 def value(f: Callable) -> Callable:
@@ -98,4 +131,4 @@ def weighted_hessian(f: Callable) -> Callable:
     return lambda x, v: hessian(lambda x: (v * f(x)).sum())(x)
 
 
-__all__ = ["Function", "hessian_product", "jacobian_of", "value", "weighted_hessian"]
+__all__ = ["Function", "Outer", "hessian_product", "jacobian_of", "scalar", "value", "weighted_hessian"]

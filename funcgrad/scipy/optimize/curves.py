@@ -14,12 +14,12 @@ from ...api.differentiation import grad
 from ...api.jacobians import jacfwd
 from ...core.tracing import Tracer
 from ...numpy import linalg, promotion
-from ..programs import Function, jacobian_of, value
+from ..programs import Function, Outer, jacobian_of, value
 from ..vectors import FLOAT, Vector, joined
 from . import bounds as bounded
 from . import optimality
 from .fitting import NUMERIC
-from .implicit import Outer, solution
+from .implicit import solution
 
 
 def curve_fit(

@@ -10,11 +10,11 @@ import numpy as np
 from ... import tree
 from ...api import recording as rec
 from ...numpy import promotion
-from ..programs import Function, jacobian_of, value
+from ..programs import Function, Outer, jacobian_of, value
 from ..vectors import FLOAT, Vector, is_number, joined
 from . import bounds as bounded
 from . import optimality
-from .implicit import Outer, solution
+from .implicit import solution
 
 # rho(z) of the squared scaled residual z, as SciPy has them
 _LOSSES: dict[str, Callable] = {

@@ -8,7 +8,7 @@ derivatives of every order and of both modes follow from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,24 +19,7 @@ from ...api.custom import custom_jvp
 from ...api.differentiation import jvp
 from ...api.jacobians import jacfwd
 from ...core.avals import is_inexact
-from ...core.tracing import Tracer
-from ..programs import Function
-
-
-class Outer:
-    """What a problem takes from the transformations around it: vectors that may be traced, and functions' captures."""
-
-    def __init__(self, functions: Sequence[Function], vectors: Sequence[Any]) -> None:
-        """Gather the traced values of a problem; `vectors` may hold None, which stays None."""
-        self.functions, self.vectors = list(functions), list(vectors)
-        held = [v for v in self.vectors if type(v) is Tracer]
-        self.values: list[Any] = [*held, *(c for f in self.functions for c in f.outer)]
-
-    def problem(self, values: Sequence[Any]) -> tuple[list[Function], list[Any]]:
-        """The functions and vectors with other values for the traced ones."""
-        rest: Iterator[Any] = iter(values)
-        vectors = [next(rest) if type(v) is Tracer else v for v in self.vectors]
-        return [f.bound(rest) for f in self.functions], vectors
+from ..programs import Outer
 
 
 def solution(outer: Outer, solve: Callable, residual: Callable, results: Sequence[tuple]) -> list[Any]:
@@ -77,4 +60,4 @@ def solution(outer: Outer, solve: Callable, residual: Callable, results: Sequenc
     return found(*outer.values)
 
 
-__all__ = ["Outer", "solution"]
+__all__ = ["solution"]

@@ -14,12 +14,12 @@ from ...api.differentiation import grad, value_and_grad
 from ...api.jacobians import hessian
 from ...core.tracing import Tracer
 from ...numpy import promotion
-from ..programs import Function, hessian_product, value
+from ..programs import Function, Outer, hessian_product, scalar, value
 from ..vectors import FLOAT, Vector
 from . import bounds as bounded
 from . import constraints as constrained
 from . import optimality
-from .implicit import Outer, solution
+from .implicit import solution
 
 _NO_GRADIENT = ("nelder-mead", "powell", "cobyla", "cobyqa")
 _HESSIAN = ("dogleg", "trust-exact")
@@ -142,23 +142,6 @@ def _functions(
     return parts
 
 
-def scalar(where: str, result: Any) -> Any:
-    """What a function to be minimized returned, as one float64.
-
-    Raises:
-        TypeError: it is not one real number.
-    """
-    leaves = tree.tree_leaves(result)
-    x = promotion.array_operand(leaves[0]) if len(leaves) == 1 and leaves[0] is result else None
-    if x is None or tuple(x.shape) != () or x.dtype.kind not in "biuf":
-        found = f"a pytree {tree.tree_structure(result)}" if x is None else str(rec.abstract(x))
-        raise TypeError(
-            f"{where}: the function must return one real number, but it returned {found}.\n"
-            "Fix: reduce it, for instance with np.sum, or use least_squares for a vector of residuals."
-        )
-    return promotion.convert(x, FLOAT)
-
-
 def _square(where: str, vector: Vector, matrix: Any) -> Any:
     n = vector.size
     if tuple(np.shape(matrix)) != (n, n):
@@ -181,7 +164,7 @@ def _by_scipy(
         fun, jac = _value(parts["fun"]), _array(parts["jac"])
     else:
         fun, jac = _value_and_gradient(parts["fun"]), True
-    check_start(where, vector, start if lower is None else np.clip(start, lower, upper), fun, jac)
+    _check_start(where, vector, start if lower is None else np.clip(start, lower, upper), fun, jac)
     box = None if lower is None else Bounds(lower, upper)
     second = _second_order(parts, given, method, vector.size)
     return scipy_minimize(fun, start, jac=jac, bounds=box, constraints=limits, **second, **kwargs)
@@ -224,7 +207,7 @@ def _value_and_gradient(f: Function) -> Callable:
     return fun
 
 
-def check_start(where: str, vector: Vector, start: np.ndarray, fun: Callable, jac: Any) -> None:
+def _check_start(where: str, vector: Vector, start: np.ndarray, fun: Callable, jac: Any) -> None:
     """Refuse to start where the function, or its gradient, is not a number."""
     out = fun(start)
     out, slope = out if jac is True else (out, None)
@@ -294,4 +277,4 @@ def _traced_result(
     )
 
 
-__all__ = ["check_start", "minimize", "scalar"]
+__all__ = ["minimize"]

@@ -12,11 +12,10 @@ from ...api import recording as rec
 from ...api.differentiation import grad
 from ...core.tracing import Tracer
 from ...numpy import promotion
-from ..programs import Function, jacobian_of, value
+from ..programs import Function, Outer, jacobian_of, scalar, value
 from ..vectors import FLOAT, Vector, joined
 from . import optimality
-from .implicit import Outer, solution
-from .minimizing import scalar
+from .implicit import solution
 
 _WITH_JACOBIAN = ("hybr", "lm")
 _DERIVATIVES = {"newton": 1, "halley": 2}

@@ -1,0 +1,187 @@
+"""Solutions of ordinary differential equations as functions of their initial state, times and parameters.
+
+    y' = f(y, t, p)
+
+    forward    v' = f_y v + f_p p',      v(t_0) = y_0' - f t_0',    y(t_i)' = v(t_i) + f t_i'
+    reverse    l' = -f_y^T l,  m' = -f_p^T l    from the last time to the first; l jumps by the cotangent of y(t_i)
+
+Both are equations of the same kind, solved by the same solver, so derivatives of every order and mode follow. Memory
+does not grow with the number of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...api import recording as rec
+from ...api.custom import custom_jvp
+from ...api.differentiation import jvp, vjp
+from ...api.loops import scan, while_loop
+from ...api.vectorization import vmap
+from ...core.avals import is_inexact
+from ...core.tracing import trace
+from ...ops.calls import compiled_call
+from ...ops.linear_call import linear_call
+from ...ops.programs import type_of
+from . import runge_kutta as rk
+
+Slope = Callable[..., Any]  # (y, t, *parameters) -> y'
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """When a step is good enough, and when to give up."""
+
+    rtol: float
+    atol: float
+    max_steps: int
+    longest: float
+
+
+def solve(f: Slope, y0: Any, ts: Any, parameters: Sequence[Any], tolerances: Tolerances) -> Any:
+    """The states (len(ts), n) at monotonic times, nan from where the solver gave up.
+
+    Args:
+        f: `(y, t, *parameters) -> y'`, which closes over no traced value.
+        y0: (n,), the state at ts[0].
+        ts: (m,), increasing or decreasing.
+        parameters: arrays; those of floating type have derivatives.
+        tolerances: of each step.
+    """
+
+    @custom_jvp
+    def states(y0: Any, ts: Any, *parameters: Any) -> Any:
+        return _compiled(lambda *args: _integrated(f, *args, tolerances=tolerances), [y0, ts, *parameters])
+
+    @states.defjvp
+    def states_jvp(primals: Any, tangents: Any) -> Any:
+        ys = states(*primals)
+        known = [ys, *primals[1:]]
+        moves = [*tangents[:2], *(t for t, p in zip(tangents[2:], primals[2:]) if is_inexact(p))]
+        forward = _program(lambda *a: [_moved(f, a[: len(known)], a[len(known) :], tolerances)], [*known, *moves])
+        backward = _program(lambda *a: _pulled_back(f, a[:-1], a[-1], tolerances), [*known, ys])
+        return ys, linear_call(*known, *moves, forward=forward, backward=backward, residuals=len(known))[0]
+
+    return states(y0, ts, *parameters)
+
+
+def _program(f: Callable, operands: Sequence[Any]) -> Any:
+    program, captures = trace(f, [type_of(x) for x in operands], purpose="the derivative of a differential equation")
+    assert not captures
+    return rec.canonical(program)
+
+
+def _compiled(f: Callable, operands: Sequence[Any]) -> Any:
+    """f(*operands), as one equation that runs compiled."""
+    return compiled_call(*operands, program=_program(lambda *args: [f(*args)], operands))[0]
+
+
+# --- the solver -------------------------------------------------------------------------------------------------------
+
+
+def _integrated(f: Slope, y0: Any, ts: Any, *parameters: Any, tolerances: Tolerances) -> Any:
+    """Adaptive steps over all of the interval, and the interpolant at the times asked for."""
+    sign = np.where(ts[-1] < ts[0], -1.0, 1.0)
+    slope = lambda y, t: sign * f(y, sign * t, *parameters)  # noqa: E731
+    start, rtol, atol = sign * ts[0], tolerances.rtol, tolerances.atol
+    slope0 = slope(y0, start)
+    h = np.minimum(rk.first_step(slope, y0, slope0, start, rtol, atol), tolerances.longest)
+
+    def advance(state: tuple) -> tuple:
+        y, k, t, h, before, dense, count = state
+        new, k_new, error, dense_new = rk.step(slope, y, k, t, h)
+        error = rk.norm(error, atol + rtol * np.maximum(abs(y), abs(new)))
+        good = error <= 1.0
+        h_new = np.minimum(rk.next_step(h, error), tolerances.longest)
+        new_state = (new, k_new, t + h, h_new, t, dense_new)
+        kept = (y, k, t, h_new, before, dense)
+        return *(np.where(good, a, b) for a, b in zip(new_state, kept)), count + 1
+
+    def reach(state: tuple, target: Any) -> tuple[tuple, Any]:
+        target = sign * target
+        shortest = 16.0 * np.finfo(np.float64).eps * np.maximum(abs(state[2]), abs(target))
+
+        def going(state: tuple) -> Any:
+            return (state[2] < target) & (state[6] < tolerances.max_steps) & (state[3] > shortest)
+
+        state = while_loop(going, advance, (*state[:6], np.int64(0)))
+        t, before = state[2], state[4]
+        part = (target - before) / np.where(t > before, t - before, 1.0)
+        y = rk.interpolated(state[5], part)
+        return state[:6], np.where(t >= target, y, np.nan)
+
+    rest = np.zeros((4, *y0.shape))
+    first = (y0, slope0, start, h, start, np.concatenate([np.reshape(y0, (1, -1)), rest]))
+    return np.concatenate([np.reshape(y0, (1, -1)), scan(reach, first, ts[1:])[1]])
+
+
+# --- derivatives ------------------------------------------------------------------------------------------------------
+
+
+def _at_floats(f: Slope, t: Any, parameters: Sequence[Any]) -> tuple[Callable, list[Any]]:
+    """f at time t as a function of y and the parameters that have derivatives; these parameters."""
+    inexact = [is_inexact(p) for p in parameters]
+
+    def of_floats(y: Any, *floats: Any) -> Any:
+        rest = iter(floats)
+        return f(y, t, *[next(rest) if on else p for p, on in zip(parameters, inexact)])
+
+    return of_floats, [p for p, on in zip(parameters, inexact) if on]
+
+
+def _moved(f: Slope, known: Sequence[Any], moves: Sequence[Any], tolerances: Tolerances) -> Any:
+    """Tangents of the states."""
+    (ys, ts, *parameters), (t_y0, t_ts, *t_floats) = known, moves
+    n, count = ys.shape[1], len(parameters)
+
+    def slope(z: Any, t: Any, *values: Any) -> Any:
+        of_floats, floats = _at_floats(f, t, values[:count])
+        return np.concatenate(jvp(of_floats, (z[:n], *floats), (z[n:], *values[count:])))
+
+    z0 = np.concatenate([ys[0], t_y0 - f(ys[0], ts[0], *parameters) * t_ts[0]])
+    zs = solve(slope, z0, ts, [*parameters, *t_floats], tolerances)
+    return zs[:, n:] + _slopes(f, ys, ts, parameters) * np.reshape(t_ts, (-1, 1))
+
+
+def _pulled_back(f: Slope, known: Sequence[Any], ct: Any, tolerances: Tolerances) -> list[Any]:
+    """Cotangents of the initial state, the times and the parameters, from those of the states (m, n)."""
+    ys, ts, *parameters = known
+    n = ys.shape[1]
+    floats = [p for p in parameters if is_inexact(p)]
+    sizes = [int(np.prod(p.shape, dtype=np.int64)) for p in floats]
+
+    def slope(z: Any, t: Any, *values: Any) -> Any:
+        of_floats, at = _at_floats(f, t, values)
+        y_slope, pull = vjp(of_floats, z[:n], *at)
+        return np.concatenate([y_slope, *(-np.reshape(p, (-1,)).astype(np.float64) for p in pull(z[n : 2 * n]))])
+
+    def back(carry: tuple, x: tuple) -> tuple:
+        costate, total = carry
+        y, ct, t, earlier = x
+        z = np.concatenate([y, costate + ct, total])
+        z = solve(slope, z, np.stack([t, earlier]), parameters, tolerances)[1]
+        return (z[n : 2 * n], z[2 * n :]), None
+
+    start = (np.zeros(n), np.zeros(sum(sizes)))
+    (costate, total), _ = scan(back, start, (ys[1:], ct[1:], ts[1:], ts[:-1]), reverse=True)
+    ct_ts = np.sum(ct * _slopes(f, ys, ts, parameters), axis=1)
+    costate = costate + ct[0]
+    first = np.reshape(np.sum(costate * f(ys[0], ts[0], *parameters)), (1,))
+    ct_ts = ct_ts - np.concatenate([first, np.zeros(ts.shape[0] - 1)])
+    return [costate, ct_ts, *_split(total, floats, sizes)]
+
+
+def _split(total: Any, like: Sequence[Any], sizes: Sequence[int]) -> list[Any]:
+    ends = np.cumsum([0, *sizes])
+    return [np.reshape(total[a:b], p.shape).astype(p.dtype) for a, b, p in zip(ends, ends[1:], like)]
+
+
+def _slopes(f: Slope, ys: Any, ts: Any, parameters: Sequence[Any]) -> Any:
+    return vmap(lambda y, t: f(y, t, *parameters))(ys, ts)
+
+
+__all__ = ["Tolerances", "solve"]
