@@ -1,5 +1,5 @@
 """Counterparts of SciPy's modules."""
 
-from . import integrate, linalg, optimize, special
+from . import integrate, interpolate, linalg, ndimage, optimize, special
 
-__all__ = ["integrate", "linalg", "optimize", "special"]
+__all__ = ["integrate", "interpolate", "linalg", "ndimage", "optimize", "special"]
