@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate as scipy_integrate
 
 import funcgrad as fg
-from funcgrad.scipy.integrate import cumulative_trapezoid, fixed_quad, odeint, quad, simpson, trapezoid
+from funcgrad.scipy.integrate import cumulative_trapezoid, fixed_quad, odeint, quad, simpson, solve_ivp, trapezoid
 from funcgrad.test_util import check_grads
 
 RANDOM = np.random.default_rng(0)
@@ -275,3 +275,83 @@ def test_odeint_errors() -> None:
         odeint(lambda y, t: {"a": np.ones(2)}, {"a": 1.0}, np.array([0.0, 1.0]))
     with pytest.raises(TypeError, match=r"y0 has dtype complex128"):
         odeint(f, 1j, np.array([0.0, 1.0]))
+
+
+# --- SciPy's solvers --------------------------------------------------------------------------------------------------
+
+
+def swapped(t: Any, y: Any, rates: Any) -> Any:
+    return lotka_volterra(y, t, rates)
+
+
+@pytest.mark.parametrize("method", ["RK45", "DOP853", "Radau", "BDF", "LSODA"])
+def test_solve_ivp_is_scipys(method: str) -> None:
+    def flat(t: float, z: np.ndarray) -> Any:
+        slope = lotka_volterra({"prey": z[1], "hunter": z[:1]}, t, RATES)
+        return np.stack([slope["hunter"][0], slope["prey"]])
+
+    options = {"rtol": 1e-6, "atol": 1e-8}
+    expected = scipy_integrate.solve_ivp(flat, (0.0, 4.0), [0.7, 1.2], method, dense_output=True, **options)
+    result = solve_ivp(swapped, (0.0, 4.0), START, method, args=(RATES,), dense_output=True, **options)
+    assert result.success and result.y["hunter"].shape == (1, len(result.t))
+    np.testing.assert_allclose(result.t[-1], 4.0)
+    assert abs(len(result.t) - len(expected.t)) <= 3
+    np.testing.assert_allclose(result.y["prey"][-1], expected.y[1, -1], rtol=1e-4)
+    np.testing.assert_allclose(result.sol(1.3)["prey"], expected.sol(1.3)[1], rtol=1e-4)
+    assert result.sol(np.array([1.3, 2.0]))["hunter"].shape == (1, 2)
+
+
+def test_solve_ivp_events() -> None:
+    def hits_ground(t: Any, y: Any, g: Any) -> Any:
+        return y["height"]
+
+    hits_ground.terminal, hits_ground.direction = True, -1  # type: ignore[attr-defined]
+    fall = lambda t, y, g: {"height": y["speed"], "speed": -g}  # noqa: E731
+    result = solve_ivp(fall, (0.0, 9.0), {"height": 0.0, "speed": 10.0}, args=(10.0,), events=hits_ground)
+    assert result.status == 1 and result.t_events[0] == pytest.approx([2.0])
+    np.testing.assert_allclose(result.y_events[0]["speed"], [-10.0])
+
+
+@pytest.mark.parametrize("method", ["DOP853", "Radau"])
+def test_solve_ivp_has_derivatives(method: str) -> None:
+    def value(y0: Any, t: Any, rates: Any) -> Any:
+        result = solve_ivp(swapped, (t[0], t[-1]), y0, method, t_eval=t, args=(rates,), rtol=1e-8, atol=1e-9)
+        return np.sum(result.y["prey"] ** 2) + np.sum(np.cos(result.y["hunter"]) * np.arange(5.0))
+
+    times = np.array([0.0, 0.7, 1.5, 1.6, 4.0])
+    expected = fg.jit(fg.grad(by_fixed_steps, (0, 1, 2)))(START, times, RATES)
+    for found in (fg.grad(value, (0, 1, 2)), fg.jit(fg.grad(value, (0, 1, 2)))):
+        for a, e in zip(fg.tree.leaves(found(START, times, RATES)), fg.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(a, e, rtol=1e-4, atol=1e-4)
+    push = {"growth": 1.0, "death": np.ones(1)}
+    forward = fg.jvp(lambda r: value(START, times, r), (RATES,), (push,))[1]
+    np.testing.assert_allclose(forward, expected[2]["growth"] + np.sum(expected[2]["death"]), rtol=1e-4)
+
+
+def test_solve_ivp_stiff_second_derivative_and_batches() -> None:
+    """y' = -k (y - cos t), far stiffer than the times asked for."""
+
+    def last(k: Any) -> Any:
+        f = lambda t, y: -k * (y - np.cos(t))  # noqa: E731
+        return solve_ivp(f, (0.0, 1.0), [0.0], "BDF", t_eval=[0.5, 1.0], rtol=1e-9, atol=1e-11).y[0, 1]
+
+    exact = lambda k: (k * k * np.cos(1.0) + k * np.sin(1.0)) / (1 + k * k)  # noqa: E731  where exp(-k) is nothing
+    k = 1000.0
+    np.testing.assert_allclose([last(k), fg.grad(last)(k)], [exact(k), fg.grad(exact)(k)], rtol=1e-4)
+    np.testing.assert_allclose(fg.jacfwd(fg.grad(last))(20.0), fg.grad(fg.grad(exact))(20.0), rtol=1e-3)
+    np.testing.assert_allclose(fg.vmap(last)(np.array([100.0, k])), [exact(100.0), exact(k)], rtol=1e-6)
+
+
+def test_solve_ivp_backwards_failures_and_errors() -> None:
+    back = fg.jit(lambda y: solve_ivp(lambda t, y: -y, (1.0, 0.0), y, t_eval=[1.0, 0.5, 0.5, 0.0], rtol=1e-8).y)(2.0)
+    np.testing.assert_allclose(back, 2.0 * np.exp([0.0, 0.5, 0.5, 1.0]), rtol=1e-6)
+    blow = fg.jit(lambda y: dict(solve_ivp(lambda t, y: y * y, (0.0, 2.0), y, t_eval=[0.5, 2.0])))(1.0)
+    assert not blow["success"] and np.isfinite(blow["y"][0]) and np.isnan(blow["y"][1])
+    with pytest.raises(
+        ValueError, match=r"solve_ivp of <lambda>: under a transformation the number of steps.*\nFix: pass t_eval="
+    ):
+        fg.grad(lambda k: solve_ivp(lambda t, y: -k * y, (0.0, 1.0), [1.0]).y[0, -1])(1.0)
+    with pytest.raises(ValueError, match=r"the result of the function has shape \(2,\), y0 has \(1,\)"):
+        solve_ivp(lambda t, y: np.ones(2), (0.0, 1.0), [1.0])
+    with pytest.raises(TypeError, match=r"the event <lambda>: the function must return one real number"):
+        solve_ivp(lambda t, y: -y, (0.0, 1.0), [1.0], events=lambda t, y: y)

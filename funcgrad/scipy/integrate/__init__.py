@@ -6,8 +6,9 @@ Example:
     array([1.      , 0.367879])
 """
 
+from .initial_value import solve_ivp
 from .odes import odeint
 from .quadrature import fixed_quad, quad
 from .sampled import cumulative_trapezoid, simpson, trapezoid
 
-__all__ = ["cumulative_trapezoid", "fixed_quad", "odeint", "quad", "simpson", "trapezoid"]
+__all__ = ["cumulative_trapezoid", "fixed_quad", "odeint", "quad", "simpson", "solve_ivp", "trapezoid"]

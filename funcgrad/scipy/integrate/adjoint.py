@@ -12,37 +12,31 @@ does not grow with the number of steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...api import recording as rec
 from ...api.custom import custom_jvp
 from ...api.differentiation import jvp, vjp
-from ...api.loops import scan, while_loop
+from ...api.loops import scan
 from ...api.vectorization import vmap
 from ...core.avals import is_inexact
 from ...core.tracing import trace
-from ...ops.calls import compiled_call
 from ...ops.linear_call import linear_call
 from ...ops.programs import type_of
-from . import runge_kutta as rk
 
 Slope = Callable[..., Any]  # (y, t, *parameters) -> y'
 
 
-@dataclass(frozen=True)
-class Tolerances:
-    """When a step is good enough, and when to give up."""
+class Solver(Protocol):
+    """Any means to solve an equation; the derivatives are solved by the same."""
 
-    rtol: float
-    atol: float
-    max_steps: int
-    longest: float
+    def states(self, f: Slope, y0: Any, ts: Any, *parameters: Any) -> Any:
+        """The states (len(ts), n) at monotonic times, nan from where the solver gave up."""
 
 
-def solve(f: Slope, y0: Any, ts: Any, parameters: Sequence[Any], tolerances: Tolerances) -> Any:
+def solve(f: Slope, y0: Any, ts: Any, parameters: Sequence[Any], solver: Solver) -> Any:
     """The states (len(ts), n) at monotonic times, nan from where the solver gave up.
 
     Args:
@@ -50,73 +44,30 @@ def solve(f: Slope, y0: Any, ts: Any, parameters: Sequence[Any], tolerances: Tol
         y0: (n,), the state at ts[0].
         ts: (m,), increasing or decreasing.
         parameters: arrays; those of floating type have derivatives.
-        tolerances: of each step.
+        solver: how.
     """
 
     @custom_jvp
     def states(y0: Any, ts: Any, *parameters: Any) -> Any:
-        return _compiled(lambda *args: _integrated(f, *args, tolerances=tolerances), [y0, ts, *parameters])
+        return solver.states(f, y0, ts, *parameters)
 
     @states.defjvp
     def states_jvp(primals: Any, tangents: Any) -> Any:
         ys = states(*primals)
         known = [ys, *primals[1:]]
         moves = [*tangents[:2], *(t for t, p in zip(tangents[2:], primals[2:]) if is_inexact(p))]
-        forward = _program(lambda *a: [_moved(f, a[: len(known)], a[len(known) :], tolerances)], [*known, *moves])
-        backward = _program(lambda *a: _pulled_back(f, a[:-1], a[-1], tolerances), [*known, ys])
+        forward = program_of(lambda *a: [_moved(f, a[: len(known)], a[len(known) :], solver)], [*known, *moves])
+        backward = program_of(lambda *a: _pulled_back(f, a[:-1], a[-1], solver), [*known, ys])
         return ys, linear_call(*known, *moves, forward=forward, backward=backward, residuals=len(known))[0]
 
     return states(y0, ts, *parameters)
 
 
-def _program(f: Callable, operands: Sequence[Any]) -> Any:
+def program_of(f: Callable, operands: Sequence[Any]) -> Any:
+    """A function of arrays to a list of arrays, which closes over nothing traced, as a program."""
     program, captures = trace(f, [type_of(x) for x in operands], purpose="the derivative of a differential equation")
     assert not captures
     return rec.canonical(program)
-
-
-def _compiled(f: Callable, operands: Sequence[Any]) -> Any:
-    """f(*operands), as one equation that runs compiled."""
-    return compiled_call(*operands, program=_program(lambda *args: [f(*args)], operands))[0]
-
-
-# --- the solver -------------------------------------------------------------------------------------------------------
-
-
-def _integrated(f: Slope, y0: Any, ts: Any, *parameters: Any, tolerances: Tolerances) -> Any:
-    """Adaptive steps over all of the interval, and the interpolant at the times asked for."""
-    sign = np.where(ts[-1] < ts[0], -1.0, 1.0)
-    slope = lambda y, t: sign * f(y, sign * t, *parameters)  # noqa: E731
-    start, rtol, atol = sign * ts[0], tolerances.rtol, tolerances.atol
-    slope0 = slope(y0, start)
-    h = np.minimum(rk.first_step(slope, y0, slope0, start, rtol, atol), tolerances.longest)
-
-    def advance(state: tuple) -> tuple:
-        y, k, t, h, before, dense, count = state
-        new, k_new, error, dense_new = rk.step(slope, y, k, t, h)
-        error = rk.norm(error, atol + rtol * np.maximum(abs(y), abs(new)))
-        good = error <= 1.0
-        h_new = np.minimum(rk.next_step(h, error), tolerances.longest)
-        new_state = (new, k_new, t + h, h_new, t, dense_new)
-        kept = (y, k, t, h_new, before, dense)
-        return *(np.where(good, a, b) for a, b in zip(new_state, kept)), count + 1
-
-    def reach(state: tuple, target: Any) -> tuple[tuple, Any]:
-        target = sign * target
-        shortest = 16.0 * np.finfo(np.float64).eps * np.maximum(abs(state[2]), abs(target))
-
-        def going(state: tuple) -> Any:
-            return (state[2] < target) & (state[6] < tolerances.max_steps) & (state[3] > shortest)
-
-        state = while_loop(going, advance, (*state[:6], np.int64(0)))
-        t, before = state[2], state[4]
-        part = (target - before) / np.where(t > before, t - before, 1.0)
-        y = rk.interpolated(state[5], part)
-        return state[:6], np.where(t >= target, y, np.nan)
-
-    rest = np.zeros((4, *y0.shape))
-    first = (y0, slope0, start, h, start, np.concatenate([np.reshape(y0, (1, -1)), rest]))
-    return np.concatenate([np.reshape(y0, (1, -1)), scan(reach, first, ts[1:])[1]])
 
 
 # --- derivatives ------------------------------------------------------------------------------------------------------
@@ -133,7 +84,7 @@ def _at_floats(f: Slope, t: Any, parameters: Sequence[Any]) -> tuple[Callable, l
     return of_floats, [p for p, on in zip(parameters, inexact) if on]
 
 
-def _moved(f: Slope, known: Sequence[Any], moves: Sequence[Any], tolerances: Tolerances) -> Any:
+def _moved(f: Slope, known: Sequence[Any], moves: Sequence[Any], solver: Solver) -> Any:
     """Tangents of the states."""
     (ys, ts, *parameters), (t_y0, t_ts, *t_floats) = known, moves
     n, count = ys.shape[1], len(parameters)
@@ -143,11 +94,11 @@ def _moved(f: Slope, known: Sequence[Any], moves: Sequence[Any], tolerances: Tol
         return np.concatenate(jvp(of_floats, (z[:n], *floats), (z[n:], *values[count:])))
 
     z0 = np.concatenate([ys[0], t_y0 - f(ys[0], ts[0], *parameters) * t_ts[0]])
-    zs = solve(slope, z0, ts, [*parameters, *t_floats], tolerances)
+    zs = solve(slope, z0, ts, [*parameters, *t_floats], solver)
     return zs[:, n:] + _slopes(f, ys, ts, parameters) * np.reshape(t_ts, (-1, 1))
 
 
-def _pulled_back(f: Slope, known: Sequence[Any], ct: Any, tolerances: Tolerances) -> list[Any]:
+def _pulled_back(f: Slope, known: Sequence[Any], ct: Any, solver: Solver) -> list[Any]:
     """Cotangents of the initial state, the times and the parameters, from those of the states (m, n)."""
     ys, ts, *parameters = known
     n = ys.shape[1]
@@ -163,7 +114,7 @@ def _pulled_back(f: Slope, known: Sequence[Any], ct: Any, tolerances: Tolerances
         costate, total = carry
         y, ct, t, earlier = x
         z = np.concatenate([y, costate + ct, total])
-        z = solve(slope, z, np.stack([t, earlier]), parameters, tolerances)[1]
+        z = solve(slope, z, np.stack([t, earlier]), parameters, solver)[1]
         return (z[n : 2 * n], z[2 * n :]), None
 
     start = (np.zeros(n), np.zeros(sum(sizes)))
@@ -184,4 +135,4 @@ def _slopes(f: Slope, ys: Any, ts: Any, parameters: Sequence[Any]) -> Any:
     return vmap(lambda y, t: f(y, t, *parameters))(ys, ts)
 
 
-__all__ = ["Tolerances", "solve"]
+__all__ = ["Slope", "Solver", "program_of", "solve"]

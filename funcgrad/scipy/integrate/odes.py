@@ -12,7 +12,8 @@ from ...core.tracing import Tracer, run
 from ...numpy import promotion
 from ..programs import Function
 from ..vectors import Vector, joined
-from .adjoint import Tolerances, solve
+from .adjoint import solve
+from .solvers import Native
 
 _NO_LIMIT = 2**62
 
@@ -77,9 +78,9 @@ def odeint(
 
     f = Function(where, slope, [(vector.size,), ()])
     steps = _NO_LIMIT if mxstep == np.inf else int(mxstep)
-    tolerances = Tolerances(float(rtol), float(atol), steps, float(hmax))
+    solver = Native(float(rtol), float(atol), steps, float(hmax))
     rhs = lambda y, t, *parameters: run(f.program, [*parameters, y, t])[0]  # noqa: E731
-    states = solve(rhs, vector.flatten(y0, "y0"), times, f.captures, tolerances)
+    states = solve(rhs, vector.flatten(y0, "y0"), times, f.captures, solver)
     return vector.unflatten_rows(states)
 
 
