@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize as scipy_optimize
 
 import funcgrad as fg
-from funcgrad.scipy.optimize import minimize, minimize_scalar
+from funcgrad.scipy.optimize import fmin_bfgs, minimize, minimize_scalar
 
 TIGHT = {"gtol": 1e-12}
 PARAMS = {"a": np.array([1.3, 0.7]), "b": (np.array([[0.8]]), 1.9)}
@@ -310,6 +310,48 @@ def test_minimize_scalar() -> None:
         np.testing.assert_allclose(derivative(2.0), 4.0 * x / (12.0 * x**2 - 8.0), rtol=1e-6)
     at_end = lambda b: minimize_scalar(lambda x: (x - 9.0) ** 2, bounds=(0.0, b), options={"xatol": 1e-10}).x  # noqa: E731
     np.testing.assert_allclose(fg.grad(at_end)(2.0), 1.0, rtol=1e-12)
+
+
+# --- fmin_bfgs --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_fmin_bfgs_finds_minima(compiled: bool) -> None:
+    wrap = fg.jit if compiled else (lambda f: f)
+    for n in (1, 2, 5):
+        x0 = np.linspace(-1.2, 1.4, n)
+        f = rosenbrock if n > 1 else lambda x: np.sum(np.cosh(x - 3.0))
+        x, value, slope, inverse, calls, _, flag = wrap(lambda x, f=f: fmin_bfgs(f, x, gtol=1e-7, full_output=True))(x0)
+        np.testing.assert_allclose(x, np.ones(n) if n > 1 else [3.0], rtol=1e-6)
+        assert flag == 0 and np.max(np.abs(slope)) <= 1e-7 and value == f(x) and calls < 120
+        assert np.all(np.linalg.eigvalsh(inverse) > 0)
+    result = wrap(lambda p: fmin_bfgs(on_tree, p))(PARAMS)
+    np.testing.assert_allclose(flat(result), np.ones(4), rtol=1e-4)
+
+
+def test_fmin_bfgs_in_batches_and_its_derivatives() -> None:
+    solution = lambda t: fmin_bfgs(banana, np.zeros(2), (t,), gtol=1e-10)  # noqa: E731
+    check_derivatives(solution, 0.8, second=1e-4)
+    ts = np.linspace(0.3, 2.0, 4)
+    expected = [minimize(banana, np.zeros(2), (t,), options=TIGHT).x for t in ts]
+    np.testing.assert_allclose(fg.jit(fg.vmap(solution))(ts), expected, rtol=1e-6)
+    slopes = [fg.jacrev(solution)(t) for t in ts]
+    np.testing.assert_allclose(fg.jit(fg.vmap(fg.jacrev(solution)))(ts), slopes, rtol=1e-7)
+
+
+def test_fmin_bfgs_says_how_it_ended() -> None:
+    flags = [
+        fmin_bfgs(f, x0, maxiter=k, full_output=True)[-1]
+        for f, x0, k in (
+            (rosenbrock, np.array([-1.2, 1.0]), 3),
+            (lambda x: np.sum(x), np.ones(1), None),
+            (lambda x: np.sum(x) * np.nan, np.ones(1), None),
+            (lambda x: np.sum(x**2), np.zeros(1), None),
+        )
+    ]
+    assert flags == [1, 2, 3, 0]
+    with pytest.raises(TypeError, match=r"fmin_bfgs of <lambda>: the function must return one real number"):
+        fmin_bfgs(lambda x: x, np.ones(2))
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from ..core.program import Program, memoized
 from ..core.tracing import Tracer, run, trace
 from ..numpy import promotion
 from ..ops import calls
+from ..ops.programs import type_of
 from .vectors import FLOAT
 
 
@@ -63,6 +64,13 @@ class Function:
         program = _derived(self.program, derive, len(self.captures), extra)
         launch, captures = calls.execute(program), self.captures
         return lambda *arrays: launch(*captures, *arrays)
+
+
+def program_of(f: Callable, operands: Sequence[Any]) -> Program:
+    """A function of arrays to a list of arrays, which closes over nothing traced, as a program."""
+    program, captures = trace(f, [type_of(x) for x in operands], purpose="a solver")
+    assert not captures
+    return rec.canonical(program)
 
 
 class Outer:
@@ -131,4 +139,4 @@ def weighted_hessian(f: Callable) -> Callable:
     return lambda x, v: hessian(lambda x: (v * f(x)).sum())(x)
 
 
-__all__ = ["Function", "Outer", "hessian_product", "jacobian_of", "scalar", "value", "weighted_hessian"]
+__all__ = ["Function", "Outer", "hessian_product", "jacobian_of", "program_of", "scalar", "value", "weighted_hessian"]

@@ -16,15 +16,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...api import recording as rec
 from ...api.custom import custom_jvp
 from ...api.differentiation import jvp, vjp
 from ...api.loops import scan
 from ...api.vectorization import vmap
 from ...core.avals import is_inexact
-from ...core.tracing import trace
 from ...ops.linear_call import linear_call
-from ...ops.programs import type_of
+from ..programs import program_of
 
 Slope = Callable[..., Any]  # (y, t, *parameters) -> y'
 
@@ -61,13 +59,6 @@ def solve(f: Slope, y0: Any, ts: Any, parameters: Sequence[Any], solver: Solver)
         return ys, linear_call(*known, *moves, forward=forward, backward=backward, residuals=len(known))[0]
 
     return states(y0, ts, *parameters)
-
-
-def program_of(f: Callable, operands: Sequence[Any]) -> Any:
-    """A function of arrays to a list of arrays, which closes over nothing traced, as a program."""
-    program, captures = trace(f, [type_of(x) for x in operands], purpose="the derivative of a differential equation")
-    assert not captures
-    return rec.canonical(program)
 
 
 # --- derivatives ------------------------------------------------------------------------------------------------------
@@ -135,4 +126,4 @@ def _slopes(f: Slope, ys: Any, ts: Any, parameters: Sequence[Any]) -> Any:
     return vmap(lambda y, t: f(y, t, *parameters))(ys, ts)
 
 
-__all__ = ["Slope", "Solver", "program_of", "solve"]
+__all__ = ["Slope", "Solver", "solve"]

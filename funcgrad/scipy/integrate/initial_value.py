@@ -34,8 +34,8 @@ def solve_ivp(
 
     Under a transformation `t_eval` is needed, and the states have derivatives in y0, t_eval, the start of t_span, args
     and what `fun` closes over, of every order: solutions of the linearized and of the adjoint equation by the same
-    method, so that stiff problems stay tractable ("Radau", "BDF", "LSODA"). Tolerances are SciPy's loose ones by default,
-    for derivatives too. `odeint` is faster where a problem is not stiff.
+    method, so that stiff problems stay tractable ("Radau", "BDF", "LSODA"). By default tolerances are SciPy's loose
+    ones, for derivatives too. `odeint` is faster where a problem is not stiff.
 
     Args:
         fun: `(t, y, *args) -> dy/dt`, for a scalar t and a pytree y.

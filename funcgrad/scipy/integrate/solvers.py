@@ -12,8 +12,9 @@ from ...api.compilation import ShapeDtypeStruct
 from ...api.jacobians import jacfwd
 from ...api.loops import scan, while_loop
 from ...ops import calls
+from ..programs import program_of
 from . import runge_kutta as rk
-from .adjoint import Slope, program_of
+from .adjoint import Slope
 
 IMPLICIT = ("Radau", "BDF", "LSODA")  # SciPy's methods that use a Jacobian
 

@@ -6,9 +6,10 @@ Example:
     np.float64(0.739085)
 """
 
+from .bfgs import fmin_bfgs
 from .curves import curve_fit
 from .fitting import least_squares
 from .minimizing import minimize
 from .roots import brentq, minimize_scalar, root, root_scalar
 
-__all__ = ["brentq", "curve_fit", "least_squares", "minimize", "minimize_scalar", "root", "root_scalar"]
+__all__ = ["brentq", "curve_fit", "fmin_bfgs", "least_squares", "minimize", "minimize_scalar", "root", "root_scalar"]
