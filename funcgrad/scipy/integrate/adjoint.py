@@ -4,9 +4,13 @@
 
     forward    v' = f_y v + f_p p',      v(t_0) = y_0' - f t_0',    y(t_i)' = v(t_i) + f t_i'
     reverse    l' = -f_y^T l,  m' = -f_p^T l    from the last time to the first; l jumps by the cotangent of y(t_i)
+    or         ct^T V,  V' = f_y V + [0, f_p]   with all columns V of the forward equation ("forward" sensitivities)
 
-Both are equations of the same kind, solved by the same solver, so derivatives of every order and mode follow. Memory
+All are equations of the same kind, solved by the same solver, so derivatives of every order and mode follow. Memory
 does not grow with the number of steps.
+
+The adjoint equation needs the states once more, backwards. That is unstable where they forget where they came from
+(stiff and strongly damped problems): where they do not come back to the states that are known, cotangents are nan.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import numpy as np
 
 from ...api.custom import custom_jvp
 from ...api.differentiation import jvp, vjp
+from ...api.jacobians import jacfwd
 from ...api.loops import scan
 from ...api.vectorization import vmap
 from ...core.avals import is_inexact
@@ -28,7 +33,14 @@ Slope = Callable[..., Any]  # (y, t, *parameters) -> y'
 
 
 class Solver(Protocol):
-    """Any means to solve an equation; the derivatives are solved by the same."""
+    """Any means to solve an equation; the derivatives are solved by the same.
+
+    `sensitivity` is "adjoint" or "forward": how cotangents are found.
+    """
+
+    rtol: float
+    atol: float
+    sensitivity: str
 
     def states(self, f: Slope, y0: Any, ts: Any, *parameters: Any) -> Any:
         """The states (len(ts), n) at monotonic times, nan from where the solver gave up."""
@@ -55,7 +67,8 @@ def solve(f: Slope, y0: Any, ts: Any, parameters: Sequence[Any], solver: Solver)
         known = [ys, *primals[1:]]
         moves = [*tangents[:2], *(t for t, p in zip(tangents[2:], primals[2:]) if is_inexact(p))]
         forward = program_of(lambda *a: [_moved(f, a[: len(known)], a[len(known) :], solver)], [*known, *moves])
-        backward = program_of(lambda *a: _pulled_back(f, a[:-1], a[-1], solver), [*known, ys])
+        pulled_back = _by_columns if solver.sensitivity == "forward" else _by_costates
+        backward = program_of(lambda *a: pulled_back(f, a[:-1], a[-1], solver), [*known, ys])
         return ys, linear_call(*known, *moves, forward=forward, backward=backward, residuals=len(known))[0]
 
     return states(y0, ts, *parameters)
@@ -89,7 +102,7 @@ def _moved(f: Slope, known: Sequence[Any], moves: Sequence[Any], solver: Solver)
     return zs[:, n:] + _slopes(f, ys, ts, parameters) * np.reshape(t_ts, (-1, 1))
 
 
-def _pulled_back(f: Slope, known: Sequence[Any], ct: Any, solver: Solver) -> list[Any]:
+def _by_costates(f: Slope, known: Sequence[Any], ct: Any, solver: Solver) -> list[Any]:
     """Cotangents of the initial state, the times and the parameters, from those of the states (m, n)."""
     ys, ts, *parameters = known
     n = ys.shape[1]
@@ -103,18 +116,46 @@ def _pulled_back(f: Slope, known: Sequence[Any], ct: Any, solver: Solver) -> lis
 
     def back(carry: tuple, x: tuple) -> tuple:
         costate, total = carry
-        y, ct, t, earlier = x
+        y, ct, t, earlier, known = x
         z = np.concatenate([y, costate + ct, total])
         z = solve(slope, z, np.stack([t, earlier]), parameters, solver)[1]
-        return (z[n : 2 * n], z[2 * n :]), None
+        missed = abs(z[:n] - known) > np.sqrt(solver.atol) + np.sqrt(solver.rtol) * np.max(abs(known))
+        return (np.where(np.any(missed), np.nan, z[n : 2 * n]), z[2 * n :]), None
 
     start = (np.zeros(n), np.zeros(sum(sizes)))
-    (costate, total), _ = scan(back, start, (ys[1:], ct[1:], ts[1:], ts[:-1]), reverse=True)
-    ct_ts = np.sum(ct * _slopes(f, ys, ts, parameters), axis=1)
-    costate = costate + ct[0]
+    (costate, total), _ = scan(back, start, (ys[1:], ct[1:], ts[1:], ts[:-1], ys[:-1]), reverse=True)
+    total = np.where(np.any(np.isnan(costate)), np.nan, total)
+    return _cotangents(f, known, ct, costate + ct[0], _split(total, floats, sizes))
+
+
+def _by_columns(f: Slope, known: Sequence[Any], ct: Any, solver: Solver) -> list[Any]:
+    """The same by the derivatives V of the states with respect to every number of y0 and the parameters."""
+    ys, ts, *parameters = known
+    n = ys.shape[1]
+    floats = [p for p in parameters if is_inexact(p)]
+    sizes = [int(np.prod(p.shape, dtype=np.int64)) for p in floats]
+    width = n + sum(sizes)
+
+    def slope(z: Any, t: Any, *values: Any) -> Any:
+        of_floats, at = _at_floats(f, t, values)
+        blocks = jacfwd(of_floats, tuple(range(1 + len(at))))(z[:n], *at)
+        moved = blocks[0] @ np.reshape(z[n:], (n, width))
+        direct = [np.reshape(b, (n, -1)).astype(np.float64) for b in blocks[1:]]
+        moved = moved + np.concatenate([np.zeros((n, n)), *direct], axis=1)
+        return np.concatenate([of_floats(z[:n], *at), np.reshape(moved, (-1,))])
+
+    z0 = np.concatenate([ys[0], np.reshape(np.eye(n, width), (-1,))])
+    columns = np.reshape(solve(slope, z0, ts, parameters, solver)[:, n:], (-1, n, width))
+    total = np.einsum("ti,tij->j", ct, columns)
+    return _cotangents(f, known, ct, total[:n], _split(total[n:], floats, sizes))
+
+
+def _cotangents(f: Slope, known: Sequence[Any], ct: Any, costate: Any, others: list[Any]) -> list[Any]:
+    """Those of the initial state, the times (among which the first also shifts the start) and the parameters."""
+    ys, ts, *parameters = known
     first = np.reshape(np.sum(costate * f(ys[0], ts[0], *parameters)), (1,))
-    ct_ts = ct_ts - np.concatenate([first, np.zeros(ts.shape[0] - 1)])
-    return [costate, ct_ts, *_split(total, floats, sizes)]
+    ct_ts = np.sum(ct * _slopes(f, ys, ts, parameters), axis=1)
+    return [costate, ct_ts - np.concatenate([first, np.zeros(ts.shape[0] - 1)]), *others]
 
 
 def _split(total: Any, like: Sequence[Any], sizes: Sequence[int]) -> list[Any]:

@@ -14,6 +14,7 @@ from ...core.tracing import Tracer, run
 from ..programs import Function, scalar, value
 from ..vectors import FLOAT, Vector, joined
 from .adjoint import solve
+from .odes import checked_sensitivity
 from .solvers import IMPLICIT, BySciPy
 
 
@@ -26,6 +27,7 @@ def solve_ivp(
     dense_output: bool = False,
     events: Any = None,
     args: Any = None,
+    sensitivity: str = "forward",
     **options: Any,
 ) -> Any:
     """The solution of an initial value problem by SciPy, with compiled slopes and automatic Jacobians; differentiable.
@@ -33,9 +35,9 @@ def solve_ivp(
         y' = f(t, y, args),    y(t_span[0]) = y0
 
     Under a transformation `t_eval` is needed, and the states have derivatives in y0, t_eval, the start of t_span, args
-    and what `fun` closes over, of every order: solutions of the linearized and of the adjoint equation by the same
-    method, so that stiff problems stay tractable ("Radau", "BDF", "LSODA"). By default tolerances are SciPy's loose
-    ones, for derivatives too. `odeint` is faster where a problem is not stiff.
+    and what `fun` closes over, of every order, by solutions of the linearized equation with the same method, so that
+    stiff problems stay tractable ("Radau", "BDF", "LSODA"). By default tolerances are SciPy's loose ones, for
+    derivatives too. `odeint` is faster where a problem is not stiff.
 
     Args:
         fun: `(t, y, *args) -> dy/dt`, for a scalar t and a pytree y.
@@ -46,6 +48,7 @@ def solve_ivp(
         dense_output: whether `sol` is to be a function from a time to a state.
         events: functions `(t, y, *args) -> a number`, with attributes `terminal` and `direction`, as in SciPy.
         args: a tuple of further arguments, or None.
+        sensitivity: as for `odeint`: what reverse mode solves. "adjoint" suits many parameters and no damping.
         options: `rtol`, `atol`, `max_step`, `first_step` and others, as in SciPy.
 
     Returns:
@@ -87,7 +90,7 @@ def solve_ivp(
                 f"{where}: under a transformation the number of steps and events is unknown.\n"
                 "Fix: pass t_eval=, and neither events= nor dense_output=."
             )
-        return _traced(vector, f, start, span, times, method, options)
+        return _traced(vector, f, start, span, times, BySciPy(method, options, checked_sensitivity(where, sensitivity)))
     watched = [_event(where, vector, e, args) for e in _listed(events)]
     return _by_scipy(vector, f, start, span, times, method, watched, dict(options, dense_output=dense_output))
 
@@ -137,12 +140,12 @@ def _time_last(vector: Vector, rows: Any) -> Any:
     return tree.tree_map(lambda x: np.moveaxis(x, 0, -1), vector.unflatten_rows(rows))
 
 
-def _traced(vector: Vector, f: Function, start: Any, span: Any, times: Any, method: Any, options: dict) -> Any:
+def _traced(vector: Vector, f: Function, start: Any, span: Any, times: Any, solver: BySciPy) -> Any:
     from scipy.optimize import OptimizeResult  # of which SciPy's results are a kind
 
     ts = np.concatenate([span[:1], times])
     rhs = lambda y, t, *parameters: run(f.program, [*parameters, y, t])[0]  # noqa: E731
-    states = solve(rhs, start, ts, f.captures, BySciPy(method, options))[1:]
+    states = solve(rhs, start, ts, f.captures, solver)[1:]
     return OptimizeResult(t=times, y=_time_last(vector, states), success=np.all(np.isfinite(states)))
 
 

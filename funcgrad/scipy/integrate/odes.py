@@ -27,6 +27,7 @@ def odeint(
     atol: float = 1.4e-8,
     mxstep: float = np.inf,
     hmax: float = np.inf,
+    sensitivity: str = "adjoint",
 ) -> Any:
     """The solution of a system of ordinary differential equations at given times, by adaptive steps.
 
@@ -36,7 +37,8 @@ def odeint(
     also where this is called from plain Python. Derivatives in y0, t, args and what `func` closes over are solutions of
     the linearized equation (forward mode) and of the adjoint equation (reverse mode), within the same tolerances; they
     need the memory of the states at `t` alone. Derivatives of every order work; under `vmap` every example has its own
-    steps.
+    steps. The adjoint equation follows the states backwards; where that is unstable (strong damping between two times)
+    the gradient is nan, and sensitivity="forward" finds it.
 
     Args:
         func: `(y, t, *args) -> dy/dt`, for a pytree y and a scalar t.
@@ -46,6 +48,8 @@ def odeint(
         rtol, atol: the error of one step is held below atol + rtol * abs(y), in the root of the mean square.
         mxstep: most steps, taken or tried, between two times.
         hmax: the longest step.
+        sensitivity: what reverse mode solves: "adjoint", one equation whatever the number of parameters, or "forward",
+            the linearized equation for each number of y0 and the parameters.
 
     Returns:
         A pytree like y0 with leaves of shape (m, *shape): the states at all times. It is nan from where more than
@@ -53,7 +57,8 @@ def odeint(
 
     Raises:
         TypeError: y0 holds no real numbers.
-        ValueError: t is no vector, or not monotonic, or `func` returns another structure or other shapes than y0.
+        ValueError: t is no vector, or not monotonic, `func` returns another structure or other shapes than y0, or
+            `sensitivity` is something else.
 
     Example:
         >>> import numpy as np, funcgrad as fg
@@ -78,10 +83,17 @@ def odeint(
 
     f = Function(where, slope, [(vector.size,), ()])
     steps = _NO_LIMIT if mxstep == np.inf else int(mxstep)
-    solver = Native(float(rtol), float(atol), steps, float(hmax))
+    solver = Native(float(rtol), float(atol), steps, float(hmax), checked_sensitivity(where, sensitivity))
     rhs = lambda y, t, *parameters: run(f.program, [*parameters, y, t])[0]  # noqa: E731
     states = solve(rhs, vector.flatten(y0, "y0"), times, f.captures, solver)
     return vector.unflatten_rows(states)
+
+
+def checked_sensitivity(where: str, sensitivity: str) -> str:
+    """The name of a way to cotangents, or the error that says which there are."""
+    if sensitivity not in ("adjoint", "forward"):
+        raise ValueError(f"{where}: sensitivity must be 'adjoint' or 'forward', got {sensitivity!r}.")
+    return sensitivity
 
 
 def _times(where: str, t: Any) -> Any:
@@ -97,4 +109,4 @@ def _times(where: str, t: Any) -> Any:
     return times
 
 
-__all__ = ["odeint"]
+__all__ = ["checked_sensitivity", "odeint"]

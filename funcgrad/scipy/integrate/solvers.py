@@ -27,6 +27,7 @@ class Native:
     atol: float
     max_steps: int
     longest: float
+    sensitivity: str = "adjoint"
 
     def states(self, f: Slope, y0: Any, ts: Any, *parameters: Any) -> Any:
         """One equation that runs compiled, also in eager evaluation."""
@@ -77,6 +78,17 @@ class BySciPy:
 
     method: Any
     options: dict = field(default_factory=dict)
+    sensitivity: str = "forward"
+
+    @property
+    def rtol(self) -> float:
+        """The relative tolerance, SciPy's by default."""
+        return float(self.options.get("rtol", 1e-3))
+
+    @property
+    def atol(self) -> float:
+        """The absolute tolerance; the smallest of several."""
+        return float(np.min(self.options.get("atol", 1e-6)))
 
     def states(self, f: Slope, y0: Any, ts: Any, *parameters: Any) -> Any:
         """A callback; nothing traced is kept in it."""
@@ -103,9 +115,15 @@ def _solved(solver: BySciPy, slope: Any, slopes: Any, y0: np.ndarray, ts: np.nda
     if times.size > 1:
         run = calls.execute(slope)
         jac = {} if slopes is None else {"jac": _ordered(calls.execute(slopes), parameters)}
-        result = integrate.solve_ivp(
-            _ordered(run, parameters), (times[0], times[-1]), y0, solver.method, times, **jac, **solver.options
-        )
+        options = {**solver.options, **jac, "rtol": solver.rtol, "atol": solver.atol}
+        try:
+            result = integrate.solve_ivp(
+                _ordered(run, parameters), (times[0], times[-1]), y0, solver.method, times, **options
+            )
+        except ValueError as error:  # how SciPy's implicit methods end when a state overflows
+            if "infs or NaNs" not in str(error):
+                raise
+            return out[place]
         found = result.y.shape[1] if result.y.ndim == 2 else 0
         out[1:found] = result.y.T[1:]
     return out[place]
