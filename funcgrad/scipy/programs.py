@@ -23,6 +23,8 @@ from ..ops import calls
 from ..ops.programs import type_of
 from .vectors import FLOAT
 
+HOLE: Any = object()  # where a traced value was
+
 
 class Function:
     """A function of float64 arrays to one array, traced once at their shapes.
@@ -46,11 +48,17 @@ class Function:
         """The captures that belong to a transformation outside."""
         return [c for c in self.captures if type(c) is Tracer]
 
+    def hollow(self) -> Function:
+        """The same function without the values of `outer`, for rules and callbacks, which outlive a transformation."""
+        return self._with([HOLE if type(c) is Tracer else c for c in self.captures])
+
     def bound(self, values: Iterator[Any]) -> Function:
-        """The same function with other values for `outer`, taken from an iterator."""
+        """A hollow function with values, taken from an iterator."""
+        return self._with([next(values) if c is HOLE else c for c in self.captures])
+
+    def _with(self, captures: list[Any]) -> Function:
         other = object.__new__(Function)
-        other.program, other.shape = self.program, self.shape
-        other.captures = [next(values) if type(c) is Tracer else c for c in self.captures]
+        other.program, other.shape, other.captures = self.program, self.shape, captures
         return other
 
     def compiled(self, derive: Callable, extra: tuple[tuple[int, ...], ...] = ()) -> Callable[..., list[Any]]:
@@ -74,18 +82,35 @@ def program_of(f: Callable, operands: Sequence[Any]) -> Program:
 
 
 class Outer:
-    """What a problem takes from the transformations around it: vectors that may be traced, and functions' captures."""
+    """What a problem takes from the transformations around it.
+
+    Attributes:
+        functions, vectors: the problem. Vectors may be traced, or None.
+        values: the traced values in both.
+        problem: the problem as a function of these values, which keeps none of them.
+    """
 
     def __init__(self, functions: Sequence[Function], vectors: Sequence[Any]) -> None:
-        """Gather the traced values of a problem; `vectors` may hold None, which stays None."""
+        """Gather the traced values of a problem."""
         self.functions, self.vectors = list(functions), list(vectors)
         held = [v for v in self.vectors if type(v) is Tracer]
         self.values: list[Any] = [*held, *(c for f in self.functions for c in f.outer)]
+        self.problem = Problem(
+            [f.hollow() for f in self.functions], [HOLE if type(v) is Tracer else v for v in self.vectors]
+        )
 
-    def problem(self, values: Sequence[Any]) -> tuple[list[Function], list[Any]]:
-        """The functions and vectors with other values for the traced ones."""
+
+class Problem:
+    """Functions and vectors with holes for the values of outer transformations."""
+
+    def __init__(self, functions: list[Function], vectors: list[Any]) -> None:
+        """Keep hollow functions and vectors."""
+        self.functions, self.vectors = functions, vectors
+
+    def __call__(self, values: Sequence[Any]) -> tuple[list[Function], list[Any]]:
+        """The functions and vectors with these values."""
         rest: Iterator[Any] = iter(values)
-        vectors = [next(rest) if type(v) is Tracer else v for v in self.vectors]
+        vectors = [next(rest) if v is HOLE else v for v in self.vectors]
         return [f.bound(rest) for f in self.functions], vectors
 
 
@@ -139,4 +164,7 @@ def weighted_hessian(f: Callable) -> Callable:
     return lambda x, v: hessian(lambda x: (v * f(x)).sum())(x)
 
 
-__all__ = ["Function", "Outer", "hessian_product", "jacobian_of", "program_of", "scalar", "value", "weighted_hessian"]
+__all__ = [
+    "HOLE", "Function", "Outer", "Problem", "hessian_product", "jacobian_of", "program_of", "scalar", "value",
+    "weighted_hessian",
+]  # fmt: skip

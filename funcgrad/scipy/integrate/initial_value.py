@@ -144,7 +144,8 @@ def _traced(vector: Vector, f: Function, start: Any, span: Any, times: Any, solv
     from scipy.optimize import OptimizeResult  # of which SciPy's results are a kind
 
     ts = np.concatenate([span[:1], times])
-    rhs = lambda y, t, *parameters: run(f.program, [*parameters, y, t])[0]  # noqa: E731
+    program = f.program  # and not f, whose captures belong to outer transformations
+    rhs = lambda y, t, *parameters: run(program, [*parameters, y, t])[0]  # noqa: E731
     states = solve(rhs, start, ts, f.captures, solver)[1:]
     return OptimizeResult(t=times, y=_time_last(vector, states), success=np.all(np.isfinite(states)))
 

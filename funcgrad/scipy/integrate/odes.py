@@ -84,7 +84,8 @@ def odeint(
     f = Function(where, slope, [(vector.size,), ()])
     steps = _NO_LIMIT if mxstep == np.inf else int(mxstep)
     solver = Native(float(rtol), float(atol), steps, float(hmax), checked_sensitivity(where, sensitivity))
-    rhs = lambda y, t, *parameters: run(f.program, [*parameters, y, t])[0]  # noqa: E731
+    program = f.program  # and not f, whose captures belong to outer transformations
+    rhs = lambda y, t, *parameters: run(program, [*parameters, y, t])[0]  # noqa: E731
     states = solve(rhs, vector.flatten(y0, "y0"), times, f.captures, solver)
     return vector.unflatten_rows(states)
 

@@ -18,7 +18,7 @@ from ...api.custom import custom_jvp
 from ...api.jacobians import jacrev
 from ...core.avals import is_inexact
 from ...numpy import promotion
-from ..programs import Function, Outer, scalar, value
+from ..programs import HOLE, Function, Outer, Problem, scalar, value
 from ..vectors import FLOAT, joined
 
 
@@ -85,11 +85,11 @@ def _by_scipy(f: Function, limits: Sequence[Any], **settings: Any) -> tuple:
 
 def _integral(f: Function, limits: Sequence[Any], settings: dict) -> tuple[Any, Any]:
     """(value, error) under a transformation, for functions to numbers or vectors."""
-    outer = Outer([f], limits)
-    types = [ShapeDtypeStruct(f.shape, FLOAT), ShapeDtypeStruct((), FLOAT)]
+    outer, shape = Outer([f], limits), f.shape
+    types, problem = [ShapeDtypeStruct(shape, FLOAT), ShapeDtypeStruct((), FLOAT)], outer.problem
 
     def found_by(*values: Any) -> list[Any]:
-        (g,), ends = outer.problem(values)
+        (g,), ends = problem(values)
         found = _by_scipy(g, ends, **settings)[:2]
         return [np.asarray(x, FLOAT) for x in found]
 
@@ -100,11 +100,11 @@ def _integral(f: Function, limits: Sequence[Any], settings: dict) -> tuple[Any, 
     @found.defjvp
     def found_jvp(primals: Any, tangents: Any) -> Any:
         outs = found(*primals)
-        (g,), (a, b) = outer.problem(primals)
-        moved = _inner(outer, primals, tangents, settings, f.shape)
-        moves = outer.problem(tangents)[1]
-        for end, move, sign, given in zip((b, a), reversed(moves), (1.0, -1.0), reversed(limits)):
-            if move is not given:  # a limit that moves
+        (g,), (a, b) = problem(primals)
+        moved = _inner(problem, primals, tangents, settings, shape)
+        moves = problem(tangents)[1]
+        for end, move, sign, given in zip((b, a), reversed(moves), (1.0, -1.0), reversed(problem.vectors)):
+            if given is HOLE:  # a limit that moves
                 inside = np.isfinite(end)
                 moved = moved + np.where(inside, sign * g(np.where(inside, end, 0.0)) * move, 0.0)
         return outs, [moved, np.zeros((), FLOAT)]
@@ -112,10 +112,10 @@ def _integral(f: Function, limits: Sequence[Any], settings: dict) -> tuple[Any, 
     return tuple(found(*outer.values))
 
 
-def _inner(outer: Outer, primals: Sequence[Any], tangents: Sequence[Any], settings: dict, shape: tuple) -> Any:
+def _inner(problem: Problem, primals: Sequence[Any], tangents: Sequence[Any], settings: dict, shape: tuple) -> Any:
     """The integral of f_p p': of the derivative with respect to each number in p, and then the sum."""
     total = np.zeros(shape)
-    first = len(primals) - len(outer.functions[0].outer)
+    first = sum(v is HOLE for v in problem.vectors)
     moving = [k for k in range(first, len(primals)) if is_inexact(primals[k])]
     if not moving:
         return total
@@ -125,13 +125,13 @@ def _inner(outer: Outer, primals: Sequence[Any], tangents: Sequence[Any], settin
             values = list(primals)
             for k, v in zip(moving, floats):
                 values[k] = v
-            return outer.problem(values)[0][0](x)
+            return problem(values)[0][0](x)
 
         return of_floats
 
     floats = [primals[k] for k in moving]
     slopes = Function("quad", lambda x: joined(list(jacrev(at(x), tuple(range(len(floats))))(*floats))), [()])
-    integrals, start = _integral(slopes, outer.problem(primals)[1], settings)[0], 0
+    integrals, start = _integral(slopes, problem(primals)[1], settings)[0], 0
     rows = int(np.prod(shape, dtype=np.int64))
     for p, k in zip(floats, moving):
         size = rows * int(np.prod(p.shape, dtype=np.int64))

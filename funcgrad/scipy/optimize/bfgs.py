@@ -84,8 +84,10 @@ def fmin_bfgs(
 def _minimum(f: Function, start: Any, settings: tuple) -> list[Any]:
     """[x, inverse Hessian, calls, warnflag], of which x has derivatives."""
 
+    flat = f.program  # and not f, whose captures belong to outer transformations
+
     def fun(x: Any, *captures: Any) -> Any:
-        return run(f.program, [*captures, x])[0]
+        return run(flat, [*captures, x])[0]
 
     @custom_jvp
     def found(start: Any, *captures: Any) -> list[Any]:

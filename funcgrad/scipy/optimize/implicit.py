@@ -32,9 +32,10 @@ def solution(outer: Outer, solve: Callable, residual: Callable, results: Sequenc
         results: (shape, dtype) of z and of each entry of info, which has no derivative.
     """
     types = [ShapeDtypeStruct(shape, dtype) for shape, dtype in results]
+    problem = outer.problem
 
     def found_by(*values: Any) -> list[Any]:
-        outs = solve(*outer.problem(values))
+        outs = solve(*problem(values))
         return [np.asarray(x, t.dtype).reshape(t.shape) for x, t in zip(outs, types, strict=True)]
 
     @custom_jvp
@@ -49,7 +50,7 @@ def solution(outer: Outer, solve: Callable, residual: Callable, results: Sequenc
         def at(z: Any, *floats: Any) -> Any:
             rest = iter(floats)
             values = [next(rest) if on else x for x, on in zip(primals, inexact)]
-            return residual(z, info, *outer.problem(values))
+            return residual(z, info, *problem(values))
 
         floats = tuple(x for x, on in zip(primals, inexact) if on)
         moves = tuple(t for t, on in zip(tangents, inexact) if on)

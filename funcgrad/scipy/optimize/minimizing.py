@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,8 @@ def minimize(
     start, (lower, upper) = vector.flatten(x0, "x0"), bounded.for_minimize(vector, bounds)
     names = list(parts)
     outer = Outer([*parts.values(), *(c.function for c in limits)], [start, lower, upper])
-    given = {"jac": jac, "hess": hess, "hessp": hessp}
+    limits = [replace(c, function=c.function.hollow()) for c in limits]
+    given = {"jac": None if callable(jac) else jac, "hess": None if callable(hess) else hess}
 
     def solve(functions: Sequence[Function], vectors: Sequence[Any]) -> Any:
         found = dict(zip(names, functions))
