@@ -163,3 +163,16 @@ def test_numbers_and_arrays_have_the_same_gradient() -> None:
     fast = fg.grad(moons.loss_by_arrays)(layers, points, labels)
     vector = np.concatenate([np.ravel(g) for g in tree.tree_leaves(fast)])
     np.testing.assert_allclose(np.array(tree.tree_leaves(slow)), vector, rtol=1e-12, atol=1e-15)
+
+
+# --- pendulum ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_pendulum_is_measured_and_drawn(tmp_path: Path) -> None:
+    lines = run("pendulum", tmp_path, "--out", "picture.png")
+    rows = [re.fullmatch(r"(\w+) +(-?\d+\.\d+) \+- (\d+\.\d+) +(-?\d+\.\d+)", line).groups() for line in lines[1:5]]
+    assert [name for name, *_ in rows] == ["friction", "length", "angle", "speed"]
+    for _, fitted, deviation, truth in rows:
+        assert 0 < float(deviation) < 0.1 and abs(float(fitted) - float(truth)) < 3 * float(deviation)
+    assert lines[-1] == "picture: picture.png"
+    assert (tmp_path / "picture.png").read_bytes().startswith(PNG)

@@ -189,8 +189,16 @@ class GroupLowering(Builder):
     # -- values
 
     def element(self, atom: Any, index: tuple) -> sc.Expr:
-        """As for every builder; what is remembered says at which symbol a value was computed."""
-        return super().element(atom, index if type(atom) is Literal else self._own_index(atom, index))
+        """As for every builder; what is remembered says at which symbol a value was computed, and where: an expression
+        of the inner loop may hold the loop's symbol, also for a value that does not depend on it.
+        """
+        if type(atom) is Literal:
+            return super().element(atom, index)
+        index = self._own_index(atom, index)
+        key = (atom, index, self.inside)
+        if key not in self.memo:
+            self.memo[key] = self.compute(atom, index)
+        return self.memo[key]
 
     def compute(self, v: Var, index: tuple) -> sc.Expr:
         if v in self.accumulators and index == self._accumulator_index(v):
@@ -233,7 +241,7 @@ class GroupLowering(Builder):
         """A value that depends on the row alone, computed before the inner loop."""
         if (v, index) not in self.hoisted:
             self.inside = False
-            value = self.element(v, index) if (v, index) in self.memo else self.compute(v, index)
+            value = self.element(v, index)
             self.inside = True
             if value.op in ("const", "sym"):
                 return value

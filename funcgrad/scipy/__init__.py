@@ -1,5 +1,5 @@
 """Counterparts of SciPy's modules."""
 
-from . import linalg, special, stats
+from . import integrate, interpolate, linalg, ndimage, optimize, special, stats
 
-__all__ = ["linalg", "special", "stats"]
+__all__ = ["integrate", "interpolate", "linalg", "ndimage", "optimize", "special", "stats"]

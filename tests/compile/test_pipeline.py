@@ -131,6 +131,25 @@ def test_an_axis_of_length_one_is_read_at_its_symbol_only_inside_the_loop() -> N
     np.testing.assert_allclose(fg.jit(product)(x), product(x), atol=1e-15)
 
 
+def test_a_hoisted_value_does_not_hold_the_symbol_of_the_loop() -> None:
+    """An element of a longer vector was once taken from what the loop over an axis of length 1 remembered of it."""
+
+    def slope(z: Any, a: Any, b: Any) -> Any:
+        def f(y: Any, a: Any, b: Any) -> Any:
+            u, v = y[:1], np.reshape(y[1:2], ())
+            meet = b * v * u
+            return np.concatenate([meet - u, np.reshape(a * v - meet[0] + 0.1, (1,))])
+
+        dy, pull = fg.vjp(f, z[:2], a, b)
+        return np.concatenate([dy, *(-np.reshape(c, (-1,)) for c in pull(z[2:4]))])
+
+    def step(z: Any, k: Any, h: Any, a: Any, b: Any) -> Any:
+        return slope(z + h * (0.075 * k + 0.225 * slope(z + h * k, a, b)), a, b)
+
+    args = np.linspace(0.1, 1.0, 6), np.linspace(0.2, 0.9, 6), 0.1, 1.1, np.array([0.4])
+    np.testing.assert_allclose(fg.jit(step)(*args), step(*args), rtol=1e-13)
+
+
 def test_layer_norm_is_one_kernel() -> None:
     assert len(lowered(p.layer_norm, zeros(40, 30), zeros(30), zeros(30)).plan.kernels) == 1
 
