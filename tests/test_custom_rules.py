@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -562,3 +564,25 @@ def test_a_rule_that_closes_over_a_traced_value() -> None:
         assert "grad of loss" in text and "float64[]" in text and "residual" in text and "closure_convert" in text
     for g in both(fg.grad(lambda x: loss(2.0, x))):
         assert g(3.0) == 2.0
+
+
+def test_a_remembered_derivative_keeps_no_values_alive() -> None:
+    """Derivatives are remembered by their rules; a function made anew at every call would keep the arrays of each."""
+
+    def once() -> weakref.ref:
+        f, g = fg.custom_jvp(lambda x: np.sin(x) * 2), fg.custom_vjp(lambda x: np.sin(x) * 2)
+        f.defjvp(lambda primals, tangents: (f(*primals), tangents[0] * np.cos(primals[0]) * 2))
+        g.defvjp(lambda x: (g(x), x), lambda x, ct: (ct * np.cos(x) * 2,))
+        held: list[weakref.ref] = []
+
+        def loss(x: Any) -> Any:
+            y = x * 1.5
+            held.append(weakref.ref(y))
+            return np.sum(f(y) + g(y))
+
+        fg.grad(loss)(np.ones(3))
+        return held[0]
+
+    alive = [once() for _ in range(3)]
+    gc.collect()
+    assert not any(ref() is not None for ref in alive)

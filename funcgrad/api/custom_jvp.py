@@ -97,7 +97,7 @@ class custom_jvp(CustomRule):
             lambda *mask: self._program(a, primal, out_tree, *mask),
             self.symbolic_zeros,
         )
-        outs = custom_jvp_call(*captures, *a.operands, program=primal, rule=rule, fixed=len(captures))
+        outs = custom_jvp_call(*captures, *a.take(), program=primal, rule=rule, fixed=len(captures))
         return tree.tree_unflatten(out_tree, outs)
 
     def _program(self, a: Arguments, primal: Program, out_tree: Any, mask: Any = None) -> Program:

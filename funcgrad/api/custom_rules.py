@@ -51,26 +51,29 @@ class CustomRule:
 class Arguments:
     """The arguments of one call: the leaves of those that a rule sees as arrays, and how they are put back.
 
-    leaves: their values; operands: the same without Python numbers. treedef: their structure, a tuple without the
-    other arguments. avals, weak: their types. fixed: the other arguments, in order.
+    treedef: their structure, a tuple without the other arguments. avals, weak: their types. fixed: the other
+    arguments, in order. Their values are not kept beyond `take`: derivatives that are remembered refer to this object.
     """
 
     def __init__(self, owner: CustomRule, args: tuple) -> None:
-        self.owner, self.args = owner, args
+        self.owner = owner
         self.kept = [i for i in range(len(args)) if i not in owner.nondiff_argnums]
         chosen = tuple([args[i] for i in self.kept])
-        self.leaves, self.treedef = rec.check_leaves(type(owner).__name__, owner.fun, chosen)
-        self.operands = [np.asarray(x)[()] if type(x) in PYTHON_SCALARS else x for x in self.leaves]
-        self.avals = [rec.abstract(x) for x in self.leaves]
-        self.weak = [rec._weak(x) for x in self.leaves]
+        leaves, self.treedef = rec.check_leaves(type(owner).__name__, owner.fun, chosen)
+        self._operands = [np.asarray(x)[()] if type(x) in PYTHON_SCALARS else x for x in leaves]
+        self.avals = [rec.abstract(x) for x in leaves]
+        self.weak = [rec._weak(x) for x in leaves]
         self.fixed = [args[i] for i in owner.nondiff_argnums if i < len(args)]
+
+    def take(self) -> list[Any]:
+        """The values of the leaves, as arrays; to be asked for once."""
+        operands, self._operands = self._operands, []
+        return operands
 
     def all(self, leaves: Sequence[Any]) -> list[Any]:
         """All arguments, with these leaves in place of the given ones."""
-        full = list(self.args)
-        for i, value in zip(self.kept, self.tree(leaves)):
-            full[i] = value
-        return full
+        given, fixed = dict(zip(self.kept, self.tree(leaves))), iter(self.fixed)
+        return [given[i] if i in given else next(fixed) for i in range(len(self.kept) + len(self.fixed))]
 
     def tree(self, leaves: Sequence[Any]) -> tuple:
         """The arguments that a rule sees as arrays, with these leaves."""

@@ -86,7 +86,7 @@ class custom_vjp(CustomRule):
             lambda *mask: self._programs(a, primal, out_tree, *mask),
             self.symbolic_zeros,
         )
-        outs = custom_vjp_call(*captures, *a.operands, program=primal, rule=rule, fixed=len(captures))
+        outs = custom_vjp_call(*captures, *a.take(), program=primal, rule=rule, fixed=len(captures))
         return tree.tree_unflatten(out_tree, outs)
 
     def _programs(self, a: Arguments, primal: Program, out_tree: Any, mask: Any = None) -> tuple:

@@ -63,13 +63,13 @@ class custom_vmap(CustomRule):
         primal, captures, out_tree = trace_flat(lambda *x: self.fun(*a.all(x)), a.avals, self.name, a.weak)
         if captures:
             return self._with_captures(a, primal, captures, out_tree)
-        outs = custom_vmap_call(*a.operands, program=primal, rule=self._rule(a, primal, out_tree, 0))
+        outs = custom_vmap_call(*a.take(), program=primal, rule=self._rule(a, primal, out_tree, 0))
         return tree.tree_unflatten(out_tree, outs)
 
     def _with_captures(self, a: Arguments, primal: Program, captures: list[Any], out_tree: Any) -> Any:
         """What the function closes over is an operand of which the rule knows nothing."""
         rule = self._rule(a, primal, out_tree, len(captures))
-        return tree.tree_unflatten(out_tree, custom_vmap_call(*captures, *a.operands, program=primal, rule=rule))
+        return tree.tree_unflatten(out_tree, custom_vmap_call(*captures, *a.take(), program=primal, rule=rule))
 
     def _rule(self, a: Arguments, primal: Program, out_tree: Any, captured: int) -> Rule:
         key = a.key((self.fun, self.rule, captured))
