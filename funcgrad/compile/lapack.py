@@ -30,6 +30,7 @@ from .library import SCALARS, numpy_address, scipy_address
 # Arguments of each routine: f a flag, n an integer, r a factor, p a pointer; i, at the end, the result `info`.
 ROUTINES = {
     "potrf": "fnpni", "getrf": "nnpnpi", "getri": "npnppni", "syevd": "ffnpnppnpni", "gesdd": "fnnpnppnpnpnpi",
+    "geqrf": "nnpnppni", "orgqr": "nnnpnppni", "gbsv": "nnnnpnppni", "pbsv": "fnnnpnpni",
     "trsm": "ffffnnrpnpn", "symm": "ffnnrpnpnrpn", "trsv": "fffnpnpn", "gemm": "ffnnnrpnpnrpn",
 }  # fmt: skip
 BLAS = ("trsm", "symm", "trsv", "gemm")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..core import scalar as sc
-from . import blas_threads, lapack
+from . import blas_threads, factors, lapack
 from .kernel import Assign, Declare, Kernel, Param, Store, nest
 from .llvm import memory_type
 from .lower import INDEX
@@ -84,9 +84,13 @@ class MatrixSteps:
         self.call.temporaries.append(b)
         return b
 
+    def shared(self, size: int, dtype: Any = None) -> Shared:
+        """What a routine writes to on the way."""
+        return Shared(self.temporary(max(size, 1), dtype=dtype))
+
     def workspace(self, size: int, integers: int) -> tuple[Shared, Shared]:
-        """What LAPACK's drivers write to on the way."""
-        return Shared(self.temporary(max(size, 1))), Shared(self.temporary(max(integers, 1), dtype=self.integers))
+        """Numbers and integers that LAPACK's drivers write to on the way."""
+        return self.shared(size), self.shared(integers, self.integers)
 
     def kernel(self, arrays: list[tuple[Buffer, tuple[int, ...]]], body: Callable[..., list[Any]]) -> None:
         """A loop nest over arrays in the shapes given; the last one is written."""
@@ -104,6 +108,11 @@ class MatrixSteps:
         """A routine for each matrix."""
         if self.n and self.batch:
             self.call.steps.append(LapackCall(routine, self.dtype, self.batch, list(args), error, work))
+
+    def turned(self, source: Buffer, target: Buffer, shape: tuple[int, int, int]) -> None:
+        """Each matrix of `source` transposed; `shape` is that of the target."""
+        by_columns = (shape[0], shape[2], shape[1])
+        self.elementwise([(source, by_columns), (target, shape)], lambda i, a: a[i[0], i[2], i[1]])
 
     def copy(self, source: Buffer, target: Buffer) -> None:
         """The elements of one array to another of the same shape."""
@@ -189,7 +198,7 @@ class MatrixSteps:
         """The inverse of the transpose is the transpose of the inverse: nothing to turn."""
         (a,), (out,) = self.inputs, self.outputs
         pivots, size = self.factored(a, out, SINGULAR), self.n * BLOCK
-        work = Shared(self.temporary(max(size, 1)))
+        work = self.shared(size)
         self.lapack("getri", self.n, out, self.n, pivots, work, size, error=SINGULAR, work=2 * self.n**3 / 3)
 
     # -- determinants
@@ -263,11 +272,11 @@ class MatrixSteps:
         work, integers = self.workspace(size, count)
         args = ("V", "L", n, held, n, w, work, size, integers, count)
         self.lapack("syevd", *args, error=EIGENVALUES, work=9 * n**3)
-        self.elementwise([(held, self.square), (v, self.square)], lambda i, held: held[i[0], i[2], i[1]])
+        self.turned(held, v, self.square)
 
 
 NAMES = ("cholesky", "cholesky_cotangent", "cofactors", "det", "eigh", "inv", "slogdet", "solve", "triangular_solve")
-ROUTINES: dict[str, Callable[[MatrixSteps], None]] = {name: getattr(MatrixSteps, name) for name in NAMES}
+ROUTINES: dict[str, Callable[[Any], None]] = {name: getattr(MatrixSteps, name) for name in NAMES} | factors.ROUTINES
 
 
 def plan_matrices(planner: Any, eqn: Any, env: dict) -> list[Any]:

@@ -12,6 +12,7 @@ from . import (
     cumulative,
     custom,
     custom_batching,
+    decompositions,
     elementwise,
     indexing,
     layout,
@@ -28,7 +29,7 @@ from . import (
 )
 
 __all__ = [
-    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
+    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "decompositions", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
     "pooling", "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip

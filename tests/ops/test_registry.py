@@ -108,8 +108,10 @@ HOLOMORPHIC = """
     rsqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh select copy checkpoint_name convert
     broadcast reshape transpose concatenate pad slice flip dynamic_slice dynamic_update_slice gather scatter scatter_add
     reduce_sum reduce_prod cumsum cumprod dot_general inv solve triangular_solve det cofactors psum all_gather barrier
-    windows overlap window_take window_put recurrence
+    windows overlap window_take window_put recurrence qr lu svd singular_values eig eigvals pinv lstsq
 """
+# Phases of complex singular vectors are by convention, not those that LAPACK finds: tests/numpy/test_linalg.py.
+FREE_PHASES = {"svd"}
 COMPLEX = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY) if complex_cases(REGISTRY[name])]
 
 
@@ -117,7 +119,7 @@ def test_which_ops_take_complex_numbers() -> None:
     assert {p.values[0].name for p in COMPLEX if is_differentiable(p.values[0])} == set(HOLOMORPHIC.split())
 
 
-@pytest.mark.parametrize("prim", COMPLEX)
+@pytest.mark.parametrize("prim", [p for p in COMPLEX if p.values[0].name not in FREE_PHASES])
 def test_complex_numbers(prim: Primitive) -> None:
     for case in complex_cases(prim, single=True)[:2]:
         rc.check_types(case)
