@@ -14,6 +14,7 @@ from . import (
     custom_batching,
     decompositions,
     elementwise,
+    fourier,
     indexing,
     layout,
     linalg,
@@ -29,7 +30,7 @@ from . import (
 )
 
 __all__ = [
-    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "decompositions", "elementwise", "indexing", "layout", "linalg", "linear_call", "linear_solve",
+    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "decompositions", "elementwise", "fourier", "indexing", "layout", "linalg", "linear_call", "linear_solve",
     "pooling", "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip

@@ -1,5 +1,5 @@
 """Counterparts of SciPy's modules."""
 
-from . import linalg, special
+from . import linalg, signal, special
 
-__all__ = ["linalg", "special"]
+__all__ = ["linalg", "signal", "special"]
