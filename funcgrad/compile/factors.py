@@ -127,6 +127,43 @@ def _gesdd(s: Any, a: Buffer, job: str, values: Buffer, left: Buffer, right: Buf
     s.lapack("gesdd", *args, error=SVD, work=20 * m * n * k)
 
 
+def banded_solve(s: Any) -> None:
+    """Bands lie by columns, below as many rows as elimination fills; solutions take the place of right-hand sides."""
+    (bands, b), (x,) = s.inputs, s.outputs
+    lower, upper, n, columns = s.params["lower"], s.params["upper"], bands.shape[-1], b.shape[-1]
+    if not n or not columns:
+        return
+    height, zero = 2 * lower + upper + 1, sc.const(0, s.dtype)
+    held, solutions = s.temporary(s.batch, n, height), _by_columns(s, b)
+
+    def element(i: tuple, a: Any) -> sc.Expr:
+        row = i[2] - lower
+        stored = a[i[0], sc.maximum(row, sc.const(0, INDEX)), i[1]]
+        place = i[1] + row - upper  # the row of the matrix, which may be outside
+        inside = (row >= 0) & (place >= 0) & (place < n)
+        return sc.select(inside, stored, zero)
+
+    s.elementwise([(bands, (s.batch, lower + upper + 1, n)), (held, (s.batch, n, height))], element)
+    pivots = s.temporary(s.batch, n, dtype=s.integers)
+    args = (n, lower, upper, columns, held, height, pivots, solutions, n)
+    s.lapack("gbsv", *args, error=SINGULAR, work=n * height * (lower + columns))
+    s.turned(solutions, x, (s.batch, n, columns))
+
+
+def definite_banded_solve(s: Any) -> None:
+    """By the Cholesky factor of the bands."""
+    (bands, b), (x,) = s.inputs, s.outputs
+    (height, n), columns = bands.shape[-2:], b.shape[-1]
+    if not n or not columns:
+        return
+    zero, held, solutions = sc.const(0, s.dtype), s.temporary(s.batch, n, height), _by_columns(s, b)
+    s.elementwise([(bands, (s.batch, height, n)), (held, (s.batch, n, height))],
+                  lambda i, a: sc.select(i[1] + i[2] < n, a[i[0], i[2], i[1]], zero))  # fmt: skip
+    args = ("L", n, height - 1, columns, held, height, solutions, n)
+    s.lapack("pbsv", *args, error=DEFINITE, work=n * height * (height + columns))
+    s.turned(solutions, x, (s.batch, n, columns))
+
+
 ROUTINES: dict[str, Callable[[Any], None]] = {
-    f.__name__: f for f in (lu, pivots_to_permutation, qr, singular_values, svd)
+    f.__name__: f for f in (banded_solve, definite_banded_solve, lu, pivots_to_permutation, qr, singular_values, svd)
 }

@@ -2,6 +2,7 @@
 
 from ..core.primitive import REGISTRY, Primitive
 from . import (
+    banded,
     branching,
     callback,
     calls,
@@ -20,6 +21,7 @@ from . import (
     linalg,
     linear_call,
     linear_solve,
+    matrix_functions,
     pooling,
     random_bits,
     reduction,
@@ -30,7 +32,7 @@ from . import (
 )
 
 __all__ = [
-    "DECLARED", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "decompositions", "elementwise", "fourier", "indexing", "layout", "linalg", "linear_call", "linear_solve",
+    "DECLARED", "banded", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "decompositions", "elementwise", "fourier", "indexing", "layout", "linalg", "linear_call", "linear_solve", "matrix_functions",
     "pooling", "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip

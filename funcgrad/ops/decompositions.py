@@ -20,7 +20,7 @@ from ..core import lowering
 from ..core.avals import ShapedArray, shaped
 from ..core.primitive import Zero, nondiff
 from . import elementwise, layout, reduction
-from .linalg import inv, solve, triangular_solve
+from .linalg import solve, triangular_solve
 from .matrix_rules import (
     adjoint,
     as_dtype,
@@ -168,6 +168,11 @@ def _unit(x: Any, start: int) -> Any:
     row, column = (layout.iota(shape=tuple(x.shape), axis=len(x.shape) - k, dtype=layout.INDEX) for k in (2, 1))
     on = elementwise.and_(elementwise.eq(row, column), elementwise.ge(row, elementwise.like(row, start)))
     return elementwise.select(on, elementwise.like(x, 1), x)
+
+
+def unit_diagonal(x: Any) -> Any:
+    """Ones on the diagonal, zero elsewhere."""
+    return _unit(elementwise.like(x, 0), 0)
 
 
 def permutation_matrix(order: Any, like: Any) -> Any:
@@ -442,4 +447,4 @@ pinv = library("pinv", lambda a, *, rcond: np.linalg.pinv(a, rcond), aval=_pinv_
 lstsq = library("lstsq", _lstsq_impl, aval=_lstsq_aval, batch=batch_one(lambda: lstsq), linearize=_lstsq_linearize, lower=lowering.Compose(_lstsq_by_svd),
                 samples=_lstsq_samples, multiple_results=True)
 
-__all__ = ["cutoff", "eig", "eigvals", "inv", "lstsq", "lu", "permutation_matrix", "pinv", "pivots_to_permutation", "qr", "singular_values", "svd"]
+__all__ = ["cutoff", "eig", "eigvals", "lstsq", "lu", "permutation_matrix", "pinv", "pivots_to_permutation", "qr", "singular_values", "svd", "unit_diagonal"]

@@ -1,5 +1,5 @@
 """Counterparts of SciPy's modules."""
 
-from . import linalg, signal, special
+from . import linalg, signal, sparse, special
 
-__all__ = ["linalg", "signal", "special"]
+__all__ = ["linalg", "signal", "sparse", "special"]

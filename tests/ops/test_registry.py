@@ -109,7 +109,7 @@ HOLOMORPHIC = """
     broadcast reshape transpose concatenate pad slice flip dynamic_slice dynamic_update_slice gather scatter scatter_add
     reduce_sum reduce_prod cumsum cumprod dot_general inv solve triangular_solve det cofactors psum all_gather barrier
     windows overlap window_take window_put recurrence qr lu svd singular_values eig eigvals pinv lstsq
-    circular_convolve
+    circular_convolve sylvester expm expm_tangent sqrtm sqrtm_tangent banded_solve definite_banded_solve
 """
 # Phases of complex singular vectors are by convention, not those that LAPACK finds: tests/numpy/test_linalg.py.
 FREE_PHASES = {"svd"}
