@@ -135,11 +135,11 @@ def eig(a: Any) -> Any:
 
 @linalg_function
 def eigvals(a: Any) -> Any:
-    """Eigenvalues; of traced values always complex numbers.
+    """Eigenvalues in the order of `eig`; of traced values always complex numbers.
 
     Reference: numpy.linalg.eigvals
     """
-    return ops.eigvals(square_matrices(a, "eigvals", "fc"))
+    return ops.eig(square_matrices(a, "eigvals", "fc"))[0]
 
 
 # --- pseudoinverse, equations -----------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
         x = transpose(x, [*(k for k in range(x.ndim) if k not in last), *last])
     shape = tuple(x.shape[-(x.ndim - y.ndim) :]) if x.ndim > y.ndim else ()
     size = math.prod(shape)
-    if x.size != size**2:
+    if x.size != size**2 or y.size != size:
         raise LinAlgError(
             f"linalg.tensorsolve: shapes {tuple(x.shape)} and {tuple(y.shape)} do not make a square system"
         )

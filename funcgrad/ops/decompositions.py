@@ -336,11 +336,6 @@ def _real_elements(v: Any) -> Any:
     return elementwise.select(here, reciprocal_or_zero(v), elementwise.like(v, 0))
 
 
-def _eigvals_linearize(a: Any) -> tuple[Any, Callable]:
-    out, (_, v) = eigvals(a), eig(a)
-    return out, lambda t: diagonal_of(solve(v, matmul(as_dtype(t, v), v), trans=False))
-
-
 def _eig_samples() -> list[Sample]:
     return [Sample([np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 0.7], [0.2, 0.4, 3.0]])]), Sample([np.array([[1.0, 2.0], [-1.5, 0.4]])]),
             Sample([np.array([[[1.0, 2.0], [0.5, 3.0]], [[0.5, 1.0], [-2.0, 0.25]]])])]  # fmt: skip
@@ -348,8 +343,6 @@ def _eig_samples() -> list[Sample]:
 
 eig = library("eig", _eig_impl, aval=_eig_aval, batch=batch_one(lambda: eig), linearize=_eig_linearize, lower=lowering.Callback(),
               samples=_eig_samples, multiple_results=True)
-eigvals = library("eigvals", lambda a: np.linalg.eigvals(a).astype(_complex_of(a.dtype)), aval=lambda a: _eig_aval(a)[0],
-                  batch=batch_one(lambda: eigvals), linearize=_eigvals_linearize, lower=lowering.Callback(), samples=_eig_samples)
 
 # --- pseudoinverse and least squares ----------------------------------------------------------------------------------------------
 
@@ -447,4 +440,4 @@ pinv = library("pinv", lambda a, *, rcond: np.linalg.pinv(a, rcond), aval=_pinv_
 lstsq = library("lstsq", _lstsq_impl, aval=_lstsq_aval, batch=batch_one(lambda: lstsq), linearize=_lstsq_linearize, lower=lowering.Compose(_lstsq_by_svd),
                 samples=_lstsq_samples, multiple_results=True)
 
-__all__ = ["cutoff", "eig", "eigvals", "lstsq", "lu", "permutation_matrix", "pinv", "pivots_to_permutation", "qr", "singular_values", "svd", "unit_diagonal"]
+__all__ = ["cutoff", "eig", "lstsq", "lu", "permutation_matrix", "pinv", "pivots_to_permutation", "qr", "singular_values", "svd", "unit_diagonal"]

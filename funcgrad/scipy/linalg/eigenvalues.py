@@ -168,7 +168,8 @@ def eig(
             "eig", "b, left or homogeneous_eigvals", "use eig(inv(b) @ a), or eig of the transposed matrix"
         )
     x = matrices(a, "eig", square=True)
-    return tuple(decompositions.eig(x)) if right else decompositions.eigvals(x)
+    w, v = decompositions.eig(x)
+    return (w, v) if right else w
 
 
 @scipy_function("scipy.linalg")
