@@ -147,7 +147,8 @@ def test_complex_matrices() -> None:
     z = A + 1j * A.T
     for f in (lambda m, z: m.expm(z), lambda m, z: m.sqrtm(z), lambda m, z: _solve_lu(m, z, V, 2),
               lambda m, z: m.cosm(z), lambda m, z: m.solve_continuous_lyapunov(z, S), lambda m, z: m.pinv(z),
-              lambda m, z: m.qr(z)[1]):  # fmt: skip
+              lambda m, z: m.qr(z)[1], lambda m, z: m.eigh(z + z.conj().T, S)[0],
+              lambda m, z: m.solve(z @ z.conj().T, V, assume_a="pos")):  # fmt: skip
         value = fg.linearize(lambda z, f=f: f(fl, z), z)[0]
         np.testing.assert_allclose(value, f(scipy.linalg, z), rtol=1e-10, atol=1e-12)
         check_grads(lambda z, f=f: np.sum(np.abs(f(fl, z)) ** 2), (z,), order=1)
@@ -200,7 +201,6 @@ def test_plain_arrays_go_to_scipy() -> None:
         (lambda a: fl.eig(a, left=True), TypeError, "b, left or homogeneous_eigvals"),
         (lambda a: fl.eigh(a, subset_by_value=[0, 1]), TypeError, "subset_by_value"),
         (lambda a: fl.eigh(a, type=4), ValueError, "type must be 1, 2 or 3"),
-        (lambda a: fl.eigh(a + 1j), TypeError, "complex matrices are not supported"),
         (lambda a: fl.pinv(a, atol=0.1), TypeError, "an absolute tolerance"),
         (lambda a: fl.sqrtm(-np.eye(3) + 0 * a), np.linalg.LinAlgError, "has no real root"),
         (lambda a: fl.solve_banded((1, 1), a[:2], V), ValueError, "are not the rows of shape"),

@@ -49,7 +49,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 
     Reference: numpy.linalg.svd
     """
-    x = square_matrices(a, "svd") if hermitian else any_matrices(a, "svd")
+    x = square_matrices(a, "svd", "fc") if hermitian else any_matrices(a, "svd")
     if hermitian:
         return _svd_by_eigenvectors(x) if compute_uv else _absolute_eigenvalues(x)
     if not compute_uv:
@@ -68,8 +68,8 @@ def _svd_by_eigenvectors(x: Any) -> Any:
     s, signs = ufuncs.absolute(values), ufuncs.sign(values)
     order = flip(selection.argsort(s, axis=-1), axis=-1)
     s, signs = (selection.take_along_axis(v, order, axis=-1) for v in (s, signs))
-    u = selection.take_along_axis(vectors, order[..., None, :], axis=-1)
-    return _SVDResult(u, s, swapaxes(u * signs[..., None, :], -1, -2))
+    u = selection.take_along_axis(vectors, promotion.broadcast(order[..., None, :], tuple(vectors.shape)), axis=-1)
+    return _SVDResult(u, s, conjugate(swapaxes(u * signs[..., None, :], -1, -2)))
 
 
 @linalg_function
@@ -156,7 +156,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
         rcond = 1e-15 if rtol is np._NoValue else max(x.shape[-2:]) * epsilon(x) if rtol is None else rtol
     elif rtol is not np._NoValue:
         raise ValueError("linalg.pinv: give rcond or rtol, not both")
-    return ops.pinv((x + conjugate(swapaxes(x, -1, -2))) * 0.5 if hermitian else x, rcond=_one_number(rcond, "pinv"))
+    return ops.pinv(symmetric(x) if hermitian else x, rcond=_one_number(rcond, "pinv"))
 
 
 def _one_number(rcond: Any, name: str) -> float:

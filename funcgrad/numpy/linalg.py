@@ -16,6 +16,7 @@ from numpy.linalg import LinAlgError
 
 from ..ops import layout
 from ..ops import linalg as ops
+from ..ops.matrix_rules import adjoint
 from . import linear, promotion
 from .decompositions import (
     cond,
@@ -31,7 +32,6 @@ from .decompositions import (
     tensorsolve,
 )
 from .linalg_pieces import linalg_function, square_matrices, symmetric
-from .manipulation import swapaxes
 from .matrix_products import cross, diagonal, matmul, matrix_transpose, outer, tensordot, trace, vecdot
 from .norms import matrix_norm, norm, vector_norm
 from .promotion import array_operand
@@ -39,12 +39,12 @@ from .promotion import array_operand
 
 @linalg_function
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    """The triangular factor of positive definite matrices: a = l l^T, or u^T u with `upper`.
+    """The triangular factor of positive definite matrices: a = l l^H, or u^H u with `upper`.
 
     Reference: numpy.linalg.cholesky
     """
-    factor = ops.cholesky(symmetric(square_matrices(a, "cholesky")))
-    return swapaxes(factor, -1, -2) if upper else factor
+    factor = ops.cholesky(symmetric(square_matrices(a, "cholesky", "fc")))
+    return adjoint(factor) if upper else factor
 
 
 @linalg_function
@@ -93,12 +93,12 @@ def slogdet(a: Any) -> Any:
 
     Reference: numpy.linalg.slogdet
     """
-    return _SlogdetResult(*ops.slogdet(square_matrices(a, "slogdet")))
+    return _SlogdetResult(*ops.slogdet(square_matrices(a, "slogdet", "fc")))
 
 
 @linalg_function
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues in ascending order and eigenvectors of symmetric matrices.
+    """Eigenvalues in ascending order and eigenvectors of symmetric or Hermitian matrices.
 
     Derivatives of eigenvectors of equal eigenvalues do not exist; their part within such a space counts as 0.
 
@@ -106,12 +106,12 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     """
     if str(UPLO).upper() not in ("L", "U"):
         raise ValueError(f"linalg.eigh: UPLO must be 'L' or 'U', got {UPLO!r}")
-    return _EighResult(*ops.eigh(symmetric(square_matrices(a, "eigh"))))
+    return _EighResult(*ops.eigh(symmetric(square_matrices(a, "eigh", "fc"))))
 
 
 @linalg_function
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues in ascending order of symmetric matrices.
+    """Eigenvalues in ascending order of symmetric or Hermitian matrices.
 
     Reference: numpy.linalg.eigvalsh
     """

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
+from ..ops.matrix_rules import conjugate
 from . import promotion
 from .manipulation import swapaxes
 from .promotion import array_operand, has_tracer
@@ -40,7 +41,8 @@ def square_matrices(a: Any, name: str, kinds: str = "f") -> Any:
 
 
 def symmetric(x: Any) -> Any:
-    return (x + swapaxes(x, -1, -2)) * 0.5
+    """The symmetric or Hermitian part."""
+    return (x + conjugate(swapaxes(x, -1, -2))) * 0.5
 
 
 def any_matrices(a: Any, name: str) -> Any:

@@ -95,9 +95,15 @@ def columns_between(x: Any, start: int, stop: int) -> Any:
 
 
 def mirrored(x: Any) -> Any:
-    """The symmetric matrix that has the lower triangle of x."""
+    """The symmetric or Hermitian matrix that has the lower triangle of x."""
     low = triangle(x, True)
-    return low + swap(low) - diagonal_only(x)
+    return low + swap(low) - diagonal_only(x) if x.dtype.kind == "f" else _hermitian(x)
+
+
+def _hermitian(x: Any) -> Any:
+    """Only the real part of the diagonal counts."""
+    low = strictly_lower(x)
+    return low + adjoint(low) + as_dtype(real_part(diagonal_only(x)), x)
 
 
 def half_lower(x: Any) -> Any:

@@ -201,6 +201,14 @@ def test_complex_matrices() -> None:
               lambda a: np.linalg.tensorinv(a, 1)):  # fmt: skip
         np.testing.assert_allclose(fg.linearize(f, Z)[0], f(Z), rtol=1e-11, atol=1e-12)
         check_grads(lambda a, f=f: np.sum(np.abs(f(a)) ** 2), (Z,), order=2)
+    for f in (lambda a: np.linalg.cholesky(a @ a.conj().T), lambda a: np.linalg.eigh(a + a.conj().T)[0],
+              lambda a: np.linalg.slogdet(a)[1], lambda a: np.linalg.cholesky(a @ a.conj().T, upper=True),
+              lambda a: np.linalg.pinv(a + a.conj().T, hermitian=True)):  # fmt: skip
+        np.testing.assert_allclose(fg.linearize(f, Z)[0], f(Z), rtol=1e-11, atol=1e-12)
+        check_grads(lambda a, f=f: np.sum(np.abs(f(a)) ** 2), (Z,), order=2)
+    s = np.linalg.svd(Z + Z.conj().T, hermitian=True)
+    for got, expected in zip(fg.linearize(lambda a: tuple(np.linalg.svd(a, hermitian=True)), Z + Z.conj().T)[0], s):
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
     projector = lambda a: np.linalg.svd(a).U[:, :1] @ np.linalg.svd(a).U[:, :1].conj().T  # noqa: E731
     check_grads(lambda a: np.abs(projector(a)), (Z,), order=1)
 

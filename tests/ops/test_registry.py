@@ -108,7 +108,7 @@ HOLOMORPHIC = """
     rsqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh select copy checkpoint_name convert
     broadcast reshape transpose concatenate pad slice flip dynamic_slice dynamic_update_slice gather scatter scatter_add
     reduce_sum reduce_prod cumsum cumprod dot_general inv solve triangular_solve det cofactors psum all_gather barrier
-    windows overlap window_take window_put recurrence qr lu svd singular_values eig pinv lstsq
+    windows overlap window_take window_put recurrence qr lu svd singular_values eig pinv slogdet cholesky eigh lstsq
     circular_convolve sylvester expm expm_tangent sqrtm sqrtm_tangent banded_solve definite_banded_solve
 """
 # Phases of complex singular vectors are by convention, not those that LAPACK finds: tests/numpy/test_linalg.py.

@@ -8,7 +8,7 @@ from ...numpy import promotion
 from ...numpy.promotion import has_tracer
 from ...ops import decompositions, layout
 from ...ops import linalg as ops
-from ...ops.matrix_rules import matmul, swap
+from ...ops.matrix_rules import adjoint, conjugate, matmul
 from ..plain import scipy_function
 from .operands import hermitian_part, matrices, not_traced
 
@@ -62,12 +62,11 @@ def eigh(
         raise not_traced("eigh", "subset_by_value", "use subset_by_index, or pick from all eigenvalues")
     if type not in (1, 2, 3):
         raise ValueError(f"eigh: type must be 1, 2 or 3, got {type!r}")
-    x = _real_square(a, "eigh")
+    x = hermitian_part(matrices(a, "eigh", square=True))
     if b is None:
         w, v = ops.eigh(x)
     else:
-        y = _real_square(b, "eigh")
-        x, y = promotion.promote([x, y], "eigh")
+        x, y = promotion.promote([x, hermitian_part(matrices(b, "eigh", square=True))], "eigh")
         w, v = _generalized(x, y, type)
     if subset_by_index is not None:
         first, last = promotion.static_ints(tuple(subset_by_index), "eigh")
@@ -76,23 +75,16 @@ def eigh(
     return w if eigvals_only else (w, v)
 
 
-def _real_square(a: Any, name: str) -> Any:
-    x = matrices(a, name, square=True)
-    if x.dtype.kind == "c":
-        raise TypeError(f"{name}: complex matrices are not supported here; numpy.linalg.eigh takes them untraced")
-    return hermitian_part(x)
-
-
 def _generalized(x: Any, y: Any, kind: int) -> tuple[Any, Any]:
-    """With b = l l^T, an ordinary problem for l^-1 a l^-T or l^T a l."""
+    """With b = l l^H, an ordinary problem for l^-1 a l^-H or l^H a l."""
     factor = ops.cholesky(y)
     if kind == 1:
         half = ops.triangular_solve(factor, x, lower=True, trans=False)
-        inner = ops.triangular_solve(factor, swap(half), lower=True, trans=False)
+        inner = ops.triangular_solve(factor, adjoint(half), lower=True, trans=False)
     else:
-        inner = matmul(factor, matmul(x, factor), x_transposed=True)
+        inner = matmul(adjoint(factor), matmul(x, factor))
     w, v = ops.eigh(hermitian_part(inner))
-    return w, matmul(factor, v) if kind == 3 else ops.triangular_solve(factor, v, lower=True, trans=True)
+    return w, matmul(factor, v) if kind == 3 else ops.triangular_solve(conjugate(factor), v, lower=True, trans=True)
 
 
 def eigvalsh(

@@ -11,6 +11,7 @@ from ...numpy import ufuncs
 from ...numpy.linear import diagonal
 from ...ops import decompositions, layout
 from ...ops import linalg as ops
+from ...ops.matrix_rules import conjugate
 from ..plain import scipy_function
 from .operands import as_given, epsilon, hermitian_part, matrices, not_traced, system
 from .triangular import solve_triangular
@@ -71,11 +72,11 @@ def solve(
         return as_given(solve_triangular(x, y, trans=int(transposed), lower=kind == "lower"), vector)
     if kind == "diagonal":
         return as_given(ufuncs.divide(y, diagonal(x, axis1=-2, axis2=-1)[..., None]), vector)
-    if kind == "positive" and x.dtype.kind == "f":
-        factor = ops.cholesky(hermitian_part(x))
+    if kind == "positive":
+        factor = ops.cholesky(hermitian_part(conjugate(x) if transposed else x))
         half = ops.triangular_solve(factor, y, lower=True, trans=False)
-        return as_given(ops.triangular_solve(factor, half, lower=True, trans=True), vector)
-    if kind in ("hermitian", "positive"):
+        return as_given(ops.triangular_solve(conjugate(factor), half, lower=True, trans=True), vector)
+    if kind == "hermitian":
         x = hermitian_part(x)
     elif kind == "symmetric":
         x = (x + numpy_linalg.matrix_transpose(x)) * 0.5
