@@ -82,10 +82,9 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "block_diag": (lambda m, a, v: m.block_diag(a, v, 2.0), (B, V)),
     "khatri_rao": (lambda m, a, b: m.khatri_rao(a, b), (T, B)),
 }  # fmt: skip
-COMPILED = ["solve pos", "lstsq", "pinv", "lu", "lu_solve transposed", "qr", "svd projector", "polar p",
-            "eigh pair vectors", "expm large", "solve_discrete_lyapunov bilinear", "solve_banded matrix",
-            "solveh_banded",
-            "block_diag"]  # fmt: skip
+COMPILED = ["solve_sylvester", "solve_continuous_lyapunov", "solve pos", "lstsq", "pinv", "lu", "lu_solve transposed",
+            "qr", "svd projector", "polar p", "eigh pair vectors", "expm large", "solve_discrete_lyapunov bilinear",
+            "solve_banded matrix", "solveh_banded", "block_diag"]  # fmt: skip
 
 
 def function(name: str, module: Any = fl) -> Any:

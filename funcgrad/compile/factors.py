@@ -1,4 +1,4 @@
-"""QR, LU, singular values and banded systems as LAPACK calls and kernels around them.
+"""QR, LU, singular values, banded systems and Sylvester's equation as LAPACK calls and kernels around them.
 
 Unlike those of `matrices.py`, these routines work on transposed copies, which are the matrices themselves to LAPACK:
 what a factorization leaves open, such as signs of singular vectors, is then as NumPy has it. `s` is a
@@ -16,7 +16,7 @@ from .kernel import Declare, nest
 from .lower import INDEX
 from .steps import Buffer
 
-DEFINITE, SINGULAR, _, SVD, _ = lapack.ERRORS
+DEFINITE, SINGULAR, EIGENVALUES, SVD, _ = lapack.ERRORS
 BLOCK = 64  # columns that a blocked routine works on at once
 
 
@@ -164,6 +164,40 @@ def definite_banded_solve(s: Any) -> None:
     s.turned(solutions, x, (s.batch, n, columns))
 
 
+def sylvester(s: Any) -> None:
+    """a x + x b = q: with a = u r u^T and b^T = v t v^T, r y + y t^T = u^T q v and x = u y v^T.
+
+    b as it lies in memory is b^T to LAPACK, q is q^T, and x^T = v y^T u^T is x.
+    """
+    (a, b, q), (x,) = s.inputs, s.outputs
+    m, n = q.shape[-2:]
+    if not m or not n:
+        return
+    r, t = _by_columns(s, a), s.temporary(*b.shape)
+    s.copy(b, t)
+    u, v = _schur(s, r, m), _schur(s, t, n)
+    half, y, scale = s.temporary(s.batch, n, m), s.temporary(s.batch, n, m), s.temporary(s.batch)
+    work = m * n * (m + n)
+    s.lapack("gemm", "T", "T", m, n, m, 1.0, u, m, q, n, 0.0, half, m, work=work)
+    s.lapack("gemm", "N", "N", m, n, n, 1.0, half, m, v, n, 0.0, y, m, work=work)
+    s.lapack("trsyl", "N", "T", 1, m, n, r, m, t, n, y, m, scale, work=work)
+    s.lapack("gemm", "N", "T", n, m, n, 1.0, v, n, y, m, 0.0, half, n, work=work)
+    product = s.temporary(s.batch, m, n)
+    s.lapack("gemm", "N", "T", n, m, m, 1.0, half, n, u, m, 0.0, product, n, work=work)
+    shape = (s.batch, m, n)
+    s.elementwise([(product, shape), (scale, (s.batch,)), (x, shape)], lambda i, p, scale: p[i] / scale[i[0]])
+
+
+def _schur(s: Any, a: Buffer, n: int) -> Buffer:
+    """The Schur form in place of a, and its vectors."""
+    vectors, values, size = s.temporary(s.batch, n, n), s.shared(n), BLOCK * n
+    imaginary, work, integers = s.shared(n), s.shared(size), s.shared(n + 1, s.integers)
+    args = ("V", "N", values, n, a, n, integers, values, imaginary, vectors, n, work, size, integers)
+    s.lapack("gees", *args, error=EIGENVALUES, work=25 * n**3)
+    return vectors
+
+
 ROUTINES: dict[str, Callable[[Any], None]] = {
-    f.__name__: f for f in (banded_solve, definite_banded_solve, lu, pivots_to_permutation, qr, singular_values, svd)
+    f.__name__: f
+    for f in (banded_solve, definite_banded_solve, lu, pivots_to_permutation, qr, singular_values, svd, sylvester)
 }

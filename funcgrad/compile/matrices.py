@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..core import scalar as sc
-from . import blas_threads, factors, lapack
+from . import blas_threads, factors, lapack, lapack_own
 from .kernel import Assign, Declare, Kernel, Param, Store, nest
 from .llvm import memory_type
 from .lower import INDEX
@@ -128,7 +128,7 @@ class MatrixSteps:
         self.lapack("potrf", "U", self.n, out, self.n, error=DEFINITE, work=self.n**3 / 6)
 
     def cholesky_cotangent(self) -> None:
-        """Divide and conquer (`lapack.cholesky_prelude`) on a copy; it leaves the other triangle undefined."""
+        """Divide and conquer (`lapack_own.py`) on a copy; it leaves the other triangle undefined."""
         (factor, ct), (out,), n = self.inputs, self.outputs, self.n
         held, zero = self.temporary(*self.square), sc.const(0, self.dtype)
         self.copy(ct, held)
@@ -140,7 +140,7 @@ class MatrixSteps:
         out, columns = self.outputs[0], b.shape[-1]
         self.copy(b, out)
         if columns:
-            self.lapack("diagonal", self.n, a, error=TRIANGULAR, work=0)
+            self.lapack("diagonal", self.n, self.n, a, error=TRIANGULAR, work=0)
             self.solve_triangle(a, out, columns, "U" if self.params["lower"] else "L", self.params["trans"], "N")
 
     def solve_triangle(self, a: Buffer, x: Buffer, columns: int, part: str, trans: bool, diagonal: str) -> None:
@@ -293,7 +293,7 @@ def plan_matrices(planner: Any, eqn: Any, env: dict) -> list[Any]:
 def emit_lapack(e: Any, s: LapackCall) -> None:
     """A loop over the batch; small work runs on one BLAS thread."""
     suffix = "f32" if s.dtype == np.float32 else "f64"
-    for routine in (*lapack.CALLS.get(s.routine, ()), s.routine):
+    for routine in (*lapack_own.CALLS.get(s.routine, ()), s.routine):
         key = f"lapack_{routine}_{suffix}"
         if key not in e.preludes:
             e.preludes[key] = lapack.lapack_prelude(routine, s.dtype)

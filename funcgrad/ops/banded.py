@@ -98,7 +98,8 @@ def _general_impl(bands: Any, b: Any, *, lower: int, upper: int) -> Any:
 def _definite_impl(bands: Any, b: Any) -> Any:
     import scipy.linalg
 
-    return _solve_each(lambda ab, x: scipy.linalg.solveh_banded(ab, x, lower=True, check_finite=False), bands, b)
+    inside = slice(0, bands.shape[-1])  # SciPy refuses diagonals that lie outside of the matrix
+    return _solve_each(lambda ab, x: scipy.linalg.solveh_banded(ab[inside], x, lower=True, check_finite=False), bands, b)
 
 
 def _check(name: str, bands: ShapedArray, b: ShapedArray, count: int | None) -> ShapedArray:

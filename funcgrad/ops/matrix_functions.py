@@ -254,6 +254,6 @@ def _sylvester_samples() -> list[Sample]:
 
 sylvester = library(
     "sylvester", _sylvester_impl, aval=_sylvester_aval, batch=batch_one(lambda: sylvester), linearize=_sylvester_linearize,
-    transpose=_sylvester_transpose, lower=lowering.Callback(), samples=_sylvester_samples)
+    transpose=_sylvester_transpose, lower=lowering.Matrices("sylvester"), samples=_sylvester_samples)
 
 __all__ = ["expm", "expm_tangent", "sqrtm", "sqrtm_tangent", "sylvester"]

@@ -169,7 +169,7 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
         q: (..., m, n).
 
     Returns:
-        (..., m, n). Compiled code calls SciPy.
+        (..., m, n).
 
     Raises:
         ValueError: the shapes do not fit.
@@ -203,7 +203,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
         q: (..., n, n).
 
     Returns:
-        (..., n, n). Compiled code calls SciPy.
+        (..., n, n).
 
     Raises:
         ValueError: the shapes do not fit.
