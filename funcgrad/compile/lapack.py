@@ -49,7 +49,7 @@ _CHECK = """\
 declare void @funcgrad_linalg_error(i64, i64)
 define internal void @linalg_check(i64 %info, i64 %error) noinline nounwind {
 entry:
-  %failed = icmp sgt i64 %info, 0
+  %failed = icmp ne i64 %info, 0
   br i1 %failed, label %report, label %done
 report:
   call void @funcgrad_linalg_error(i64 %error, i64 %info)
@@ -66,7 +66,7 @@ def _report(error: int, info: int) -> None:
 
 
 def check_prelude() -> str:
-    """The text that defines `@linalg_check(info, error)`: a positive info is an exception when the program returns."""
+    """The text that defines `@linalg_check(info, error)`: an info but 0 is an exception when the program returns."""
     _define_report()
     return _CHECK
 

@@ -177,6 +177,13 @@ def test_a_singular_system_fails_and_its_determinant_does_not() -> None:
     assert sign == 0 and log == -np.inf
 
 
+@pytest.mark.parametrize("f", [np.linalg.svdvals, np.linalg.pinv, lambda a: np.linalg.svd(a).U])
+def test_singular_values_of_nan_fail_as_in_numpy(f: Any) -> None:
+    for g in (f, fg.jit(lambda a: f(a))):
+        with pytest.raises(np.linalg.LinAlgError, match="SVD did not converge"):
+            g(np.array([[np.nan, 1.0], [1.0, 2.0]]))
+
+
 def test_failures_inside_loops_and_after_other_work() -> None:
     def f(a: Any) -> Any:
         return fg.lax.fori_loop(0, 3, lambda i, a: np.linalg.cholesky(a) - 2.0 * np.eye(2), a)

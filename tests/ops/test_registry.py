@@ -76,7 +76,10 @@ def test_compiled(prim: Primitive) -> None:
     assert compiled_checks.check_compiled(prim) > 0 or has_no_results(prim)
 
 
-HANDING_ON = ["cofactors", "dot_general", "inv", "reduce_prod", "scan", "solve", "while_backward"]
+HANDING_ON = [
+    "banded_solve", "cofactors", "dot_general", "inv", "lu", "qr", "reduce_prod", "scan", "solve", "svd", "sylvester",
+    "while_backward",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HANDING_ON)
