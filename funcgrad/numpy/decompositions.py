@@ -9,6 +9,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from ..ops import decompositions as ops
+from ..ops import least_squares
 from ..ops import linalg as square_ops
 from ..ops.matrix_rules import conjugate
 from . import norms, promotion, reductions, selection, ufuncs
@@ -156,7 +157,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
         rcond = 1e-15 if rtol is np._NoValue else max(x.shape[-2:]) * epsilon(x) if rtol is None else rtol
     elif rtol is not np._NoValue:
         raise ValueError("linalg.pinv: give rcond or rtol, not both")
-    return ops.pinv(symmetric(x) if hermitian else x, rcond=_one_number(rcond, "pinv"))
+    return least_squares.pinv(symmetric(x) if hermitian else x, rcond=_one_number(rcond, "pinv"))
 
 
 def _one_number(rcond: Any, name: str) -> float:
@@ -185,7 +186,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     rcond = max(x.shape) * epsilon(x) if rcond is None else _one_number(rcond, "lstsq")
     rcond = epsilon(x) if rcond < 0 else rcond
     columns = reshape(y, (y.shape[0], -1)) if y.shape[0] else reshape(y, (0, 1 if y.ndim == 1 else y.shape[1]))
-    solution, rank = ops.lstsq(x, columns, rcond=rcond)
+    solution, rank = least_squares.lstsq(x, columns, rcond=rcond)
     left = (
         ufuncs.squared_modulus(columns - x @ solution).sum(axis=0)
         if x.shape[0] > x.shape[1]

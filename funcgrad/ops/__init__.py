@@ -18,6 +18,7 @@ from . import (
     fourier,
     indexing,
     layout,
+    least_squares,
     linalg,
     linear_call,
     linear_solve,
@@ -32,7 +33,7 @@ from . import (
 )
 
 __all__ = [
-    "DECLARED", "banded", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "decompositions", "elementwise", "fourier", "indexing", "layout", "linalg", "linear_call", "linear_solve", "matrix_functions",
+    "DECLARED", "banded", "branching", "callback", "calls", "collective", "contraction", "control", "convolution", "cumulative", "custom", "custom_batching", "decompositions", "elementwise", "fourier", "indexing", "layout", "least_squares", "linalg", "linear_call", "linear_solve", "matrix_functions",
     "pooling", "random_bits",
     "reduction", "remat", "sorting", "while_lanes", "while_loop",
 ]  # fmt: skip

@@ -1,11 +1,10 @@
-"""Factorizations of matrices of any shape: QR, LU, singular values and vectors, eigenvectors, pseudoinverse, least squares.
+"""Factorizations of matrices of any shape: QR, LU, singular values and vectors, eigenvectors.
 
 All ops act on the last two axes and map over the axes in front. What a factorization leaves open (signs, phases, bases of a
 null space) has a derivative only by convention; docs/linear_algebra.md states the conventions.
 
 References: M. Giles, Collected matrix derivative results for forward and reverse mode, Oxford NA-08/01, 2008; J. Townsend,
-Differentiating the singular value decomposition, 2016; G. Golub and V. Pereyra, The differentiation of pseudo-inverses and
-nonlinear least squares problems whose variables separate, SIAM J. Numer. Anal. 10, 1973; S. Walter and L. Lehmann,
+Differentiating the singular value decomposition, 2016; S. Walter and L. Lehmann,
 Algorithmic differentiation of linear algebra functions with application in optimum experimental design, arXiv:1001.1654.
 """
 
@@ -99,11 +98,12 @@ def _completed(q: Any, q1: Any, q_dot: Any, r: Any, r_dot: Any) -> list[Any]:
 
 def _qr_samples() -> list[Sample]:
     # A complement that is not empty turns by convention, not as LAPACK's does: tests/numpy/test_linalg.py.
-    return [Sample([_regular(3, 2)], {"complete": False}), Sample([_regular(2, 3)], {"complete": False}),
-            Sample([_regular(2, 2, 2)], {"complete": True}), Sample([_regular(2, 3)], {"complete": True})]  # fmt: skip
+    return [Sample([regular(3, 2)], {"complete": False}), Sample([regular(2, 3)], {"complete": False}),
+            Sample([regular(2, 2, 2)], {"complete": True}), Sample([regular(2, 3)], {"complete": True})]  # fmt: skip
 
 
-def _regular(*shape: int) -> Any:
+def regular(*shape: int) -> Any:
+    """Sample matrices whose rows or columns are independent."""
     return array(*shape) + 4 * np.eye(*shape[-2:])
 
 
@@ -202,7 +202,7 @@ def _permutation_aval(pivots: ShapedArray, *, size: int) -> ShapedArray:
 
 
 lu = library("lu", _lu_impl, aval=_lu_aval, batch=batch_one(lambda: lu), linearize=_lu_linearize, lower=lowering.Matrices("lu", raises=False),
-             samples=lambda: [Sample([_regular(3, 3)[::-1]]), Sample([_regular(2, 3, 2)]), Sample([_regular(2, 3)])], multiple_results=True)
+             samples=lambda: [Sample([regular(3, 3)[::-1]]), Sample([regular(2, 3, 2)]), Sample([regular(2, 3)])], multiple_results=True)
 pivots_to_permutation = library(
     "pivots_to_permutation", _permutation_impl, aval=_permutation_aval, linearize=nondiff,
     batch=lambda size_, args, axes, *, size: (pivots_to_permutation(*move_batch_first(size_, args, axes), size=size), 0),
@@ -280,11 +280,11 @@ def _values_linearize(a: Any) -> tuple[Any, Callable]:
 svd = library(
     "svd", lambda a, *, full: list(np.linalg.svd(a, full_matrices=full)), aval=_svd_aval, batch=batch_one(lambda: svd), linearize=_svd_linearize,
     lower=lowering.Matrices("svd"), multiple_results=True,
-    samples=lambda: [Sample([_regular(2, 2)], {"full": True}), Sample([_regular(3, 2)], {"full": False}), Sample([_regular(2, 2, 3)], {"full": False})])
+    samples=lambda: [Sample([regular(2, 2)], {"full": True}), Sample([regular(3, 2)], {"full": False}), Sample([regular(2, 2, 3)], {"full": False})])
 singular_values = library(
     "singular_values", lambda a: np.linalg.svd(a, compute_uv=False), aval=_values_aval, batch=batch_one(lambda: singular_values),
     linearize=_values_linearize, lower=lowering.Matrices("singular_values"),
-    samples=lambda: [Sample([_regular(3, 2)]), Sample([_regular(2, 2, 3)]), Sample([_regular(1, 1)])])
+    samples=lambda: [Sample([regular(3, 2)]), Sample([regular(2, 2, 3)]), Sample([regular(1, 1)])])
 
 # --- eigenvalues of general matrices ----------------------------------------------------------------------------------------------
 
@@ -344,100 +344,4 @@ def _eig_samples() -> list[Sample]:
 eig = library("eig", _eig_impl, aval=_eig_aval, batch=batch_one(lambda: eig), linearize=_eig_linearize, lower=lowering.Callback(),
               samples=_eig_samples, multiple_results=True)
 
-# --- pseudoinverse and least squares ----------------------------------------------------------------------------------------------
-
-
-def cutoff(s: Any, rcond: float) -> Any:
-    """1 / s, and 0 for singular values of at most rcond times the largest one."""
-    if not s.shape[-1]:
-        return s
-    last = len(s.shape) - 1
-    largest = layout.broadcast(reduction.reduce_max(s, axes=(last,)), shape=tuple(s.shape), dims=tuple(range(last)))
-    kept = elementwise.gt(s, largest * elementwise.like(s, rcond))
-    safe = elementwise.select(kept, s, elementwise.like(s, 1))
-    return elementwise.select(kept, elementwise.div(elementwise.like(s, 1), safe), elementwise.like(s, 0))
-
-
-def _pinv_by_svd(a: Any, *, rcond: float) -> Any:
-    u, s, vh = svd(a, full=False)
-    return matmul(adjoint(vh), elementwise.mul(columns(as_dtype(cutoff(s, rcond), a), adjoint(u)), adjoint(u)))
-
-
-def _pinv_aval(a: ShapedArray, *, rcond: float) -> ShapedArray:
-    m, n = matrix("pinv", a)
-    return a.update(shape=(*a.shape[:-2], n, m))
-
-
-def _pinv_linearize(a: Any, *, rcond: float) -> tuple[Any, Callable]:
-    """For matrices of constant rank: -a+ a_dot a+ + a+ a+^H a_dot^H (1 - a a+) + (1 - a+ a) a_dot^H a+^H a+."""
-    out = pinv(a, rcond=rcond)
-
-    def tangent_map(t: Any) -> Any:
-        th = adjoint(t)
-        change = elementwise.neg(matmul(out, matmul(t, out)))
-        part = matmul(out, matmul(adjoint(out), th))
-        change = change + part - matmul(matmul(part, a), out)
-        part = matmul(matmul(th, adjoint(out)), out)
-        return change + part - matmul(out, matmul(a, part))
-
-    return out, tangent_map
-
-
-def _lstsq_impl(a: Any, b: Any, *, rcond: float) -> list[Any]:
-    a, b = np.asarray(a), np.asarray(b)
-    x = np.empty((*a.shape[:-2], a.shape[-1], b.shape[-1]), b.dtype)
-    rank = np.empty(a.shape[:-2], np.int32)
-    for k in np.ndindex(a.shape[:-2]):
-        x[k], _, rank[k], _ = np.linalg.lstsq(a[k], b[k], rcond)
-    return [x, rank[()]]
-
-
-def _lstsq_by_svd(a: Any, b: Any, *, rcond: float) -> list[Any]:
-    u, s, vh = svd(a, full=False)
-    inverse = cutoff(s, rcond)
-    x = matmul(adjoint(vh), elementwise.mul(columns(as_dtype(inverse, b), matmul(adjoint(u), b)), matmul(adjoint(u), b)))
-    kept = elementwise.convert(elementwise.gt(inverse, elementwise.like(inverse, 0)), dtype=np.dtype(np.int32))
-    return [x, reduction.reduce_sum(kept, axes=(len(s.shape) - 1,))]
-
-
-def _lstsq_aval(a: ShapedArray, b: ShapedArray, *, rcond: float) -> list[ShapedArray]:
-    n = matrix("lstsq", a)[1]
-    if b.dtype != a.dtype or b.ndim != a.ndim or b.shape[:-1] != a.shape[:-1]:
-        raise TypeError(f"lstsq: right-hand sides {b} do not fit matrices {a}")
-    return [b.update(shape=(*a.shape[:-2], n, b.shape[-1])), shaped(a.shape[:-2], np.int32)]
-
-
-def _lstsq_linearize(a: Any, b: Any, *, rcond: float) -> tuple[list[Any], Callable]:
-    """x = a+ b with the derivative of a+, for constant rank; with the residual r = b - a x:
-
-    x_dot = a+ (b_dot - a_dot x) + a+ a+^H a_dot^H r + (1 - a+ a) a_dot^H a+^H x
-    """
-    x, rank = lstsq(a, b, rcond=rcond)
-    inverse = pinv(a, rcond=rcond)
-    residual = b - matmul(a, x)
-
-    def tangent_map(a_dot: Any, b_dot: Any) -> list[Any]:
-        no_rank = Zero(shaped(tuple(rank.shape), np.int32))
-        if type(a_dot) is Zero:
-            return [matmul(inverse, b_dot), no_rank]
-        th = adjoint(a_dot)
-        right = elementwise.neg(matmul(a_dot, x)) if type(b_dot) is Zero else b_dot - matmul(a_dot, x)
-        right = right + matmul(adjoint(inverse), matmul(th, residual))
-        part = matmul(th, matmul(adjoint(inverse), x))
-        return [matmul(inverse, right) + part - matmul(inverse, matmul(a, part)), no_rank]
-
-    return [x, rank], tangent_map
-
-
-def _lstsq_samples() -> list[Sample]:
-    return [Sample([_regular(3, 2), array(3, 2)], {"rcond": 1e-10}), Sample([_regular(2, 3), array(2, 1)], {"rcond": 1e-10}),
-            Sample([_regular(2, 2, 2), array(2, 2, 1)], {"rcond": 1e-10})]  # fmt: skip
-
-
-pinv = library("pinv", lambda a, *, rcond: np.linalg.pinv(a, rcond), aval=_pinv_aval, batch=batch_one(lambda: pinv), linearize=_pinv_linearize,
-               lower=lowering.Compose(_pinv_by_svd),
-               samples=lambda: [Sample([_regular(3, 2)], {"rcond": 1e-10}), Sample([_regular(2, 2, 3)], {"rcond": 1e-10})])
-lstsq = library("lstsq", _lstsq_impl, aval=_lstsq_aval, batch=batch_one(lambda: lstsq), linearize=_lstsq_linearize, lower=lowering.Compose(_lstsq_by_svd),
-                samples=_lstsq_samples, multiple_results=True)
-
-__all__ = ["cutoff", "eig", "lstsq", "lu", "permutation_matrix", "pinv", "pivots_to_permutation", "qr", "singular_values", "svd", "unit_diagonal"]
+__all__ = ["eig", "lu", "permutation_matrix", "pivots_to_permutation", "qr", "regular", "singular_values", "svd", "unit_diagonal"]

@@ -9,7 +9,7 @@ import numpy as np
 from ...numpy import linalg as numpy_linalg
 from ...numpy import ufuncs
 from ...numpy.linear import diagonal
-from ...ops import decompositions, layout
+from ...ops import decompositions, layout, least_squares
 from ...ops import linalg as ops
 from ...ops.matrix_rules import conjugate
 from ..plain import scipy_function
@@ -192,7 +192,7 @@ def pinv(a: Any, *, atol: Any = None, rtol: Any = None, return_rank: bool = Fals
         raise not_traced("pinv", "an absolute tolerance", "use rtol")
     x = matrices(a, "pinv")
     rcond = max(x.shape[-2:]) * epsilon(x) if rtol is None else float(rtol)
-    out = decompositions.pinv(x, rcond=rcond)
+    out = least_squares.pinv(x, rcond=rcond)
     return (out, numpy_linalg.matrix_rank(x, rtol=rcond)) if return_rank else out
 
 
@@ -233,7 +233,7 @@ def lstsq(
     if x.ndim != 2:
         raise ValueError(f"lstsq: needs one matrix, got shape {tuple(x.shape)}; use vmap for a stack")
     x, y, vector = system(x, b, "lstsq")
-    found, rank = decompositions.lstsq(x, y, rcond=epsilon(x) if cond is None else float(cond))
+    found, rank = least_squares.lstsq(x, y, rcond=epsilon(x) if cond is None else float(cond))
     residual = np.zeros(0, x.dtype)
     if x.shape[0] > x.shape[1]:
         residual = ufuncs.squared_modulus(y - x @ found).sum(axis=0)
