@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy import broadcast_shapes
 
+from . import lax_linalg as linalg
 from .api import recording as rec
 from .api.associative import associative_scan
 from .api.branches import cond, switch
@@ -470,6 +471,7 @@ __all__ = [
     "fixed_point",
     "fori_loop",
     "iota",
+    "linalg",
     "map",
     "max",
     "min",

@@ -266,8 +266,9 @@ def scipy_address(module: str, name: str) -> int:
     capsule = importlib.import_module(module).__pyx_capi__[name]
     api = ctypes.pythonapi
     signature = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))(capsule)
-    # The name of the capsule is the C signature of the routine; matrix routines begin with flags, then sizes.
-    if not re.match(rb"void \((char \*, )*int \*, ", signature):
+    # The name of the capsule is the C signature of the routine; matrix routines begin with flags, then sizes. One that
+    # sorts takes a function in between.
+    if not re.match(rb"void \((char \*, )*(\w+select2 \*, )?int \*, ", signature):
         raise KeyError(f"{name}: SciPy's {module} has the unknown signature {signature.decode()}")
     get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", api))
     return get_pointer(capsule, signature)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..core import scalar as sc
-from . import blas_threads, lapack
+from . import blas_threads, factors, lapack, lapack_own
 from .kernel import Assign, Declare, Kernel, Param, Store, nest
 from .llvm import memory_type
 from .lower import INDEX
@@ -84,9 +84,13 @@ class MatrixSteps:
         self.call.temporaries.append(b)
         return b
 
+    def shared(self, size: int, dtype: Any = None) -> Shared:
+        """What a routine writes to on the way."""
+        return Shared(self.temporary(max(size, 1), dtype=dtype))
+
     def workspace(self, size: int, integers: int) -> tuple[Shared, Shared]:
-        """What LAPACK's drivers write to on the way."""
-        return Shared(self.temporary(max(size, 1))), Shared(self.temporary(max(integers, 1), dtype=self.integers))
+        """Numbers and integers that LAPACK's drivers write to on the way."""
+        return self.shared(size), self.shared(integers, self.integers)
 
     def kernel(self, arrays: list[tuple[Buffer, tuple[int, ...]]], body: Callable[..., list[Any]]) -> None:
         """A loop nest over arrays in the shapes given; the last one is written."""
@@ -105,6 +109,11 @@ class MatrixSteps:
         if self.n and self.batch:
             self.call.steps.append(LapackCall(routine, self.dtype, self.batch, list(args), error, work))
 
+    def turned(self, source: Buffer, target: Buffer, shape: tuple[int, int, int]) -> None:
+        """Each matrix of `source` transposed; `shape` is that of the target."""
+        by_columns = (shape[0], shape[2], shape[1])
+        self.elementwise([(source, by_columns), (target, shape)], lambda i, a: a[i[0], i[2], i[1]])
+
     def copy(self, source: Buffer, target: Buffer) -> None:
         """The elements of one array to another of the same shape."""
         self.call.steps += self.planner.copy(source, target)
@@ -119,7 +128,7 @@ class MatrixSteps:
         self.lapack("potrf", "U", self.n, out, self.n, error=DEFINITE, work=self.n**3 / 6)
 
     def cholesky_cotangent(self) -> None:
-        """Divide and conquer (`lapack.cholesky_prelude`) on a copy; it leaves the other triangle undefined."""
+        """Divide and conquer (`lapack_own.py`) on a copy; it leaves the other triangle undefined."""
         (factor, ct), (out,), n = self.inputs, self.outputs, self.n
         held, zero = self.temporary(*self.square), sc.const(0, self.dtype)
         self.copy(ct, held)
@@ -131,7 +140,7 @@ class MatrixSteps:
         out, columns = self.outputs[0], b.shape[-1]
         self.copy(b, out)
         if columns:
-            self.lapack("diagonal", self.n, a, error=TRIANGULAR, work=0)
+            self.lapack("diagonal", self.n, self.n, a, error=TRIANGULAR, work=0)
             self.solve_triangle(a, out, columns, "U" if self.params["lower"] else "L", self.params["trans"], "N")
 
     def solve_triangle(self, a: Buffer, x: Buffer, columns: int, part: str, trans: bool, diagonal: str) -> None:
@@ -189,7 +198,7 @@ class MatrixSteps:
         """The inverse of the transpose is the transpose of the inverse: nothing to turn."""
         (a,), (out,) = self.inputs, self.outputs
         pivots, size = self.factored(a, out, SINGULAR), self.n * BLOCK
-        work = Shared(self.temporary(max(size, 1)))
+        work = self.shared(size)
         self.lapack("getri", self.n, out, self.n, pivots, work, size, error=SINGULAR, work=2 * self.n**3 / 3)
 
     # -- determinants
@@ -263,11 +272,11 @@ class MatrixSteps:
         work, integers = self.workspace(size, count)
         args = ("V", "L", n, held, n, w, work, size, integers, count)
         self.lapack("syevd", *args, error=EIGENVALUES, work=9 * n**3)
-        self.elementwise([(held, self.square), (v, self.square)], lambda i, held: held[i[0], i[2], i[1]])
+        self.turned(held, v, self.square)
 
 
 NAMES = ("cholesky", "cholesky_cotangent", "cofactors", "det", "eigh", "inv", "slogdet", "solve", "triangular_solve")
-ROUTINES: dict[str, Callable[[MatrixSteps], None]] = {name: getattr(MatrixSteps, name) for name in NAMES}
+ROUTINES: dict[str, Callable[[Any], None]] = {name: getattr(MatrixSteps, name) for name in NAMES} | factors.ROUTINES
 
 
 def plan_matrices(planner: Any, eqn: Any, env: dict) -> list[Any]:
@@ -284,7 +293,7 @@ def plan_matrices(planner: Any, eqn: Any, env: dict) -> list[Any]:
 def emit_lapack(e: Any, s: LapackCall) -> None:
     """A loop over the batch; small work runs on one BLAS thread."""
     suffix = "f32" if s.dtype == np.float32 else "f64"
-    for routine in (*lapack.CALLS.get(s.routine, ()), s.routine):
+    for routine in (*lapack_own.CALLS.get(s.routine, ()), s.routine):
         key = f"lapack_{routine}_{suffix}"
         if key not in e.preludes:
             e.preludes[key] = lapack.lapack_prelude(routine, s.dtype)

@@ -13,7 +13,7 @@ from typing import NoReturn as _NoReturn
 
 import numpy as _np
 
-from . import array_methods, linalg, protocols  # they give Tracer its operators and NumPy's protocols
+from . import array_methods, fft, linalg, protocols  # they give Tracer its operators and NumPy's protocols
 from .at_updates import *
 from .bessel import *
 from .choice import *
@@ -49,7 +49,7 @@ concat, permute_dims, row_stack = concatenate, transpose, vstack
 bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 
 __all__ = [
-    "linalg", "vectorize",
+    "fft", "linalg", "vectorize",
     # creation
     "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "astype", "bartlett",
     "blackman", "copy", "diag_indices", "empty", "empty_like", "eye", "fromfunction", "full", "full_like",

@@ -4,61 +4,47 @@ Without traced values the functions are NumPy's own. `cholesky` and the eigenval
 a traced matrix, so that their derivatives are symmetric matrices; for symmetric matrices the values are NumPy's.
 
 Compiled programs call LAPACK themselves. A matrix that is singular or not positive definite is a LinAlgError there,
-too, raised when the program has returned.
+too, raised when the program has returned. docs/linear_algebra.md has the conventions of all derivatives.
 """
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..ops import elementwise, layout
+from ..ops import layout
 from ..ops import linalg as ops
-from . import linear, promotion, reductions, ufuncs
-from .manipulation import swapaxes
-from .promotion import array_operand, has_tracer
-from .registry import register
-
-
-def linalg_function(f: Callable) -> Callable:
-    """Make `f` the meaning of the function of the same name in numpy.linalg on traced values."""
-    real = getattr(np.linalg, f.__name__)
-
-    @functools.wraps(f)
-    def wrapper(*args: Any, **options: Any) -> Any:
-        traced = any(has_tracer(v) for v in (*args, *options.values()))
-        return f(*args, **options) if traced else real(*args, **options)
-
-    return register(real, wrapper)
-
-
-def _matrices(a: Any, name: str, kinds: str = "f") -> Any:
-    """Square matrices of floating-point numbers, or also of complex ones."""
-    x = array_operand(a, f"linalg.{name}")
-    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise LinAlgError(f"linalg.{name}: the last two dimensions must be square, got shape {tuple(x.shape)}")
-    if x.dtype.kind == "c" and "c" not in kinds:
-        raise TypeError(f"linalg.{name} is not supported for traced values of dtype {x.dtype}")
-    return x if x.dtype.kind in kinds else promotion.convert(x, np.dtype(np.float64))
-
-
-def _symmetric(x: Any) -> Any:
-    return (x + swapaxes(x, -1, -2)) * 0.5
+from ..ops.matrix_rules import adjoint
+from . import linear, promotion
+from .decompositions import (
+    cond,
+    eig,
+    eigvals,
+    lstsq,
+    matrix_rank,
+    pinv,
+    qr,
+    svd,
+    svdvals,
+    tensorinv,
+    tensorsolve,
+)
+from .linalg_pieces import linalg_function, square_matrices, symmetric
+from .matrix_products import cross, diagonal, matmul, matrix_transpose, outer, tensordot, trace, vecdot
+from .norms import matrix_norm, norm, vector_norm
+from .promotion import array_operand
 
 
 @linalg_function
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    """The triangular factor of positive definite matrices: a = l l^T, or u^T u with `upper`.
+    """The triangular factor of positive definite matrices: a = l l^H, or u^H u with `upper`.
 
     Reference: numpy.linalg.cholesky
     """
-    factor = ops.cholesky(_symmetric(_matrices(a, "cholesky")))
-    return swapaxes(factor, -1, -2) if upper else factor
+    factor = ops.cholesky(symmetric(square_matrices(a, "cholesky", "fc")))
+    return adjoint(factor) if upper else factor
 
 
 @linalg_function
@@ -67,7 +53,7 @@ def solve(a: Any, b: Any) -> Any:
 
     Reference: numpy.linalg.solve
     """
-    a, b = _matrices(a, "solve", "fc"), array_operand(b, "linalg.solve")
+    a, b = square_matrices(a, "solve", "fc"), array_operand(b, "linalg.solve")
     dtype = promotion.result_dtype(a, b)
     vector = b.ndim == 1
     b = layout.reshape(b, shape=(*b.shape, 1)) if vector else b
@@ -85,7 +71,7 @@ def inv(a: Any) -> Any:
 
     Reference: numpy.linalg.inv
     """
-    return ops.inv(_matrices(a, "inv", "fc"))
+    return ops.inv(square_matrices(a, "inv", "fc"))
 
 
 @linalg_function
@@ -94,7 +80,7 @@ def det(a: Any) -> Any:
 
     Reference: numpy.linalg.det
     """
-    return ops.det(_matrices(a, "det", "fc"))
+    return ops.det(square_matrices(a, "det", "fc"))
 
 
 _SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
@@ -107,27 +93,29 @@ def slogdet(a: Any) -> Any:
 
     Reference: numpy.linalg.slogdet
     """
-    return _SlogdetResult(*ops.slogdet(_matrices(a, "slogdet")))
+    return _SlogdetResult(*ops.slogdet(square_matrices(a, "slogdet", "fc")))
 
 
 @linalg_function
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues in ascending order and eigenvectors of symmetric matrices.
+    """Eigenvalues in ascending order and eigenvectors of symmetric or Hermitian matrices.
 
     Derivatives of eigenvectors of equal eigenvalues do not exist; their part within such a space counts as 0.
 
     Reference: numpy.linalg.eigh
     """
-    return _EighResult(*ops.eigh(_symmetric(_matrices(a, "eigh"))))
+    if str(UPLO).upper() not in ("L", "U"):
+        raise ValueError(f"linalg.eigh: UPLO must be 'L' or 'U', got {UPLO!r}")
+    return _EighResult(*ops.eigh(symmetric(square_matrices(a, "eigh", "fc"))))
 
 
 @linalg_function
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues in ascending order of symmetric matrices.
+    """Eigenvalues in ascending order of symmetric or Hermitian matrices.
 
     Reference: numpy.linalg.eigvalsh
     """
-    return eigh(a).eigenvalues
+    return eigh(a, UPLO).eigenvalues
 
 
 @linalg_function
@@ -136,7 +124,7 @@ def matrix_power(a: Any, n: int) -> Any:
 
     Reference: numpy.linalg.matrix_power
     """
-    x, n = _matrices(a, "matrix_power", "fc"), promotion.static_int(n, "linalg.matrix_power")
+    x, n = square_matrices(a, "matrix_power", "fc"), promotion.static_int(n, "linalg.matrix_power")
     x, n = (ops.inv(x), -n) if n < 0 else (x, n)
     result = None
     while n:
@@ -187,75 +175,37 @@ def _product(parts: list[Any], split: dict[tuple[int, int], int], i: int, j: int
     return linear.dot(_product(parts, split, i, k), _product(parts, split, k, j))
 
 
-# --- norms ------------------------------------------------------------------------------------------------------------
-
-
-@linalg_function
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Norms of vectors or of matrices; the gradient of a norm at zero is zero.
-
-    Reference: numpy.linalg.norm
-    """
-    x = array_operand(x, "linalg.norm")
-    x = x if x.dtype.kind in "fc" else promotion.convert(x, np.dtype(np.float64))
-    if axis is None and (ord is None or x.ndim == 1):
-        axes: tuple[int, ...] = tuple(range(x.ndim))
-        return _vector_norm(x, 2, axes, keepdims) if ord is None else _vector_norm(x, ord, axes, keepdims)
-    listed = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
-    axes = tuple(promotion.one_axis(d, x.ndim, "linalg.norm") for d in listed)
-    if len(axes) == 1:
-        return _vector_norm(x, 2 if ord is None else ord, axes, keepdims)
-    if len(axes) != 2 or axes[0] == axes[1]:
-        raise ValueError(f"linalg.norm: needs one axis or two different ones, got {listed}")
-    return _matrix_norm(x, ord, axes, keepdims)
-
-
-def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    size = ufuncs.absolute(x)
-    if ord == math.inf:
-        return reductions.max(size, axis=axes, keepdims=keepdims)
-    if ord == -math.inf:
-        return reductions.min(size, axis=axes, keepdims=keepdims)
-    if ord == 0:
-        return reductions.sum(promotion.convert(ufuncs.not_equal(x, 0), size.dtype), axis=axes, keepdims=keepdims)
-    if ord == 1:
-        return reductions.sum(size, axis=axes, keepdims=keepdims)
-    if isinstance(ord, str):
-        raise ValueError(f"linalg.norm: invalid norm order {ord!r} for vectors")
-    total = reductions.sum(ufuncs.squared_modulus(x) if ord == 2 else size**ord, axis=axes, keepdims=keepdims)
-    # At zero the root has an infinite slope, which the chain rule would multiply by 0.
-    nonzero = ufuncs.not_equal(total, 0)
-    safe = elementwise.select(nonzero, total, elementwise.like(total, 1))
-    root = ufuncs.sqrt(safe) if ord == 2 else safe ** (1 / ord)
-    return elementwise.select(nonzero, root, total)
-
-
-def _matrix_norm(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:
-    rows, columns = axes
-    if ord in (None, "fro"):
-        return _vector_norm(x, 2, axes, keepdims)
-    if ord not in (1, -1, math.inf, -math.inf):
-        raise ValueError(
-            f"linalg.norm: order {ord!r} is not supported for traced matrices.\n"
-            "Fix: use 'fro', 1, -1, inf or -inf; the 2-norm is the root of the last of eigvalsh(a.T @ a)."
-        )
-    summed, kept = (rows, columns) if ord in (1, -1) else (columns, rows)
-    sums = reductions.sum(ufuncs.absolute(x), axis=summed, keepdims=True)
-    extreme = (reductions.max if ord > 0 else reductions.min)(sums, axis=kept, keepdims=True)
-    shape = tuple(n for d, n in enumerate(extreme.shape) if d not in axes)
-    return extreme if keepdims else layout.reshape(extreme, shape=shape)
-
-
 __all__ = [
     "LinAlgError",
     "cholesky",
+    "cond",
+    "cross",
     "det",
+    "diagonal",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "inv",
+    "lstsq",
+    "matmul",
+    "matrix_norm",
     "matrix_power",
+    "matrix_rank",
+    "matrix_transpose",
     "multi_dot",
     "norm",
+    "outer",
+    "pinv",
+    "qr",
     "slogdet",
     "solve",
+    "svd",
+    "svdvals",
+    "tensordot",
+    "tensorinv",
+    "tensorsolve",
+    "trace",
+    "vecdot",
+    "vector_norm",
 ]

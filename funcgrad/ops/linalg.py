@@ -1,8 +1,8 @@
 """Dense linear algebra: Cholesky, triangular and general solves, inverse, determinants, symmetric eigenproblems.
 
 All ops act on the last two axes and map over the axes in front, which must be equal for all operands. Values come from
-LAPACK through NumPy and SciPy. `cholesky` and `eigh` read the lower triangle only; their derivatives are those of that
-function, so that a caller who wants symmetric derivatives symmetrizes first.
+LAPACK through NumPy and SciPy. `cholesky` and `eigh` read the lower triangle and the real part of the diagonal only; their
+derivatives are those of that function, so that a caller who wants symmetric derivatives symmetrizes first.
 
 Reference: M. Giles, Collected matrix derivative results for forward and reverse mode, Oxford NA-08/01, 2008.
 """
@@ -18,15 +18,20 @@ from ..core import lowering
 from ..core.avals import ShapedArray, shaped
 from ..core.primitive import Primitive, Zero
 from ..transforms import linear_ops
-from . import elementwise, reduction
+from . import elementwise, layout
 from .matrix_rules import (
+    adjoint,
+    as_dtype,
     batch_one,
     batch_system,
     columns,
-    diagonal_only,
+    diagonal_of,
     half_lower,
     matmul,
     mirrored,
+    real_of,
+    real_part,
+    reciprocal_or_zero,
     rows,
     same_system,
     spread,
@@ -179,10 +184,23 @@ def _cofactors_linearize(a: Any) -> tuple[Any, Callable]:
 
 
 def _slogdet_linearize(a: Any) -> tuple[list[Any], Callable]:
-    """logdet_dot = tr(a^-1 a_dot); the sign is piecewise constant."""
+    """logdet_dot = Re tr(a^-1 a_dot); a real sign is piecewise constant, a complex one turns by Im tr(a^-1 a_dot)."""
     sign, log = slogdet(a)
     transposed = swap(inv(a))
-    return [sign, log], lambda t: [Zero(shaped(tuple(sign.shape), sign.dtype)), total(elementwise.mul(t, transposed))]
+
+    def tangent_map(t: Any) -> list[Any]:
+        change = total(elementwise.mul(t, transposed))
+        if change.dtype.kind == "f":
+            return [Zero(shaped(tuple(sign.shape), sign.dtype)), change]
+        turn = elementwise.complex_(elementwise.like(log, 0), elementwise.imag(change))
+        return [elementwise.mul(sign, turn), elementwise.real(change)]
+
+    return [sign, log], tangent_map
+
+
+def _slogdet_aval(a: ShapedArray) -> list[ShapedArray]:
+    sign = _one_number("slogdet", "fc")(a)
+    return [sign, sign.update(dtype=real_of(a.dtype))]
 
 
 det = library(
@@ -212,7 +230,7 @@ cofactors = library(
 slogdet = library(
     "slogdet",
     lambda a: list(np.linalg.slogdet(a)),
-    aval=lambda a: [_one_number("slogdet")(a)] * 2,
+    aval=_slogdet_aval,
     batch=batch_one(lambda: slogdet),
     linearize=_slogdet_linearize,
     lower=lowering.Matrices("slogdet"),
@@ -224,8 +242,16 @@ slogdet = library(
 
 
 def _cholesky_linearize(a: Any) -> tuple[Any, Callable]:
+    """Real matrices have a faster form of their own; for complex ones l p(l^-1 a_dot l^-H), as `_tangent_of_cholesky`."""
     out = cholesky(a)
-    return out, lambda t: cholesky_tangent(out, t)
+    if out.dtype.kind == "f":
+        return out, lambda t: cholesky_tangent(out, t)
+
+    def tangent_map(t: Any) -> Any:
+        half = triangular_solve(out, mirrored(t), lower=True, trans=False)
+        return matmul(out, half_lower(triangular_solve(out, adjoint(half), lower=True, trans=False)))
+
+    return out, tangent_map
 
 
 def _factor_and(name: str, l: Any, t: Any) -> ShapedArray:
@@ -280,12 +306,15 @@ def _cholesky_cotangent_linearize(l: Any, ct: Any) -> tuple[Any, Callable]:
 
 
 def _eigh_aval(a: ShapedArray) -> list[ShapedArray]:
-    square("eigh", a)
-    return [a.update(shape=a.shape[:-1]), a]
+    square("eigh", a, "fc")
+    return [a.update(shape=a.shape[:-1], dtype=real_of(a.dtype)), a]
 
 
 def _eigh_linearize(a: Any) -> tuple[list[Any], Callable]:
-    """With m = v^T a_dot v: w_dot = diag(m), v_dot = v (m_ij / (w_j - w_i)), taken as 0 for equal eigenvalues."""
+    """With m = v^H a_dot v: w_dot = diag(m), v_dot = v (m_ij / (w_j - w_i)), taken as 0 for equal eigenvalues.
+
+    Complex vectors turn back by a phase, since LAPACK makes their first elements real.
+    """
     w, v = eigh(a)
     gaps = rows(w, v) - columns(w, v)
     equal = elementwise.eq(gaps, elementwise.like(gaps, 0))
@@ -293,16 +322,23 @@ def _eigh_linearize(a: Any) -> tuple[list[Any], Callable]:
     inverse = elementwise.select(equal, elementwise.like(gaps, 0), 1 / divisors)
 
     def tangent_map(t: Any) -> list[Any]:
-        m = matmul(v, matmul(mirrored(t), v), x_transposed=True)
-        w_dot = reduction.reduce_sum(diagonal_only(m), axes=(len(m.shape) - 1,))
-        return [w_dot, matmul(v, elementwise.mul(m, inverse))]
+        m = matmul(adjoint(v), matmul(mirrored(t), v))
+        v_dot = matmul(v, elementwise.mul(m, as_dtype(inverse, m)))
+        return [real_part(diagonal_of(m)), v_dot if v_dot.dtype.kind == "f" else _with_real_row(v, v_dot)]
 
     return [w, v], tangent_map
 
 
+def _with_real_row(v: Any, v_dot: Any) -> Any:
+    first, moved = (layout.slice_axis(x, len(x.shape) - 2, 0, 1) for x in (v, v_dot))
+    turn = elementwise.mul(elementwise.imag(moved), reciprocal_or_zero(elementwise.real(first)))
+    turn = layout.reshape(elementwise.complex_(elementwise.like(turn, 0), turn), shape=(*v.shape[:-2], v.shape[-1]))
+    return v_dot - elementwise.mul(v, rows(turn, v))
+
+
 def _definite(*shape: int) -> Any:
     x = array(*shape)
-    return x @ np.swapaxes(x, -1, -2) + np.diag(np.arange(1.0, shape[-1] + 1))
+    return x @ np.swapaxes(x, -1, -2) + np.diag(np.arange(2.0, shape[-1] + 2))
 
 
 def _definite_samples() -> list[Sample]:
@@ -318,7 +354,7 @@ def _factor_samples() -> list[Sample]:
 cholesky = library(
     "cholesky",
     np.linalg.cholesky,
-    aval=lambda a: square("cholesky", a),
+    aval=lambda a: square("cholesky", a, "fc"),
     batch=batch_one(lambda: cholesky),
     linearize=_cholesky_linearize,
     lower=lowering.Matrices("cholesky"),

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..core.avals import ShapedArray
 from ..core.primitive import Primitive
 from . import contraction, elementwise, layout, reduction
@@ -29,6 +31,33 @@ def swap(x: Any) -> Any:
     return layout.transpose(x, axes=(*range(lead), lead + 1, lead))
 
 
+def adjoint(x: Any) -> Any:
+    """Each matrix transposed and conjugated."""
+    return swap(conjugate(x))
+
+
+def conjugate(x: Any) -> Any:
+    """The complex conjugate; real numbers as they are."""
+    return elementwise.conj(x) if x.dtype.kind == "c" else x
+
+
+def real_part(x: Any) -> Any:
+    """The real part; real numbers as they are."""
+    return elementwise.real(x) if x.dtype.kind == "c" else x
+
+
+def as_dtype(x: Any, like: Any) -> Any:
+    """Real numbers as complex ones where those they meet are complex."""
+    return x if x.dtype == like.dtype else elementwise.convert(x, dtype=np.dtype(like.dtype))
+
+
+def reciprocal_or_zero(x: Any) -> Any:
+    """1 / x, and 0 where x is 0."""
+    zero = elementwise.eq(x, elementwise.like(x, 0))
+    safe = elementwise.select(zero, elementwise.like(x, 1), x)
+    return elementwise.select(zero, elementwise.like(x, 0), elementwise.div(elementwise.like(x, 1), safe))
+
+
 def compare_axes(x: Any, compare: Primitive) -> Any:
     """compare(row number, column number) for every element."""
     shape, lead = tuple(x.shape), len(x.shape) - 2
@@ -45,10 +74,36 @@ def diagonal_only(x: Any) -> Any:
     return elementwise.select(compare_axes(x, elementwise.eq), x, elementwise.like(x, 0))
 
 
+def strictly_lower(x: Any) -> Any:
+    """What is below the diagonal, zero elsewhere."""
+    return elementwise.select(compare_axes(x, elementwise.gt), x, elementwise.like(x, 0))
+
+
+def diagonal_of(x: Any) -> Any:
+    """The diagonals of square matrices as vectors."""
+    return reduction.reduce_sum(diagonal_only(x), axes=(len(x.shape) - 1,))
+
+
+def identity_like(x: Any) -> Any:
+    """The identity in the shape of square matrices."""
+    return elementwise.select(compare_axes(x, elementwise.eq), elementwise.like(x, 1), elementwise.like(x, 0))
+
+
+def columns_between(x: Any, start: int, stop: int) -> Any:
+    """Some columns of each matrix."""
+    return layout.slice_axis(x, len(x.shape) - 1, start, stop)
+
+
 def mirrored(x: Any) -> Any:
-    """The symmetric matrix that has the lower triangle of x."""
+    """The symmetric or Hermitian matrix that has the lower triangle of x."""
     low = triangle(x, True)
-    return low + swap(low) - diagonal_only(x)
+    return low + swap(low) - diagonal_only(x) if x.dtype.kind == "f" else _hermitian(x)
+
+
+def _hermitian(x: Any) -> Any:
+    """Only the real part of the diagonal counts."""
+    low = strictly_lower(x)
+    return low + adjoint(low) + as_dtype(real_part(diagonal_only(x)), x)
 
 
 def half_lower(x: Any) -> Any:
@@ -79,6 +134,18 @@ def total(x: Any) -> Any:
     return reduction.reduce_sum(x, axes=(lead, lead + 1))
 
 
+def matrix(name: str, a: ShapedArray, kinds: str = "fc") -> tuple[int, int]:
+    """Rows and columns of matrices, or an error that names the op."""
+    if a.ndim < 2 or a.dtype.kind not in kinds:
+        raise TypeError(f"{name}: needs matrices of floating-point numbers, got {a}")
+    return a.shape[-2:]
+
+
+def real_of(dtype: Any) -> np.dtype:
+    """The dtype of absolute values."""
+    return np.zeros((), dtype).real.dtype
+
+
 # --- types and batching -----------------------------------------------------------------------------------------------
 
 
@@ -100,8 +167,8 @@ def same_system(name: str, a: ShapedArray, b: ShapedArray) -> ShapedArray:
 def batch_one(prim: Callable[[], Primitive]) -> Callable:
     """Leading axes are mapped over anyway: move the batch axis in front."""
 
-    def batch(size: int, args: list, axes: list) -> tuple[Any, Any]:
-        out = prim()(*move_batch_first(size, args, axes))
+    def batch(size: int, args: list, axes: list, **params: Any) -> tuple[Any, Any]:
+        out = prim()(*move_batch_first(size, args, axes), **params)
         return out, [0] * len(out) if prim().multiple_results else 0
 
     return batch

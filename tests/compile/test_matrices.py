@@ -15,7 +15,7 @@ from funcgrad.compile.executable import build
 from funcgrad.compile.pipeline import lower_program
 from funcgrad.core.avals import shaped
 from funcgrad.core.tracing import retrace
-from funcgrad.ops import contraction, linalg
+from funcgrad.ops import banded, contraction, decompositions, linalg, matrix_functions
 
 SHAPES = [(1, 1), (5, 5), (70, 70), (3, 4, 4), (2, 1, 3, 3), (0, 3, 3), (2, 0, 0)]
 INTERFACES = ["numpy", "scipy"]
@@ -88,6 +88,45 @@ def test_systems(shape: tuple, columns: int) -> None:
             agree(got, linalg.triangular_solve.impl(triangle, b, **params), np.float64)
 
 
+@pytest.mark.usefixtures("interface")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(1, 1), (6, 4), (4, 6), (70, 9), (2, 3, 2), (0, 3, 2), (3, 0), (2, 0, 3)])
+def test_factors(shape: tuple, dtype: Any) -> None:
+    a = np.random.default_rng(3).normal(size=shape).astype(dtype)
+    for op, params in ((decompositions.qr, {"complete": True}), (decompositions.qr, {"complete": False}),
+                       (decompositions.svd, {"full": True}), (decompositions.svd, {"full": False})):  # fmt: skip
+        agree(compiled(lambda a, op=op, p=params: op(a, **p), a), op.impl(a, **params), dtype)
+    agree(compiled(decompositions.singular_values, a), decompositions.singular_values.impl(a), dtype)
+    packed, pivots = compiled(decompositions.lu, a)
+    expected, order = decompositions.lu.impl(a)
+    agree([packed], [expected], dtype)
+    np.testing.assert_array_equal(pivots, order)
+    size = {"size": shape[-2]}
+    got = compiled(lambda p: decompositions.pivots_to_permutation(p, **size), order)[0]
+    np.testing.assert_array_equal(got, decompositions.pivots_to_permutation.impl(order, **size))
+
+
+@pytest.mark.usefixtures("interface")
+@pytest.mark.parametrize("lead", [(), (3,), (0,)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_bands_and_matrix_equations(lead: tuple, dtype: Any) -> None:
+    rng = np.random.default_rng(4)
+    for n, columns, lower, upper in ((6, 2, 2, 1), (5, 1, 0, 3), (4, 3, 1, 0), (1, 1, 1, 1), (4, 0, 1, 1)):
+        bands = rng.normal(size=(*lead, lower + upper + 1, n)).astype(dtype)
+        bands[..., upper, :] += 6
+        b = rng.normal(size=(*lead, n, columns)).astype(dtype)
+        params = {"lower": lower, "upper": upper}
+        got = compiled(lambda ab, b, p=params: banded.banded_solve(ab, b, **p), bands, b)
+        agree(got, banded.banded_solve.impl(bands, b, **params), dtype)
+        half = np.abs(bands[..., upper:, :]) / 2
+        half[..., 0, :] += 6
+        got = compiled(banded.definite_banded_solve, half, b)
+        agree(got, banded.definite_banded_solve.impl(half, b), dtype)
+        left, right = matrices((*lead, n, n), dtype, True), matrices((*lead, columns, columns), dtype, True)
+        got = compiled(matrix_functions.sylvester, left, right, b)
+        agree(got, matrix_functions.sylvester.impl(left, right, b), dtype)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 3), (37, 37), (2, 5, 5)])
 def test_the_cotangent_of_a_factor_by_divide_and_conquer(shape: tuple) -> None:
     factor = np.linalg.cholesky(matrices(shape, np.float64, True))
@@ -136,6 +175,13 @@ def test_a_singular_system_fails_and_its_determinant_does_not() -> None:
     assert fg.jit(np.linalg.det)(singular) == 0
     sign, log = fg.jit(np.linalg.slogdet)(singular)
     assert sign == 0 and log == -np.inf
+
+
+@pytest.mark.parametrize("f", [np.linalg.svdvals, np.linalg.pinv, lambda a: np.linalg.svd(a).U])
+def test_singular_values_of_nan_fail_as_in_numpy(f: Any) -> None:
+    for g in (f, fg.jit(lambda a: f(a))):
+        with pytest.raises(np.linalg.LinAlgError, match="SVD did not converge"):
+            g(np.array([[np.nan, 1.0], [1.0, 2.0]]))
 
 
 def test_failures_inside_loops_and_after_other_work() -> None:

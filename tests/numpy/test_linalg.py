@@ -178,8 +178,14 @@ def test_errors() -> None:
         fg.vjp(np.linalg.inv, B)
     with pytest.raises(ValueError, match="do not fit"):
         fg.vjp(np.linalg.solve, A, np.ones(2))
-    with pytest.raises(ValueError, match="order 2 is not supported for traced matrices"):
-        fg.vjp(lambda a: np.linalg.norm(a, 2), A)
+    with pytest.raises(ValueError, match="invalid norm order 3 for matrices"):
+        fg.vjp(lambda a: np.linalg.norm(a, 3), A)
+    with pytest.raises(TypeError, match="mode='raw' gives LAPACK's reflections"):
+        fg.vjp(lambda a: np.linalg.qr(a, "raw"), A)
+    with pytest.raises(np.linalg.LinAlgError, match="2 equations and 3 right-hand sides"):
+        fg.vjp(lambda a: np.linalg.lstsq(a, V), B.T)
+    with pytest.raises(ValueError, match="UPLO must be 'L' or 'U'"):
+        fg.vjp(lambda a: np.linalg.eigh(a, UPLO="X")[0], S)
     with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
         jit(np.linalg.inv)(np.zeros((2, 2)))
     with pytest.raises(np.linalg.LinAlgError, match="positive definite"):

@@ -8,7 +8,22 @@ import numpy as np
 import pytest
 from registry_cases import REGISTRY, make_case
 
-from funcgrad.ops import contraction, cumulative, elementwise, indexing, layout, linalg, random_bits, reduction, sorting
+from funcgrad.ops import (
+    banded,
+    contraction,
+    cumulative,
+    decompositions,
+    elementwise,
+    fourier,
+    indexing,
+    layout,
+    least_squares,
+    linalg,
+    matrix_functions,
+    random_bits,
+    reduction,
+    sorting,
+)
 
 ONE, ROW, MATRIX = np.float64(1), np.ones(3), np.ones((3, 3))
 SINGLE, BOOLS, PLACES = np.ones(3, np.float32), np.ones(3, bool), np.zeros(2, np.int64)
@@ -84,6 +99,32 @@ REFUSED: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     (linalg.solve, (MATRIX, np.ones((3, 2), np.float32)), dict(trans=False)),
     (linalg.triangular_solve, (MATRIX, ROW), dict(trans=False, lower=True)),
     (linalg.triangular_solve, (MATRIX, MATRIX[:2]), dict(trans=False, lower=True)),
+    (decompositions.qr, (ROW,), dict(complete=True)),
+    (decompositions.svd, (MATRIX.astype(int),), dict(full=True)),
+    (decompositions.singular_values, (ROW,), {}),
+    (decompositions.lu, (ROW,), {}),
+    (decompositions.pivots_to_permutation, (ROW,), dict(size=3)),
+    (decompositions.pivots_to_permutation, (PLACES,), dict(size=1)),
+    (decompositions.eig, (MATRIX[:2],), {}),
+    (least_squares.pinv, (ROW,), dict(rcond=0.1)),
+    (least_squares.lstsq, (MATRIX, MATRIX[:2]), dict(rcond=0.1)),
+    (least_squares.lstsq, (MATRIX, np.ones((3, 1), np.float32)), dict(rcond=0.1)),
+    (matrix_functions.expm, (MATRIX[:2],), {}),
+    (matrix_functions.expm, (MATRIX.astype(np.float16),), {}),
+    (matrix_functions.expm_tangent, (MATRIX, MATRIX.astype(np.float32)), {}),
+    (matrix_functions.sqrtm, (ROW,), {}),
+    (matrix_functions.sylvester, (MATRIX, MATRIX, MATRIX[:2]), {}),
+    (matrix_functions.sylvester, (MATRIX[:2], MATRIX, MATRIX), {}),
+    (banded.banded_solve, (MATRIX, MATRIX), dict(lower=1, upper=0)),
+    (banded.banded_solve, (MATRIX, ROW), dict(lower=1, upper=1)),
+    (banded.definite_banded_solve, (MATRIX, MATRIX[:2]), {}),
+    (fourier.fft, (ROW,), dict(axes=(0,), inverse=False, norm="backward")),
+    (fourier.fft, (ROW + 1j,), dict(axes=(1,), inverse=False, norm="backward")),
+    (fourier.fft, (ROW + 1j,), dict(axes=(0,), inverse=False, norm="best")),
+    (fourier.rfft, (ROW + 1j,), dict(norm="backward")),
+    (fourier.irfft, (ROW + 1j,), dict(n=8, norm="backward")),
+    (fourier.circular_convolve, (ROW, SINGLE), dict(axes=(0,))),
+    (fourier.circular_convolve, (ROW, ROW), dict(axes=())),
     (random_bits.threefry2x32, (KEYS, KEYS, KEYS, KEYS[:2]), {}),
     (random_bits.threefry2x32, (KEYS, KEYS, KEYS), {}),
     (random_bits.threefry2x32, (PLACES,) * 4, {}),

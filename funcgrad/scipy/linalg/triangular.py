@@ -1,25 +1,26 @@
-"""Triangular systems and Cholesky factors, with scipy.linalg's names, for stacks of matrices and traced values.
-
-Example:
-    >>> import numpy as np, funcgrad as fg
-    >>> a = np.array([[4.0, 2.0], [2.0, 3.0]])
-    >>> fg.scipy.linalg.cho_solve(fg.scipy.linalg.cho_factor(a), np.array([8.0, 7.0]))
-    array([1.25, 1.5 ])
-"""
+"""Triangular systems and Cholesky factors."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..numpy import linalg, promotion, where
-from ..numpy.promotion import array_operand
-from ..ops import layout
-from ..ops import linalg as ops
+from ...numpy import linalg, promotion, where
+from ...numpy.promotion import array_operand
+from ...ops import layout
+from ...ops import linalg as ops
 
 __all__ = ["cho_factor", "cho_solve", "cholesky", "solve_triangular"]
 
 
-def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False) -> Any:
+def solve_triangular(
+    a: Any,
+    b: Any,
+    trans: int | str = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+) -> Any:
     """x with a x = b for triangular a.
 
     Args:
@@ -28,6 +29,7 @@ def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, 
         trans: 0 or "N": a x = b; 1 or "T": a^T x = b.
         lower: whether a is the lower triangle; the upper one by default.
         unit_diagonal: whether the diagonal counts as ones, whatever is there.
+        overwrite_b, check_finite: accepted as SciPy has them, without effect.
 
     Returns:
         x, of the shape of b, with the leading axes of both.
@@ -66,12 +68,13 @@ def _with_unit_diagonal(a: Any) -> Any:
     return where(i == j, 1.0, a)
 
 
-def cholesky(a: Any, lower: bool = False) -> Any:
+def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     """The triangular factor of positive definite matrices: a = u^T u, or l l^T with `lower`.
 
     Args:
         a: (..., n, n), symmetric.
         lower: whether to give the lower factor; the upper one by default, as SciPy does.
+        overwrite_a, check_finite: accepted as SciPy has them, without effect.
 
     Returns:
         The factor, zero in the other triangle.
@@ -90,12 +93,13 @@ def cholesky(a: Any, lower: bool = False) -> Any:
     return linalg.cholesky(a, upper=not lower)
 
 
-def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
+def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Any, bool]:
     """The Cholesky factor of positive definite matrices and whether it is the lower one, for `cho_solve`.
 
     Args:
         a: (..., n, n), symmetric.
         lower: whether to form the lower factor.
+        overwrite_a, check_finite: accepted as SciPy has them, without effect.
 
     Returns:
         (factor, lower). The other triangle is zero, where SciPy leaves what was in a.
@@ -113,12 +117,13 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     return cholesky(a, lower), lower
 
 
-def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
+def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False, check_finite: bool = True) -> Any:
     """x with a x = b, given the Cholesky factor of a.
 
     Args:
         c_and_lower: what `cho_factor` gave.
         b: (n,) or (..., n, m).
+        overwrite_b, check_finite: accepted as SciPy has them, without effect.
 
     Returns:
         x, of the shape of b.

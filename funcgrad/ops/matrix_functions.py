@@ -1,0 +1,259 @@
+"""The exponential and the square root of square matrices, their derivatives of every order, and Sylvester's equation.
+
+The derivative of a matrix function f at a in the direction e is a block of f of a larger matrix:
+
+    f([a e; 0 a]) = [f(a) L(a, e); 0 f(a)]
+
+L is an op of its own, `{name}_tangent`: linear in e, its transpose is L(a^T, .), and its derivative in a is a block of L of
+larger matrices again, so that all orders follow. No eigenvalues are involved, hence no trouble when some are equal.
+
+References: R. Mathias, A chain rule for matrix functions and applications, SIAM J. Matrix Anal. Appl. 17, 1996; N. Higham,
+Functions of matrices, SIAM 2008; N. Higham, The scaling and squaring method for the matrix exponential revisited, 2005.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import lowering
+from ..core.avals import ShapedArray, shaped
+from ..core.primitive import Primitive, Zero
+from ..core.tracing import retrace
+from ..transforms import linear_ops
+from . import elementwise, layout, linalg, reduction
+from .matrix_rules import batch_one, identity_like, matmul, square, swap
+from .rules import is_linear, library
+from .samples import Sample, array
+from .while_loop import while_loop
+
+# --- functions and their derivatives --------------------------------------------------------------------------------------------
+
+
+def _blocks(a: Any, e: Any) -> Any:
+    """[a e; 0 a]"""
+    last = len(a.shape) - 1
+    zeros = layout.fill(0, tuple(a.shape), a.dtype)
+    return layout.concatenate(layout.concatenate(a, e, axis=last), layout.concatenate(zeros, a, axis=last), axis=last - 1)
+
+
+def _upper_right(x: Any) -> Any:
+    n, last = x.shape[-1] // 2, len(x.shape) - 1
+    return layout.slice_axis(layout.slice_axis(x, last - 1, 0, n), last, n, 2 * n)
+
+
+def _one_size(e: Any) -> tuple[Any, Any]:
+    """A direction divided by its largest element, and that element: the derivative is linear in it, the algorithm is not."""
+    last = len(e.shape) - 1
+    size = reduction.reduce_max(elementwise.abs_(e), axes=(last - 1, last))
+    size = layout.broadcast(size, shape=tuple(e.shape), dims=tuple(range(last - 1)))
+    zero = elementwise.eq(size, elementwise.like(size, 0))
+    size = elementwise.select(zero, elementwise.like(size, 1), size)
+    size = size if size.dtype == e.dtype else elementwise.convert(size, dtype=np.dtype(e.dtype))
+    return elementwise.div(e, size), size
+
+
+def _same_squares(name: str, *avals: ShapedArray) -> ShapedArray:
+    first = square(name, avals[0], "fc")
+    if any(a is not first for a in avals) or first.dtype == np.float16:
+        raise TypeError(f"{name}: needs square matrices of one type, got {list(avals)}")
+    return first
+
+
+def _matrix_function(name: str, impl: Callable, compiled: Callable | None, samples: Callable) -> tuple[Primitive, Primitive]:
+    """f and its derivative L from an implementation of f; `compiled` is f in terms of other ops."""
+
+    def by_blocks(apply: Callable) -> Callable:
+        def tangent(a: Any, e: Any) -> Any:
+            if not a.size:
+                return e
+            direction, size = _one_size(e)
+            return elementwise.mul(_upper_right(apply(_blocks(a, direction))), size)
+
+        return tangent
+
+    def linearize(a: Any) -> tuple[Any, Callable]:
+        return f(a), lambda t: derivative(a, t)
+
+    def derivative_linearize(a: Any, e: Any) -> tuple[Any, Callable]:
+        def tangent_map(a_dot: Any, e_dot: Any) -> Any:
+            if type(a_dot) is Zero:
+                return derivative(a, e_dot)
+            zeros = layout.fill(0, tuple(a.shape), a.dtype)
+            change = _upper_right(derivative(_blocks(a, e), _blocks(a_dot, zeros)))
+            return change if type(e_dot) is Zero else linear_ops.add_any(change, derivative(a, e_dot))
+
+        return derivative(a, e), tangent_map
+
+    def direction_samples() -> list[Sample]:
+        return [Sample([s.args[0], array(*s.args[0].shape)]) for s in samples()]
+
+    f = library(
+        name, impl, aval=lambda a: _same_squares(name, a), batch=batch_one(lambda: f), linearize=linearize, samples=samples,
+        lower=lowering.Callback() if compiled is None else lowering.Compose(compiled))
+    derivative = library(
+        f"{name}_tangent", by_blocks(impl), aval=lambda a, e: _same_squares(f"{name}_tangent", a, e), batch=batch_one(lambda: derivative),
+        linearize=derivative_linearize, transpose=lambda ct, a, e: (None, derivative(swap(a), ct)), samples=direction_samples,
+        lower=lowering.Callback() if compiled is None else lowering.Compose(by_blocks(compiled)))
+    return f, derivative
+
+
+# --- the exponential ------------------------------------------------------------------------------------------------------------
+
+# Numerator of the diagonal Pade approximant of order 13, and the norm up to which it is exact to double precision.
+_PADE = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0, 129060195264000.0, 10559470521600.0,
+         670442572800.0, 33522128640.0, 1323241920.0, 40840800.0, 960960.0, 16380.0, 182.0, 1.0)  # fmt: skip
+_PADE_NORM = 5.371920351148152
+_MOST_SQUARINGS = 1100.0  # beyond, the largest double has overflowed
+
+
+def _expm_by_squaring(a: Any) -> Any:
+    """exp(a / 2^s)^(2^s), where each matrix has the s that its norm asks for."""
+    last = len(a.shape) - 1
+    if not a.size:
+        return a
+    norm = reduction.reduce_max(reduction.reduce_sum(elementwise.abs_(a), axes=(last - 1,)), axes=(last - 1,))
+    ratio = elementwise.div(norm, elementwise.like(norm, _PADE_NORM))
+    squarings = elementwise.ceil(elementwise.log2(elementwise.maximum(ratio, elementwise.like(norm, 1))))
+    squarings = elementwise.minimum(squarings, elementwise.like(norm, _MOST_SQUARINGS))
+    factor = elementwise.exp2(elementwise.neg(squarings))
+    x = elementwise.mul(a, _spread(factor, a))
+    return _squared_repeatedly(_pade(x), _spread(squarings, a), reduction.reduce_max(squarings, axes=tuple(range(last - 1))))
+
+
+def _spread(number: Any, like: Any) -> Any:
+    return layout.broadcast(number, shape=tuple(like.shape), dims=tuple(range(len(like.shape) - 2)))
+
+
+def _pade(x: Any) -> Any:
+    """(v - u)^-1 (v + u), u odd and v even in x."""
+    one, x2 = identity_like(x), matmul(x, x)
+    x4 = matmul(x2, x2)
+    x6 = matmul(x4, x2)
+
+    def combination(*numbers: float) -> Any:
+        terms = [elementwise.mul(p, elementwise.like(p, c)) for p, c in zip((x6, x4, x2, one), numbers)]
+        return terms[0] + terms[1] + terms[2] + terms[3]
+
+    b = _PADE
+    u = matmul(x, matmul(x6, combination(b[13], b[11], b[9], 0.0)) + combination(b[7], b[5], b[3], b[1]))
+    v = matmul(x6, combination(b[12], b[10], b[8], 0.0)) + combination(b[6], b[4], b[2], b[0])
+    return linalg.solve(v - u, v + u, trans=False)
+
+
+def _squared_repeatedly(x: Any, squarings: Any, most: Any) -> Any:
+    count = shaped((), np.dtype(most.dtype))
+    matrices = shaped(tuple(x.shape), x.dtype)
+
+    def body(own: Any, k: Any, x: Any) -> list[Any]:
+        more = elementwise.lt(layout.broadcast(k, shape=tuple(x.shape), dims=()), own)
+        return [k + elementwise.like(k, 1), elementwise.select(more, matmul(x, x), x)]
+
+    programs = dict(cond=retrace(lambda most, k, x: [elementwise.lt(k, most)], [count, count, matrices]),
+                    body=retrace(body, [shaped(tuple(squarings.shape), squarings.dtype), count, matrices]))  # fmt: skip
+    return while_loop(most, squarings, np.zeros((), most.dtype)[()], x, cond_consts=1, body_consts=1, **programs)[1]
+
+
+def _expm_impl(a: Any) -> Any:
+    import scipy.linalg
+
+    return scipy.linalg.expm(np.asarray(a))
+
+
+def _function_samples() -> list[Sample]:
+    return [Sample([0.5 * array(3, 3)]), Sample([array(2, 2, 2)])]
+
+
+expm, expm_tangent = _matrix_function("expm", _expm_impl, _expm_by_squaring, _function_samples)
+
+# --- the square root -------------------------------------------------------------------------------------------------------------
+
+
+def _sqrtm_impl(a: Any) -> Any:
+    """SciPy's for each matrix; a real matrix whose root is not real is refused, since its type says real."""
+    import scipy.linalg
+
+    a = np.asarray(a)
+    out = np.empty(a.shape, a.dtype)
+    for k in np.ndindex(a.shape[:-2]):
+        if a[k].size:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about singular matrices, whose result says so itself
+                value = np.asarray(scipy.linalg.sqrtm(a[k]))
+            if value.dtype.kind == "c" and a.dtype.kind == "f":
+                _check_real(value)
+                value = value.real
+            out[k] = value
+    return out
+
+
+def _check_real(value: Any) -> None:
+    if np.any(np.abs(value.imag) > 1e-8 * np.max(np.abs(value), initial=1.0)):
+        raise np.linalg.LinAlgError(
+            "sqrtm: a real matrix with eigenvalues on the negative axis has no real root.\nFix: pass a complex matrix, a.astype(complex)"
+        )
+
+
+def _positive_samples() -> list[Sample]:
+    return [Sample([array(n, n) / n + 3 * np.eye(n)]) for n in (3, 1)] + [Sample([array(2, 2, 2) / 2 + 3 * np.eye(2)])]
+
+
+sqrtm, sqrtm_tangent = _matrix_function("sqrtm", _sqrtm_impl, None, _positive_samples)
+
+# --- Sylvester's equation -------------------------------------------------------------------------------------------------------
+
+
+def _sylvester_impl(a: Any, b: Any, q: Any) -> Any:
+    import scipy.linalg
+
+    a, b, q = np.asarray(a), np.asarray(b), np.asarray(q)
+    out = np.empty(q.shape, q.dtype)
+    for k in np.ndindex(q.shape[:-2]):
+        if q[k].size:
+            out[k] = scipy.linalg.solve_sylvester(a[k], b[k], q[k])
+    return out
+
+
+def _sylvester_aval(a: ShapedArray, b: ShapedArray, q: ShapedArray) -> ShapedArray:
+    square("sylvester", a, "fc")
+    square("sylvester", b, "fc")
+    if not a.dtype == b.dtype == q.dtype or q.shape != (*a.shape[:-1], b.shape[-1]) or b.shape[:-2] != a.shape[:-2]:
+        raise TypeError(f"sylvester: a right-hand side {q} does not fit matrices {a} and {b}")
+    return q
+
+
+def _sylvester_linearize(a: Any, b: Any, q: Any) -> tuple[Any, Callable]:
+    """a x + x b = q: x_dot solves the same equation with q_dot - a_dot x - x b_dot."""
+    x = sylvester(a, b, q)
+
+    def tangent_map(a_dot: Any, b_dot: Any, q_dot: Any) -> Any:
+        terms = [] if type(q_dot) is Zero else [q_dot]
+        terms += [] if type(a_dot) is Zero else [elementwise.neg(matmul(a_dot, x))]
+        terms += [] if type(b_dot) is Zero else [elementwise.neg(matmul(x, b_dot))]
+        total = terms[0]
+        for term in terms[1:]:
+            total = linear_ops.add_any(total, term)
+        return sylvester(a, b, total)
+
+    return x, tangent_map
+
+
+def _sylvester_transpose(ct: Any, a: Any, b: Any, q: Any) -> tuple[None, None, Any]:
+    assert is_linear(q)
+    return None, None, sylvester(swap(a), swap(b), ct)
+
+
+def _sylvester_samples() -> list[Sample]:
+    shifted = [array(n, n) / n + 3 * np.eye(n) for n in (3, 2)]
+    stacks = [array(2, n, n) / n + 3 * np.eye(n) for n in (2, 1)]
+    return [Sample([*shifted, array(3, 2)]), Sample([*stacks, array(2, 2, 1)])]
+
+
+sylvester = library(
+    "sylvester", _sylvester_impl, aval=_sylvester_aval, batch=batch_one(lambda: sylvester), linearize=_sylvester_linearize,
+    transpose=_sylvester_transpose, lower=lowering.Matrices("sylvester"), samples=_sylvester_samples)
+
+__all__ = ["expm", "expm_tangent", "sqrtm", "sqrtm_tangent", "sylvester"]
