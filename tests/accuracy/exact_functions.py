@@ -122,5 +122,5 @@ BINARY: dict[str, Function] = {
 # Their derivatives are constants, selections or other ops with exact arithmetic: the registry checks settle them.
 EXACT = {
     "add", "sub", "mul", "strong_product", "mod", "fmod", "maximum", "minimum", "copysign", "select", "clamp",
-    "convert", "checkpoint_name", "psum", "integer_power",
+    "convert", "checkpoint_name", "psum", "integer_power", "whole_order",
 }  # fmt: skip

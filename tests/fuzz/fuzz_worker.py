@@ -26,6 +26,8 @@ from fuzz_meanings import CHECKS, Case, Mismatch
 from fuzz_scope import Builder
 from fuzz_tree import Program
 
+from funcgrad.errors import UnusedArgumentWarning
+
 LIMIT = 10.0  # seconds of processor time for one check
 SILENCE = 120.0  # seconds without a word from a process, after which it is taken to be stuck
 SIZE = 9  # statements of a program, outside of loops
@@ -106,7 +108,8 @@ def run_check(case: Case, name: str, limit: float = LIMIT) -> BaseException | No
     previous = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, limit)
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnusedArgumentWarning)  # many a random program leaves one unused
             CHECKS[name](case)
     except (Exception, Hang) as error:
         return error
