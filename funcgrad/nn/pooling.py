@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import lax
 from ..numpy import promotion
+from .operands import real
 
 
 def _pooled(where: str, x: Any, init: float, computation: Any, window_shape: Any, strides: Any, padding: Any) -> Any:
@@ -24,11 +25,6 @@ def _pooled(where: str, x: Any, init: float, computation: Any, window_shape: Any
     pairs = padding if isinstance(padding, str) else ((0, 0),) * batch + tuple(padding) + ((0, 0),)
     whole = [(*(1,) * batch, *values, 1) for values in (sizes, steps)]
     return lax.reduce_window(x, init, computation, whole[0], whole[1], pairs)
-
-
-def _real(x: Any, where: str) -> Any:
-    value = promotion.array_operand(x, where)
-    return value if value.dtype.kind == "f" else promotion.convert(value, np.dtype(np.float64))
 
 
 def max_pool(
@@ -58,7 +54,7 @@ def max_pool(
 
     Reference: https://flax.readthedocs.io/en/latest/api_reference/flax.nnx/nn/linear.html, whose interface this follows.
     """  # noqa: E501
-    return _pooled("max_pool", _real(inputs, "max_pool"), -math.inf, lax.max, window_shape, strides, padding)
+    return _pooled("max_pool", real(inputs, "max_pool"), -math.inf, lax.max, window_shape, strides, padding)
 
 
 def min_pool(
@@ -71,7 +67,7 @@ def min_pool(
         >>> min_pool(np.arange(4.0).reshape(1, 4, 1), (2,), (2,))[0, :, 0]
         array([0., 2.])
     """
-    return _pooled("min_pool", _real(inputs, "min_pool"), math.inf, lax.min, window_shape, strides, padding)
+    return _pooled("min_pool", real(inputs, "min_pool"), math.inf, lax.min, window_shape, strides, padding)
 
 
 def avg_pool(
@@ -95,7 +91,7 @@ def avg_pool(
         >>> avg_pool(np.ones((1, 3, 1)), (2,), (2,), "SAME", count_include_pad=False)[0, :, 0]
         array([1., 1.])
     """
-    x = _real(inputs, "avg_pool")
+    x = real(inputs, "avg_pool")
     total = _pooled("avg_pool", x, 0.0, lax.add, window_shape, strides, padding)
     if count_include_pad:
         return total / math.prod(promotion.static_ints(window_shape, "avg_pool"))
