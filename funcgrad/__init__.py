@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 # Loaded at first use, so that `import funcgrad` stays cheap.
 _MODULES = (
     "cache", "config", "custom_derivatives", "debug", "errors", "extend", "lax", "losses", "nn", "optim", "random",
-    "scipy", "test_util", "tree",
+    "scipy", "stax", "test_util", "tree",
 )  # fmt: skip
 
 __all__ = [
