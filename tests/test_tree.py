@@ -585,7 +585,7 @@ def test_broadcast_fills_the_full_tree() -> None:
     assert tree.broadcast(5, [0, 0]) == [5, 5]
     none = tree.broadcast((None, 1), ([0, 0], None), is_leaf=lambda x: x is None)
     assert none == ([None, None], 1)
-    with pytest.raises(ValueError, match="tree_broadcast: at .* expected a list of length 2, got a list of length 1"):
+    with pytest.raises(ValueError, match=r"tree_broadcast: at .* expected a list of length 2, got a list of length 1"):
         tree.broadcast([1, 2], [1])
 
 
