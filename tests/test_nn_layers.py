@@ -196,13 +196,15 @@ def test_norms_within_one_example() -> None:
     np.testing.assert_allclose(nn.group_norm(params, x, 2), affine(grouped), **close)
     np.testing.assert_allclose(nn.group_norm(params, x, 6), nn.instance_norm(params, x), **close)
     rms = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6)
-    np.testing.assert_allclose(nn.rms_norm({"scale": params["scale"]}, x), rms * params["scale"], **close)
+    np.testing.assert_allclose(
+        nn.rms_norm({**nn.init_rms_norm(6), "scale": params["scale"]}, x), rms * params["scale"], **close
+    )
     for norm in (nn.layer_norm, nn.rms_norm, lambda p, x: nn.group_norm(p, x, 3)):
         check_grads(norm, (params, x[:1, :1, :2]), order=2)
 
 
 def test_norm_errors_name_the_layer_and_both_shapes() -> None:
-    params = nn.init_scale_and_bias(3)
+    params = nn.init_layer_norm(3)
     with pytest.raises(ValueError, match=r"layer_norm: x has shape \(2, 4\) and the scale \(3,\)"):
         nn.layer_norm(params, np.ones((2, 4)))
     with pytest.raises(ValueError, match=r"batch_norm: x has shape \(2, 1\) and the scale \(3,\)"):

@@ -139,11 +139,11 @@ def test_decoding_step_by_step_equals_the_whole(compiled: bool, rotary_base: flo
     whole = nn.multi_head_attention(PARAMS, X, is_causal=True, rotary_base=rotary_base)
 
     def step(params: Any, cache: Any, x: Any) -> Any:
-        return nn.decode(params, cache, x, rotary_base=rotary_base)
+        return nn.decode_attention(params, cache, x, rotary_base=rotary_base)
 
     step = fg.jit(step) if compiled else step
     for size in (1, 2):
-        cache, rows = nn.init_cache(PARAMS, 3, 6), []
+        cache, rows = nn.init_attention_cache(PARAMS, 3, 6), []
         for t in range(0, 6, size):
             row, cache = step(PARAMS, cache, X[:, t : t + size])
             rows.append(row)
@@ -151,10 +151,10 @@ def test_decoding_step_by_step_equals_the_whole(compiled: bool, rotary_base: flo
 
 
 def test_a_full_cache_is_never_wrong_in_silence() -> None:
-    cache = {**nn.init_cache(PARAMS, 3, 4), "index": np.int64(4)}
-    with pytest.raises(ValueError, match=r"decode: .* at most 4 elements, 4 of which are there"):
-        nn.decode(PARAMS, cache, X[:, :1])
-    assert np.isnan(fg.jit(nn.decode)(PARAMS, cache, X[:, :1])[0]).all()
+    cache = {**nn.init_attention_cache(PARAMS, 3, 4), "index": np.int64(4)}
+    with pytest.raises(ValueError, match=r"decode_attention: .* at most 4 elements, 4 of which are there"):
+        nn.decode_attention(PARAMS, cache, X[:, :1])
+    assert np.isnan(fg.jit(nn.decode_attention)(PARAMS, cache, X[:, :1])[0]).all()
 
 
 # --- positions --------------------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
     attention(Q, K, V) = softmax(Q K^T scale + bias) V
 
-`dot_product_attention` has the signature of `jax.nn`; `multi_head_attention` puts projections around it, and `decode`
-does the same for a few new elements of a sequence at a time, with the keys and values of the earlier ones in a cache.
+`dot_product_attention` has the signature of `jax.nn`; `multi_head_attention` puts projections around it, and
+`decode_attention` does the same for a few new elements of a sequence at a time, with the keys and values of the earlier
+ones in a cache.
 """
 
 from __future__ import annotations
@@ -302,8 +303,8 @@ def multi_head_attention(
 # --- step by step -----------------------------------------------------------------------------------------------------
 
 
-def init_cache(params: Params, batch: int, length: int) -> Params:
-    """An empty cache for `decode`.
+def init_attention_cache(params: Params, batch: int, length: int) -> Params:
+    """An empty cache for `decode_attention`.
 
     Args:
         params: of `multi_head_attention`.
@@ -315,7 +316,7 @@ def init_cache(params: Params, batch: int, length: int) -> Params:
 
     Example:
         >>> from funcgrad import random
-        >>> init_cache(init_multi_head_attention(random.key(0), 8, 2), 3, 16)["key"].shape
+        >>> init_attention_cache(init_multi_head_attention(random.key(0), 8, 2), 3, 16)["key"].shape
         (3, 16, 2, 4)
     """
     _, heads, width = params["key"]["weights"].shape
@@ -323,7 +324,7 @@ def init_cache(params: Params, batch: int, length: int) -> Params:
     return {"key": fnp.zeros(shape, dtype), "value": fnp.zeros(shape, dtype), "index": np.int64(0)}
 
 
-def decode(params: Params, cache: Params, x: Any, *, rotary_base: float | None = None) -> tuple[Any, Params]:
+def decode_attention(params: Params, cache: Params, x: Any, *, rotary_base: float | None = None) -> tuple[Any, Params]:
     """Causal `multi_head_attention` of the next elements of sequences, whose earlier elements are in a cache.
 
     Element by element it gives what `multi_head_attention(..., is_causal=True)` gives for the whole sequence, and each
@@ -331,7 +332,7 @@ def decode(params: Params, cache: Params, x: Any, *, rotary_base: float | None =
 
     Args:
         params: as made by `init_multi_head_attention`.
-        cache: as made by `init_cache`, or returned by the step before.
+        cache: as made by `init_attention_cache`, or returned by the step before.
         x: the next elements, (batch, steps, size), often with steps = 1.
         rotary_base: as `multi_head_attention`.
 
@@ -346,23 +347,23 @@ def decode(params: Params, cache: Params, x: Any, *, rotary_base: float | None =
         >>> import numpy as np
         >>> from funcgrad import random
         >>> params = init_multi_head_attention(random.key(0), 8, 2)
-        >>> x, cache, rows = random.normal(random.key(1), (1, 3, 8)), init_cache(params, 1, 3), []
+        >>> x, cache, rows = random.normal(random.key(1), (1, 3, 8)), init_attention_cache(params, 1, 3), []
         >>> for t in range(3):
-        ...     row, cache = decode(params, cache, x[:, t : t + 1])
+        ...     row, cache = decode_attention(params, cache, x[:, t : t + 1])
         ...     rows.append(row)
         >>> bool(np.allclose(np.concatenate(rows, 1), multi_head_attention(params, x, is_causal=True)))
         True
 
     Reference: N. Shazeer, Fast transformer decoding: one write-head is all you need, 2019.
     """
-    x, index = real(x, "decode"), cache["index"]
-    q, k, v = (_project("decode", n, params[n], x) for n in ("query", "key", "value"))
+    x, index = real(x, "decode_attention"), cache["index"]
+    q, k, v = (_project("decode_attention", n, params[n], x) for n in ("query", "key", "value"))
     now = concrete_value(index)
     (batch, steps), (size, length) = x.shape[:2], cache["key"].shape[:2]
     if batch != size or (now is not None and int(now) + steps > length):
         raise ValueError(
-            f"decode: x has shape {tuple(x.shape)}, and the cache holds {size} sequences of at most {length} elements, "
-            f"{index} of which are there.\nFix: make the cache longer, and give it the batch of x."
+            f"decode_attention: x has shape {tuple(x.shape)}, and the cache holds {size} sequences of at most {length} "
+            f"elements, {index} of which are there.\nFix: make the cache longer, and give it the batch of x."
         )
     positions = index + np.arange(steps)
     if rotary_base is not None:

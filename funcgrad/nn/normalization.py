@@ -20,14 +20,27 @@ from .operands import real
 Params = dict[str, Any]
 
 
-def init_scale_and_bias(size: int, *, dtype: Any = np.float64) -> Params:
+def init_layer_norm(size: int, *, dtype: Any = np.float64) -> Params:
     """Parameters of `layer_norm`, `group_norm` and `instance_norm`: a scale of 1 and a bias of 0 for every channel.
 
     Example:
-        >>> init_scale_and_bias(2)
+        >>> init_layer_norm(2)
         {'scale': array([1., 1.]), 'bias': array([0., 0.])}
     """
     return {"scale": np.ones(size, dtype), "bias": np.zeros(size, dtype)}
+
+
+init_group_norm = init_instance_norm = init_layer_norm
+
+
+def init_rms_norm(size: int, *, dtype: Any = np.float64) -> Params:
+    """Parameters of `rms_norm`: a scale of 1 for every channel.
+
+    Example:
+        >>> init_rms_norm(2)
+        {'scale': array([1., 1.])}
+    """
+    return {"scale": np.ones(size, dtype)}
 
 
 def _affine(where: str, params: Params, x: Any, normalized: Any) -> Any:
@@ -51,7 +64,7 @@ def init_batch_norm(size: int, *, dtype: Any = np.float64) -> tuple[Params, Para
         >>> init_batch_norm(1)
         ({'scale': array([1.]), 'bias': array([0.])}, {'mean': array([0.]), 'variance': array([1.])})
     """
-    return init_scale_and_bias(size, dtype=dtype), {"mean": np.zeros(size, dtype), "variance": np.ones(size, dtype)}
+    return init_layer_norm(size, dtype=dtype), {"mean": np.zeros(size, dtype), "variance": np.ones(size, dtype)}
 
 
 def batch_norm(
@@ -118,7 +131,7 @@ def layer_norm(params: Params, x: Any, *, epsilon: float = 1e-5) -> Any:
     """The last axis brought to mean 0 and variance 1, then scaled and shifted.
 
     Args:
-        params: as made by `init_scale_and_bias`; scale, bias or both may be left out.
+        params: as made by `init_layer_norm`; scale, bias or both may be left out.
         x: (..., channels).
         epsilon: added to the variance.
 
@@ -140,7 +153,7 @@ def rms_norm(params: Params, x: Any, *, epsilon: float = 1e-6) -> Any:
     """The last axis divided by the root of its mean square, then scaled.
 
     Args:
-        params: `{"scale": (channels,)}`, or empty.
+        params: as made by `init_rms_norm`, or empty.
         x: (..., channels).
         epsilon: added to the mean square.
 
@@ -162,7 +175,7 @@ def group_norm(params: Params, x: Any, groups: int, *, epsilon: float = 1e-5) ->
     """Channels in groups; each group of each example, over all of space, brought to mean 0 and variance 1.
 
     Args:
-        params: as made by `init_scale_and_bias`.
+        params: as made by `init_group_norm`.
         x: (batch, space..., channels).
         groups: how many; 1 normalizes each example as a whole.
         epsilon: added to the variance.
@@ -192,7 +205,7 @@ def instance_norm(params: Params, x: Any, *, epsilon: float = 1e-5) -> Any:
     """Each channel of each example, over all of space, brought to mean 0 and variance 1.
 
     Args:
-        params: as made by `init_scale_and_bias`.
+        params: as made by `init_instance_norm`.
         x: (batch, space..., channels) with one or more axes of space.
         epsilon: added to the variance.
 
