@@ -239,6 +239,16 @@ def test_spectral_norm_converges_to_the_largest_singular_value() -> None:
         nn.spectral_norm({"vector": np.ones(2)}, weights, train=False)
 
 
+def test_state_keeps_its_dtype() -> None:
+    """So that a loop can carry it, and nothing compiles twice."""
+    params, state = nn.init_batch_norm(3, dtype=np.float32)
+    y, state = nn.batch_norm(params, state, RNG.normal(size=(4, 3)), train=True)
+    assert (y.dtype, state["mean"].dtype, state["variance"].dtype) == (np.float64, np.float32, np.float32)
+    state = nn.init_spectral_norm(random.key(0), np.ones((2, 3), np.float32))
+    _, state = nn.spectral_norm(state, RNG.normal(size=(2, 3)), train=True)
+    assert state["vector"].dtype == np.float32
+
+
 # --- dropout ----------------------------------------------------------------------------------------------------------
 
 

@@ -150,6 +150,16 @@ def test_decoding_step_by_step_equals_the_whole(compiled: bool, rotary_base: flo
         np.testing.assert_allclose(np.concatenate(rows, 1), whole, **CLOSE)
 
 
+def test_a_cache_keeps_its_dtype_and_goes_through_scan() -> None:
+    cache = nn.init_attention_cache(PARAMS, 3, 6, dtype=np.float32)
+    cache, rows = fg.lax.scan(
+        lambda cache, x: nn.decode_attention(PARAMS, cache, x[:, None])[::-1], cache, X.swapaxes(0, 1)
+    )
+    assert cache["key"].dtype == np.float32 and cache["index"] == 6 and rows.dtype == np.float64
+    whole = nn.multi_head_attention(PARAMS, X, is_causal=True)
+    np.testing.assert_allclose(rows[:, :, 0].swapaxes(0, 1), whole, rtol=1e-4, atol=1e-6)
+
+
 def test_a_full_cache_is_never_wrong_in_silence() -> None:
     cache = {**nn.init_attention_cache(PARAMS, 3, 4), "index": np.int64(4)}
     with pytest.raises(ValueError, match=r"decode_attention: .* at most 4 elements, 4 of which are there"):

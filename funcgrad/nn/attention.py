@@ -303,13 +303,14 @@ def multi_head_attention(
 # --- step by step -----------------------------------------------------------------------------------------------------
 
 
-def init_attention_cache(params: Params, batch: int, length: int) -> Params:
+def init_attention_cache(params: Params, batch: int, length: int, *, dtype: Any = None) -> Params:
     """An empty cache for `decode_attention`.
 
     Args:
         params: of `multi_head_attention`.
         batch: number of sequences.
         length: the most elements that a sequence will have.
+        dtype: in which keys and values are kept; that of the parameters by default.
 
     Returns:
         `{"key", "value"}` of shape (batch, length, heads, head_size), and "index", the number of elements so far.
@@ -320,7 +321,8 @@ def init_attention_cache(params: Params, batch: int, length: int) -> Params:
         (3, 16, 2, 4)
     """
     _, heads, width = params["key"]["weights"].shape
-    shape, dtype = (batch, length, heads, width), params["key"]["weights"].dtype
+    shape = (batch, length, heads, width)
+    dtype = params["key"]["weights"].dtype if dtype is None else dtype
     return {"key": fnp.zeros(shape, dtype), "value": fnp.zeros(shape, dtype), "index": np.int64(0)}
 
 
@@ -368,6 +370,7 @@ def decode_attention(params: Params, cache: Params, x: Any, *, rotary_base: floa
     positions = index + np.arange(steps)
     if rotary_base is not None:
         q, k = rotary(q, positions, base=rotary_base), rotary(k, positions, base=rotary_base)
+    k, v = (promotion.convert(new, cache[name].dtype) for name, new in (("key", k), ("value", v)))
     keys = lax.dynamic_update_slice(cache["key"], k, (0, index, 0, 0))
     values = lax.dynamic_update_slice(cache["value"], v, (0, index, 0, 0))
     seen = np.arange(length)[None, :] <= positions[:, None]

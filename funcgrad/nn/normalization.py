@@ -121,7 +121,12 @@ def batch_norm(
     variance = over_batch(centered * centered)
     out = _affine("batch_norm", params, x, centered / fnp.sqrt(variance + epsilon))
     seen = {"mean": elementwise.stop(mean), "variance": elementwise.stop(variance)}
-    return out, {name: momentum * state[name] + (1 - momentum) * seen[name] for name in ("mean", "variance")}
+    return out, {name: _towards(state[name], value, momentum) for name, value in seen.items()}
+
+
+def _towards(old: Any, value: Any, momentum: float) -> Any:
+    """A running mean, which keeps its dtype so that a loop can carry it."""
+    return promotion.convert(momentum * old + (1 - momentum) * value, old.dtype)
 
 
 # --- within one example -----------------------------------------------------------------------------------------------
@@ -326,4 +331,4 @@ def spectral_norm(
         right = unit(fixed.T @ unit(fixed @ right))
     right = elementwise.stop(right)
     left = elementwise.stop(unit(fixed @ right))
-    return weights / (left @ matrix @ right), {"vector": right}
+    return weights / (left @ matrix @ right), {"vector": promotion.convert(right, state["vector"].dtype)}
