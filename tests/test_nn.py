@@ -221,6 +221,23 @@ def test_derivatives_at_kinks() -> None:
     assert fg.grad(nn.relu6)(0.0) == 0 and fg.grad(nn.hard_tanh)(-1.0) == 1
 
 
+SLOPES_AT_ZERO = {
+    "sigmoid": 0.25, "tanh": 1, "softplus": 0.5, "log_sigmoid": 0.5, "silu": 0.5, "mish": 0.6, "gelu": 0.5,
+    "gelu exact": 0.5, "squareplus": 0.5, "sparse_plus": 0.5, "sparse_sigmoid": 0.5, "soft_sign": 1, "hard_silu": 0.5,
+    "hard_sigmoid": 1 / 6, "elu": 1, "celu": 1, "identity": 1,
+}  # fmt: skip
+
+
+def test_slopes_at_zero_and_second_derivatives() -> None:
+    away_from_kinks = np.array([-2.3, -0.6, 0.4, 2.2])
+    for name, slope in SLOPES_AT_ZERO.items():
+        np.testing.assert_allclose(fg.grad(FUNCTIONS[name])(0.0), slope, rtol=1e-13, err_msg=name)
+        check_grads(FUNCTIONS[name], (away_from_kinks,), order=2)
+    check_grads(nn.log1mexp, (np.array([0.3, 2.0]),), order=2)
+    for f in (nn.squareplus, nn.silu, nn.mish, nn.gelu, nn.softplus):  # smooth at 0, too
+        check_grads(f, (np.array([0.0]),), order=2)
+
+
 def test_branches_not_taken_contribute_nothing() -> None:
     """exp overflows at 1000; the derivative there is still exactly that of the line."""
     for f in (nn.elu, nn.celu, lambda x: nn.selu(x) / 1.0507009873554805, nn.softplus, nn.silu, nn.mish, nn.gelu):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,12 @@ RNG = np.random.default_rng(0)
 
 def shapes(params: Any) -> Any:
     return fg.tree.map(lambda x: x.shape, params)
+
+
+def test_every_name_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "neural_networks.md").read_text()
+    words = set(re.findall(r"\w+", text))
+    assert [name for name in nn.__all__ if name not in words] == []
 
 
 # --- dense, embedding, residual ---------------------------------------------------------------------------------------

@@ -228,9 +228,9 @@ def squareplus(x: Any, b: Any = 4) -> Any:
     x, b = real(x, "squareplus"), promotion.array_operand(b, "squareplus")
     if x.dtype != b.dtype:
         b = promotion.convert(b, x.dtype)
-    total = abs(x) + fnp.hypot(x, fnp.sqrt(b))
-    # The two roots of y (y - x) = b / 4: their product is -b / 4, so the small one is a quotient, not a difference.
-    return choose(x < 0, 0.5 * b / choose(total == 0, 1, total), 0.5 * total)
+    root = fnp.hypot(x, fnp.sqrt(b))
+    # The two roots of y (y - x) = b / 4 have product -b / 4, so the small one is a quotient rather than a difference.
+    return choose(x < 0, 0.5 * b / choose(x < 0, root - x, 1), 0.5 * (x + root))
 
 
 def sparse_plus(x: Any) -> Any:
