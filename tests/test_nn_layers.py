@@ -95,6 +95,7 @@ def test_conv_of_one_two_and_three_axes(space: int, strides: tuple[int, ...], di
     np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-13)
     np.testing.assert_array_equal(nn.conv(params, x[0], strides, "VALID", dilation=dilation), y[0])
     assert nn.conv(params, x[None]).shape == (1, 2, *size, 3)
+    np.testing.assert_array_equal(nn.conv(params, x, padding=1), nn.conv(params, x, padding=[(1, 1)] * space))
     check_grads(lambda p, x: nn.conv(p, x, strides, "VALID", dilation=dilation), (params, x[:1]), order=1)
 
 
@@ -185,6 +186,8 @@ def test_batch_norm_over_a_vmap_axis() -> None:
     whole = nn.batch_norm(params, state, x, train=True)
     np.testing.assert_allclose(parts[0], whole[0], rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(parts[1]["variance"][1], whole[1]["variance"], rtol=1e-13)
+    one = fg.vmap(lambda x: nn.batch_norm(params, state, x, train=True, axis_name="batch")[0], axis_name="batch")(x[0])
+    np.testing.assert_allclose(one, nn.batch_norm(params, state, x[0], train=True)[0], rtol=1e-12, atol=1e-14)
 
 
 def test_norms_within_one_example() -> None:

@@ -92,6 +92,11 @@ def _each(value: Any, space: int, where: str) -> tuple[int, ...]:
     return sizes * space if len(sizes) == 1 else sizes
 
 
+def _padding(padding: Any, space: int) -> Any:
+    """One number stands for as much before and after every axis."""
+    return ((int(padding), int(padding)),) * space if isinstance(padding, (int, np.integer)) else padding
+
+
 def conv(
     params: Params,
     x: Any,
@@ -107,7 +112,7 @@ def conv(
         params: as made by `init_conv`.
         x: (batch..., space..., channels), with any number of batch axes.
         strides: from one window to the next, one number or one for each axis of space.
-        padding: "SAME", "VALID", "SAME_LOWER", or (before, after) for each axis of space.
+        padding: "SAME", "VALID", "SAME_LOWER", (before, after) for each axis of space, or one number for all.
         dilation: distance between neighbours in a window.
         groups: as given to `init_conv`.
 
@@ -132,7 +137,7 @@ def conv(
         images,
         weights,
         _each(strides, space, "conv"),
-        padding,
+        _padding(padding, space),
         rhs_dilation=_each(dilation, space, "conv"),
         dimension_numbers=letters,
         feature_group_count=groups,
@@ -154,7 +159,7 @@ def conv_transpose(
         params: as made by `init_conv`.
         x: (batch..., space..., channels).
         strides: how much larger the result is, one number or one for each axis of space.
-        padding: "SAME" (size times stride), "VALID", or pairs.
+        padding: "SAME" (size times stride), "VALID", pairs, or one number for all.
         dilation: distance between neighbours in a window.
 
     Returns:
@@ -177,7 +182,7 @@ def conv_transpose(
         images,
         weights,
         _each(strides, space, "conv_transpose"),
-        padding,
+        _padding(padding, space),
         rhs_dilation=_each(dilation, space, "conv_transpose"),
         dimension_numbers=letters,
     )
