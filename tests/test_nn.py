@@ -11,6 +11,7 @@ import pytest
 import funcgrad as fg
 from funcgrad import nn, random
 from funcgrad.api.compilation import jit
+from funcgrad.test_util import check_grads
 
 X = np.array([-3.7, -0.4, 0.3, 1.6, 7.2])
 WEIGHTS = np.arange(1.0, 6.0)
@@ -34,6 +35,14 @@ FUNCTIONS: dict[str, Any] = {
         "log_softmax",
         "logsumexp",
         "standardize",
+        "squareplus",
+        "sparse_plus",
+        "sparse_sigmoid",
+        "hard_sigmoid",
+        "hard_silu",
+        "soft_sign",
+        "logmeanexp",
+        "identity",
     ]
 }
 FUNCTIONS["celu"] = lambda x: nn.celu(x, 1.7)
@@ -117,6 +126,29 @@ EXPECTED: dict[str, Any] = {
         [-0.0003988590138663365, -0.13783130335587032, 0.18537342665668577, 1.5123211332807074, 7.199999999997832],
         [-0.0014638872675603923, 0.394540404536693, 2.196983300481329, 4.490696175150283, 5.000000000077982],
     ),
+    "squareplus": (
+        [0.2529740844813091, 0.8198039027185571, 1.161187420807834, 2.08062484748657, 7.336308338453881],
+        [0.060146743211936485, 0.803883864861816, 1.7225106793953668, 3.2493900951088484, 4.908794774074852],
+    ),
+    "sparse_plus": ([0.0, 0.09, 0.42250000000000004, 1.6, 7.2], [0.0, 0.6, 1.9500000000000002, 4.0, 5.0]),
+    "sparse_sigmoid": ([0.0, 0.3, 0.65, 1.0, 1.0], [0.0, 1.0, 1.5, 0.0, 0.0]),
+    "hard_sigmoid": (
+        [0.0, 0.43333333333333335, 0.55, 0.7666666666666666, 1.0],
+        [0.0, 0.3333333333333333, 0.5, 0.6666666666666666, 0.0],
+    ),
+    "hard_silu": (
+        [0.0, -0.17333333333333334, 0.165, 1.2266666666666666, 7.2],
+        [0.0, 0.7333333333333334, 1.8, 4.133333333333333, 5.0],
+    ),
+    "soft_sign": (
+        [-0.7872340425531915, -0.28571428571428575, 0.23076923076923075, 0.6153846153846154, 0.878048780487805],
+        [0.045269352648257155, 1.020408163265306, 1.7751479289940826, 0.5917159763313609, 0.07436049970255798],
+    ),
+    "logmeanexp": (
+        5.595773045722525,
+        [0.00027543448626410203, 0.007467755772375501, 0.015038213405349448, 0.05517966633519581, 14.922038930000816],
+    ),
+    "identity": ([-3.7, -0.4, 0.3, 1.6, 7.2], [1.0, 2.0, 3.0, 4.0, 5.0]),
 }
 
 
@@ -143,7 +175,7 @@ def test_dtypes_numbers_and_batches(name: str) -> None:
     np.testing.assert_allclose(fg.vmap(f)(batch), [f(row) for row in batch], rtol=1e-13)
     gradients = fg.vmap(fg.grad(weighted(f)))(batch)
     np.testing.assert_allclose(gradients, [fg.grad(weighted(f))(row) for row in batch], rtol=1e-12, atol=1e-16)
-    if name not in ("softmax", "log_softmax", "logsumexp", "standardize"):
+    if name not in ("softmax", "log_softmax", "logsumexp", "logmeanexp", "standardize"):
         assert isinstance(f(0.5), np.float64)
         with np.errstate(invalid="ignore"):  # numpy.logaddexp(nan, 0) warns
             assert np.isnan(f(np.nan))
@@ -160,6 +192,7 @@ EXACT: dict[str, Any] = {
     "gelu exact": lambda x: x * mpmath.ncdf(x),
     "elu": lambda x: x if x > 0 else mpmath.expm1(x),
     "tanh": mpmath.tanh,
+    "squareplus": lambda x: (x + mpmath.sqrt(x * x + 4)) / 2,
 }
 
 
@@ -183,7 +216,26 @@ def test_derivatives_at_kinks() -> None:
     kinks = {"relu": (0.0, 0), "relu6": (6.0, 0), "leaky_relu": (0.0, 1), "hard_tanh": (1.0, 1), "elu": (0.0, 1)}
     for name, (point, slope) in kinks.items():
         assert fg.grad(FUNCTIONS[name])(point) == slope, name
+    assert fg.grad(nn.sparse_plus)(-1.0) == 0 and fg.grad(nn.sparse_plus)(1.0) == 1
+    assert fg.grad(nn.sparse_sigmoid)(-1.0) == 0 and fg.grad(nn.sparse_sigmoid)(1.0) == 0
     assert fg.grad(nn.relu6)(0.0) == 0 and fg.grad(nn.hard_tanh)(-1.0) == 1
+
+
+SLOPES_AT_ZERO = {
+    "sigmoid": 0.25, "tanh": 1, "softplus": 0.5, "log_sigmoid": 0.5, "silu": 0.5, "mish": 0.6, "gelu": 0.5,
+    "gelu exact": 0.5, "squareplus": 0.5, "sparse_plus": 0.5, "sparse_sigmoid": 0.5, "soft_sign": 1, "hard_silu": 0.5,
+    "hard_sigmoid": 1 / 6, "elu": 1, "celu": 1, "identity": 1,
+}  # fmt: skip
+
+
+def test_slopes_at_zero_and_second_derivatives() -> None:
+    away_from_kinks = np.array([-2.3, -0.6, 0.4, 2.2])
+    for name, slope in SLOPES_AT_ZERO.items():
+        np.testing.assert_allclose(fg.grad(FUNCTIONS[name])(0.0), slope, rtol=1e-13, err_msg=name)
+        check_grads(FUNCTIONS[name], (away_from_kinks,), order=2)
+    check_grads(nn.log1mexp, (np.array([0.3, 2.0]),), order=2)
+    for f in (nn.squareplus, nn.silu, nn.mish, nn.gelu, nn.softplus):  # smooth at 0, too
+        check_grads(f, (np.array([0.0]),), order=2)
 
 
 def test_branches_not_taken_contribute_nothing() -> None:
@@ -192,6 +244,53 @@ def test_branches_not_taken_contribute_nothing() -> None:
         assert fg.grad(f)(1000.0) == 1
         assert fg.grad(fg.grad(f))(1000.0) == 0
         assert np.isfinite(fg.grad(f)(-1000.0))
+
+
+def test_ends_of_the_number_line() -> None:
+    far = np.array([-np.inf, -1e200, 1e200, np.inf])
+    np.testing.assert_array_equal(nn.soft_sign(far), [-1, -1, 1, 1])
+    np.testing.assert_array_equal(fg.vmap(fg.grad(nn.soft_sign))(far), np.zeros(4))
+    np.testing.assert_allclose(nn.squareplus(far[1:3]), [1e-200, 1e200], rtol=1e-15)
+    np.testing.assert_array_equal(nn.squareplus(np.array([-2.0, 0.0, 3.0]), 0), [0, 0, 3])
+    np.testing.assert_array_equal(fg.vmap(fg.grad(nn.squareplus))(far[1:3]), [0, 1])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_log1mexp_keeps_its_digits(compiled: bool) -> None:
+    points = np.array([1e-300, 1e-20, 1e-3, 0.69, 0.7, 3.0, 40.0, 700.0])
+
+    def both(x: Any) -> Any:
+        return fg.jvp(nn.log1mexp, (x,), (np.ones(8),))
+
+    values, slopes = (jit(both) if compiled else both)(points)
+    with mpmath.workdps(600):
+        exact = [mpmath.log(-mpmath.expm1(-mpmath.mpf(p))) for p in points]
+        slope = [1 / mpmath.expm1(mpmath.mpf(p)) for p in points]
+    np.testing.assert_allclose(values, [float(v) for v in exact], rtol=1e-14)
+    np.testing.assert_allclose(slopes, [float(v) for v in slope], rtol=1e-14)
+
+
+def test_logsumexp_with_factors_and_signs() -> None:
+    from scipy import special
+
+    x, b = np.array([[1.0, 2.0, -1.0], [0.5, 800.0, 3.0]]), np.array([2.0, -1.0, 0.0])
+    value, sign = nn.logsumexp(x, axis=1, b=b, return_sign=True)
+    expected, expected_sign = special.logsumexp(x, axis=1, b=b, return_sign=True)
+    np.testing.assert_allclose(value, expected, rtol=1e-14)
+    np.testing.assert_array_equal(sign, expected_sign)
+    check_grads(lambda x, b: nn.logsumexp(x, axis=1, b=b, return_sign=True)[0], (x[:1], b[:2].tolist() + [0.5]), 2)
+    assert nn.logsumexp(np.array([np.inf, 1.0]), b=np.array([0.0, 1.0])) == 1
+    value, sign = nn.logsumexp(x, keepdims=True, return_sign=True)
+    assert value.shape == sign.shape == (1, 1) and sign == 1
+
+
+def test_glu_and_its_error() -> None:
+    x = np.arange(12.0).reshape(2, 6) / 7
+    np.testing.assert_allclose(nn.glu(x), x[:, :3] / (1 + np.exp(-x[:, 3:])))
+    np.testing.assert_allclose(nn.glu(x, 0), x[:1] / (1 + np.exp(-x[1:])))
+    check_grads(nn.glu, (x,), order=2)
+    with pytest.raises(ValueError, match=r"glu: axis 1 of shape \(2, 3\) has an odd number of elements"):
+        nn.glu(x[:, :3])
 
 
 def test_logsumexp_of_nothing_and_of_everything() -> None:
@@ -227,6 +326,9 @@ def test_axes_masks_and_kept_dimensions() -> None:
     np.testing.assert_allclose(nn.softmax(x, where=keep)[..., keep], nn.softmax(x[..., keep]))
     assert (nn.softmax(x, where=keep)[..., 1] == 0).all() and (nn.log_softmax(x, where=keep)[..., 1] == -np.inf).all()
     np.testing.assert_allclose(nn.logsumexp(x, -1, where=keep), nn.logsumexp(x[..., keep], -1))
+    np.testing.assert_allclose(nn.logmeanexp(x, -1, where=keep), np.log(np.exp(x[..., keep]).mean(-1)))
+    assert nn.logmeanexp(x, (0, 1), keepdims=True).shape == (1, 1, 4)
+    np.testing.assert_allclose(nn.standardize(x, where=keep)[..., keep], nn.standardize(x[..., keep]))
 
 
 def test_one_hot() -> None:
@@ -290,7 +392,44 @@ def test_plain_initializers() -> None:
     assert abs(nn.initializers.truncated_normal(0.1)(key, shape)).max() < 0.2
 
 
+ORTHOGONAL = [
+    [-0.3323982541017758, -0.9177473674466865],
+    [0.3364001079140078, 0.0999507874571032],
+    [0.8811051969348128, -0.3843821140888083],
+]
+
+
+def test_orthogonal_is_orthogonal_and_that_of_jax() -> None:
+    """jax.nn.initializers.orthogonal, jax 0.10.2 with jax_enable_x64, key PRNGKey(42)."""
+    np.testing.assert_allclose(nn.initializers.orthogonal()(random.key(42), (3, 2)), ORTHOGONAL, rtol=1e-9)
+    turned = nn.initializers.orthogonal(2.0, 0)(random.key(42), (2, 3))
+    np.testing.assert_allclose(turned, 2 * np.transpose(ORTHOGONAL), rtol=1e-9)
+    for init in (nn.initializers.orthogonal(), lambda k, s: jit(lambda k: nn.initializers.orthogonal()(k, s))(k)):
+        w = init(random.key(0), (2, 3, 20))  # 6 rows of 20 columns: orthonormal rows
+        np.testing.assert_allclose(w.reshape(6, 20) @ w.reshape(6, 20).T, np.eye(6), atol=1e-14)
+    w = nn.initializers.orthogonal(dtype=np.float32)(random.key(1), (40, 40))
+    assert w.dtype == np.float32
+    np.testing.assert_allclose(w.T @ w, np.eye(40), atol=2e-6)
+    assert nn.initializers.orthogonal()(random.key(1), (0, 4)).shape == (0, 4)
+
+
+def test_delta_orthogonal_keeps_the_norm() -> None:
+    w = nn.initializers.delta_orthogonal()(random.key(0), (3, 4, 2, 5))
+    x = np.random.default_rng(0).normal(size=(1, 6, 6, 2))
+    y = fg.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    np.testing.assert_allclose(np.linalg.norm(y), np.linalg.norm(x), rtol=1e-13)
+    with pytest.raises(ValueError, match="no more inputs than outputs"):
+        nn.initializers.delta_orthogonal()(random.key(0), (3, 5, 2))
+
+
+def test_geometric_mean_of_fans() -> None:
+    w = nn.initializers.variance_scaling(1.0, "fan_geo_avg", "normal")(random.key(0), (400, 100))
+    np.testing.assert_allclose(w.var(), 1 / 200, rtol=0.03)
+
+
 def test_initializer_errors() -> None:
+    with pytest.raises(ValueError, match=r"orthogonal: shape .* fewer than two axes"):
+        nn.initializers.orthogonal()(random.key(0), (3,))
     with pytest.raises(ValueError, match="fewer than two axes"):
         nn.initializers.he_normal()(random.key(0), (3,))
     with pytest.raises(ValueError, match="mode must be"):

@@ -575,3 +575,70 @@ def test_standard_library_only() -> None:
     run += f"package.__path__ = [{path + 'funcgrad'!r}]; sys.modules['funcgrad'] = package; {code}"
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# ---- names of jax.tree_util ------------------------------------------------------------------------------------------
+
+
+def test_broadcast_fills_the_full_tree() -> None:
+    assert tree.broadcast({"a": 1, "b": 2}, {"a": [0, (0, None)], "b": 0}) == {"a": [1, (1, None)], "b": 2}
+    assert tree.broadcast(5, [0, 0]) == [5, 5]
+    none = tree.broadcast((None, 1), ([0, 0], None), is_leaf=lambda x: x is None)
+    assert none == ([None, None], 1)
+    with pytest.raises(ValueError, match=r"tree_broadcast: at .* expected a list of length 2, got a list of length 1"):
+        tree.broadcast([1, 2], [1])
+
+
+def test_reduce_associative_goes_in_pairs() -> None:
+    calls = []
+    text = tree.reduce_associative(lambda a, b: calls.append((a, b)) or a + b, list("abcde"))
+    assert text == "abcde" and calls == [("a", "b"), ("c", "d"), ("ab", "cd"), ("abcd", "e")]
+    assert tree.reduce_associative(max, [], identity=7) == 7
+    with pytest.raises(ValueError, match="without leaves needs an identity"):
+        tree.reduce_associative(max, [])
+
+
+def test_structures_of_children_and_of_tuples() -> None:
+    value = [(1, 2), 3, {"a": 4}]
+    children = tree.treedef_children(tree.structure(value))
+    assert children == [tree.structure(v) for v in value]
+    assert [tree.treedef_is_leaf(c) for c in children] == [False, True, False]
+    assert not tree.treedef_is_leaf(tree.structure(None))
+    assert tree.treedef_tuple(children) == tree.structure(tuple(value))
+    assert tree.all_leaves([1, "a", Layer]) and not tree.all_leaves([1, None])
+    assert tree.all_leaves([[1]], is_leaf=lambda x: isinstance(x, list))
+
+
+def test_simple_key_paths() -> None:
+    paths = [path for path, _ in tree.leaves_with_path({"a": [1, Layer(2, 3)], "p": Point(4, 5)})]
+    simple = [tree.keystr(path, simple=True, separator="/") for path in paths]
+    assert simple == ["a/0", "a/1/w", "a/1/b", "p/x", "p/y"]
+    assert tree.keystr((tree.FlattenedIndexKey(3),), simple=True) == "3"
+    assert tree.keystr((tree.DictKey("a"), tree.SequenceKey(1)), separator=".") == "['a'].[1]"
+
+
+def test_static_fields_and_classes_with_keys() -> None:
+    @tree.register_dataclass
+    @dataclasses.dataclass
+    class Power:
+        base: Any
+        exponent: int = tree.static(default=2, metadata={"unit": "m"})
+
+    assert tree.leaves(Power(3)) == [3] and tree.map(lambda x: x + 1, Power(3, 5)) == Power(4, 5)
+    assert dataclasses.fields(Power)[1].metadata["unit"] == "m"
+
+    @tree.register_pytree_with_keys_class
+    class Keyed:
+        def __init__(self, item: Any) -> None:
+            self.item = item
+
+        def tree_flatten_with_keys(self) -> Any:
+            return [(tree.GetAttrKey("item"), self.item)], "meta"
+
+        @classmethod
+        def tree_unflatten(cls, metadata: Any, children: Any) -> Any:
+            assert metadata == "meta"
+            return cls(*children)
+
+    assert tree.map(lambda x: 2 * x, Keyed(3)).item == 6
+    assert tree.keystr(tree.leaves_with_path(Keyed([1]))[0][0]) == ".item[0]"

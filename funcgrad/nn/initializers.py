@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import lax, random
 from .. import numpy as fnp
-from .. import random
 
 Initializer = Callable[..., Any]
 Axes = int | Sequence[int]
@@ -113,7 +113,7 @@ def variance_scaling(
 
     Args:
         scale: a positive number.
-        mode: which fan: "fan_in", "fan_out" or "fan_avg", their mean.
+        mode: which fan: "fan_in", "fan_out", or their mean: "fan_avg", "fan_geo_avg" (geometric).
         distribution: "normal", "truncated_normal" (cut off at two standard deviations) or "uniform".
         in_axis, out_axis, batch_axis: which axes of the shape are inputs, outputs, and neither.
 
@@ -128,8 +128,10 @@ def variance_scaling(
 
     Reference: K. He, X. Zhang, S. Ren, J. Sun, Delving deep into rectifiers, ICCV 2015.
     """
-    if mode not in ("fan_in", "fan_out", "fan_avg"):
-        raise ValueError(f"variance_scaling: mode must be 'fan_in', 'fan_out' or 'fan_avg', got {mode!r}.")
+    if mode not in ("fan_in", "fan_out", "fan_avg", "fan_geo_avg"):
+        raise ValueError(
+            f"variance_scaling: mode must be 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg', got {mode!r}."
+        )
     if distribution not in ("normal", "truncated_normal", "uniform"):
         raise ValueError(
             f"variance_scaling: distribution must be 'normal', 'truncated_normal' or 'uniform', got {distribution!r}."
@@ -137,7 +139,8 @@ def variance_scaling(
 
     def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Any:
         fan_in, fan_out = _fans(shape, in_axis, out_axis, batch_axis)
-        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+        means = {"fan_avg": (fan_in + fan_out) / 2, "fan_geo_avg": math.sqrt(fan_in * fan_out)}
+        fan = {"fan_in": fan_in, "fan_out": fan_out, **means}[mode]
         stddev = math.sqrt(scale / max(1.0, fan))
         if distribution == "uniform":
             return random.uniform(key, shape, dtype, -1.0) * (math.sqrt(3) * stddev)
@@ -177,8 +180,109 @@ lecun_normal = _family(
 lecun_uniform = _family(1.0, "fan_in", "uniform", f"Uniform, variance 1 / fan_in.\n\nReference: {_LECUN}")
 xavier_normal, xavier_uniform, kaiming_normal, kaiming_uniform = glorot_normal, glorot_uniform, he_normal, he_uniform
 
+
+def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = np.float64) -> Initializer:
+    """An initializer that draws orthogonal matrices uniformly, times `scale`.
+
+    The axis of columns against all others makes a matrix; of its rows and columns the fewer ones are orthonormal.
+
+    Args:
+        scale: a number.
+        column_axis: which axis of the shape are the columns.
+
+    Raises:
+        ValueError: when called, for a shape with fewer than two axes.
+
+    Example:
+        >>> from funcgrad import random
+        >>> q = orthogonal()(random.key(0), (3, 5))
+        >>> bool(np.allclose(q @ q.T, np.eye(3)))
+        True
+
+    Reference: A. Saxe, J. McClelland, S. Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear
+    neural networks, ICLR 2014; F. Mezzadri, How to generate random matrices from the classical compact groups, 2007.
+    """
+
+    def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Any:
+        shape = tuple(shape)
+        if len(shape) < 2:
+            raise ValueError(
+                f"orthogonal: shape {shape} has fewer than two axes, so it is no matrix.\n"
+                "Fix: initialize vectors, such as biases, with zeros or normal."
+            )
+        columns = shape[column_axis]
+        rows = math.prod(shape) // columns if columns else 0
+        if rows == 0:
+            return fnp.zeros(shape, dtype)
+        drawn = random.normal(key, (max(rows, columns), min(rows, columns)), dtype)
+        q = _orthonormal_columns(drawn)
+        others = list(shape)
+        others.pop(column_axis)
+        q = fnp.reshape(q if rows >= columns else q.T, (*others, columns))
+        return fnp.moveaxis(q, -1, column_axis) * np.dtype(dtype).type(scale)
+
+    return init
+
+
+def _orthonormal_columns(a: Any) -> Any:
+    """The factor Q of A = QR with a positive diagonal of R, which is uniformly distributed when A is normal.
+
+    Column after column, less its projection on those before: twice, which leaves nothing of it but rounding errors
+    (L. Giraud, J. Langou, M. Rozloznik, J. van den Eshof, Numerische Mathematik 101 (2005)).
+    """
+    columns = a.shape[1]
+
+    def step(q: Any, column: Any) -> tuple[Any, None]:
+        here, v = column
+        for _ in range(2):
+            v = v - q.T @ (q @ v)
+        v = v / fnp.sqrt(fnp.sum(v * v))
+        return fnp.where(here[:, None], v, q), None
+
+    start = fnp.zeros((columns, a.shape[0]), a.dtype)
+    q, _ = lax.scan(step, start, (np.eye(columns, dtype=np.bool_), a.T))
+    return q.T
+
+
+def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = np.float64) -> Initializer:
+    """An initializer for convolution kernels that are an orthogonal matrix in the middle and 0 elsewhere.
+
+    Such a convolution keeps the norm of its input.
+
+    Args:
+        scale: a number.
+        column_axis: which of the last two axes are the columns of the matrix.
+
+    Raises:
+        ValueError: when called, for a shape that has not one to three axes of space, or more inputs than outputs.
+
+    Example:
+        >>> from funcgrad import random
+        >>> w = delta_orthogonal()(random.key(0), (3, 2, 2))
+        >>> bool(np.allclose(w[1] @ w[1].T, np.eye(2))), bool((w[::2] == 0).all())
+        (True, True)
+
+    Reference: L. Xiao et al., Dynamical isometry and a mean field theory of CNNs, ICML 2018.
+    """
+
+    def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Any:
+        shape = tuple(shape)
+        if len(shape) not in (3, 4, 5) or shape[-1] < shape[-2]:
+            raise ValueError(
+                f"delta_orthogonal: shape {shape} is not (space..., inputs, outputs) with one to three axes of space "
+                "and no more inputs than outputs.\nFix: use orthogonal, or more outputs."
+            )
+        matrix = orthogonal(scale, column_axis, dtype)(key, shape[-2:])
+        around = [((n - 1) // 2, n - 1 - (n - 1) // 2) for n in shape[:-2]]
+        middle = fnp.reshape(matrix, (*(1,) * len(around), *shape[-2:]))
+        return fnp.pad(middle, [*around, (0, 0), (0, 0)])
+
+    return init
+
+
 __all__ = [
     "constant",
+    "delta_orthogonal",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
@@ -189,6 +293,7 @@ __all__ = [
     "lecun_uniform",
     "normal",
     "ones",
+    "orthogonal",
     "truncated_normal",
     "uniform",
     "variance_scaling",

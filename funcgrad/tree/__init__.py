@@ -20,8 +20,10 @@ from typing import Any
 
 from .containers import DictKey, FlattenedIndexKey, GetAttrKey, KeyPath, SequenceKey, keystr
 from .functions import (
+    all_leaves,
     broadcast_prefix,
     tree_all,
+    tree_broadcast,
     tree_flatten,
     tree_flatten_with_path,
     tree_leaves,
@@ -29,6 +31,7 @@ from .functions import (
     tree_map,
     tree_map_with_path,
     tree_reduce,
+    tree_reduce_associative,
     tree_structure,
     tree_transpose,
 )
@@ -38,17 +41,22 @@ from .registration import (
     register_pytree_node,
     register_pytree_node_class,
     register_pytree_with_keys,
+    register_pytree_with_keys_class,
     register_static,
+    static,
 )
-from .treedef import PyTreeDef, tree_unflatten
+from .treedef import PyTreeDef, tree_unflatten, treedef_children, treedef_is_leaf, treedef_tuple
 
 __all__ = [
     "DictKey", "FlattenedIndexKey", "GetAttrKey", "KeyPath", "Partial", "PyTreeDef", "SequenceKey", "all",
-    "broadcast_prefix", "flatten", "flatten_with_path", "generate_flattener", "generate_unflattener", "keystr",
-    "leaves", "leaves_with_path", "map", "map_with_path", "reduce", "register_dataclass", "register_pytree_node",
-    "register_pytree_node_class", "register_pytree_with_keys", "register_static", "structure", "transpose",
-    "tree_all", "tree_flatten", "tree_flatten_with_path", "tree_leaves", "tree_leaves_with_path", "tree_map",
-    "tree_map_with_path", "tree_reduce", "tree_structure", "tree_transpose", "tree_unflatten", "unflatten",
+    "all_leaves", "broadcast", "broadcast_prefix", "flatten", "flatten_with_path", "generate_flattener",
+    "generate_unflattener", "keystr", "leaves", "leaves_with_path", "map", "map_with_path", "reduce",
+    "reduce_associative", "register_dataclass", "register_pytree_node", "register_pytree_node_class",
+    "register_pytree_with_keys", "register_pytree_with_keys_class", "register_static", "static", "structure",
+    "transpose", "tree_all", "tree_broadcast", "tree_flatten", "tree_flatten_with_path", "tree_leaves",
+    "tree_leaves_with_path", "tree_map", "tree_map_with_path", "tree_reduce", "tree_reduce_associative",
+    "tree_structure", "tree_transpose", "tree_unflatten", "treedef_children", "treedef_is_leaf", "treedef_tuple",
+    "unflatten",
 ]  # fmt: skip
 
 
@@ -81,3 +89,4 @@ flatten, unflatten, leaves, structure = tree_flatten, tree_unflatten, tree_leave
 map, reduce, all, transpose = tree_map, tree_reduce, tree_all, tree_transpose
 flatten_with_path, leaves_with_path = tree_flatten_with_path, tree_leaves_with_path
 map_with_path = tree_map_with_path
+broadcast, reduce_associative = tree_broadcast, tree_reduce_associative

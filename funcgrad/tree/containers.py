@@ -59,15 +59,30 @@ class FlattenedIndexKey:
 KeyPath = tuple[Any, ...]
 
 
-def keystr(path: KeyPath) -> str:
+def keystr(path: KeyPath, *, simple: bool = False, separator: str = "") -> str:
     """Text of a key path, as one would write it in Python.
+
+    Args:
+        path: Keys, as `tree_flatten_with_path` gives them.
+        simple: Leave out brackets, quotes and dots; then 0 and '0' look the same.
+        separator: What stands between keys.
 
     Example:
         >>> from funcgrad.tree import DictKey, GetAttrKey, SequenceKey, keystr
-        >>> keystr((DictKey("layers"), SequenceKey(1), GetAttrKey("w")))
+        >>> path = (DictKey("layers"), SequenceKey(1), GetAttrKey("w"))
+        >>> keystr(path)
         "['layers'][1].w"
+        >>> keystr(path, simple=True, separator="/")
+        'layers/1/w'
     """
-    return "".join([str(key) for key in path])
+    return separator.join([_simple(key) if simple else str(key) for key in path])
+
+
+def _simple(key: Any) -> str:
+    for name in ("key", "idx", "name"):
+        if hasattr(key, name):
+            return str(getattr(key, name))
+    return str(key)
 
 
 # ---- how each container is taken apart and rebuilt -------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .containers import IsLeaf, KeyPath, Leaves, _handler
@@ -174,6 +174,68 @@ def broadcast_prefix(
     for leaf, part in zip(leaves, treedef.flatten_up_to(full_tree, what)):
         result.extend([leaf] * tree_structure(part).num_leaves)
     return result
+
+
+def tree_broadcast(prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf = None) -> Any:
+    """The full tree with each leaf replaced by the leaf of the prefix above it.
+
+    Args:
+        prefix_tree: A tree whose structure is the upper part of that of `full_tree`.
+        full_tree: The tree which gives the structure of the result.
+        is_leaf: As in `tree_flatten`; applies to both.
+
+    Raises:
+        ValueError: Not a prefix; the text names the first differing path.
+
+    Example:
+        >>> from funcgrad.tree import tree_broadcast
+        >>> tree_broadcast((1, 2), (0, {"a": 0, "b": 0}))
+        (1, {'a': 2, 'b': 2})
+    """
+    leaves, treedef = tree_flatten(prefix_tree, is_leaf)
+    parts = treedef.flatten_up_to(full_tree, "tree_broadcast")
+    filled = [tree_map(lambda _, leaf=leaf: leaf, part, is_leaf=is_leaf) for leaf, part in zip(leaves, parts)]
+    return _build(treedef, iter(filled))
+
+
+def tree_reduce_associative(
+    operation: Callable[[Any, Any], Any], tree: Any, *, identity: Any = _MISSING, is_leaf: IsLeaf = None
+) -> Any:
+    """Fold the leaves with an associative function, in pairs, then pairs of pairs, ...
+
+    Args:
+        operation: An associative function of two arguments.
+        tree: Any pytree.
+        identity: The result for a tree without leaves.
+        is_leaf: As in `tree_flatten`.
+
+    Raises:
+        ValueError: The tree has no leaves, and there is no identity.
+
+    Example:
+        >>> import operator
+        >>> from funcgrad.tree import tree_reduce_associative
+        >>> tree_reduce_associative(operator.add, ["a", {"x": "b", "y": "c"}])
+        'abc'
+    """
+    leaves = tree_leaves(tree, is_leaf)
+    if not leaves and identity is _MISSING:
+        raise ValueError("tree_reduce_associative: a tree without leaves needs an identity")
+    while len(leaves) > 1:
+        pairs = [operation(*leaves[i : i + 2]) for i in range(0, len(leaves) - 1, 2)]
+        leaves = pairs + leaves[2 * len(pairs) :]
+    return leaves[0] if leaves else identity
+
+
+def all_leaves(iterable: Iterable[Any], is_leaf: IsLeaf = None) -> bool:
+    """Whether every item is a leaf rather than a container.
+
+    Example:
+        >>> from funcgrad.tree import all_leaves
+        >>> all_leaves([1, "a"]), all_leaves([1, []])
+        (True, False)
+    """
+    return builtins.all(_handler(type(x)) is None or (is_leaf is not None and is_leaf(x)) for x in iterable)
 
 
 # ---- with paths ------------------------------------------------------------------------------------------------------

@@ -121,6 +121,48 @@ def register_pytree_node_class(cls: Class) -> Class:
     return register_pytree_node(cls, lambda tree: tree.tree_flatten(), cls.tree_unflatten)  # type: ignore[attr-defined]
 
 
+def register_pytree_with_keys_class(cls: Class) -> Class:
+    """Class decorator like `register_pytree_node_class`, for a class that also has `tree_flatten_with_keys(self)`.
+
+    Example:
+        >>> from funcgrad.tree import GetAttrKey, keystr, register_pytree_with_keys_class, tree_leaves_with_path
+        >>> @register_pytree_with_keys_class
+        ... class Offset:
+        ...     def __init__(self, by):
+        ...         self.by = by
+        ...     def tree_flatten_with_keys(self):
+        ...         return ((GetAttrKey("by"), self.by),), None
+        ...     @classmethod
+        ...     def tree_unflatten(cls, metadata, children):
+        ...         return cls(*children)
+        >>> keystr(tree_leaves_with_path([Offset(3)])[0][0])
+        '[0].by'
+    """
+    flatten = (lambda tree: tree.tree_flatten()) if hasattr(cls, "tree_flatten") else None
+    return register_pytree_with_keys(
+        cls,
+        lambda tree: tree.tree_flatten_with_keys(),
+        cls.tree_unflatten,  # type: ignore[attr-defined]
+        flatten,
+    )
+
+
+def static(**kwargs: Any) -> Any:
+    """A field of a dataclass that is structure rather than a tree: `dataclasses.field` with metadata static=True.
+
+    Example:
+        >>> from funcgrad.tree import register_dataclass, static, tree_leaves
+        >>> @register_dataclass
+        ... @dataclasses.dataclass
+        ... class Power:
+        ...     base: float
+        ...     exponent: int = static(default=2)
+        >>> tree_leaves(Power(3.0))
+        [3.0]
+    """
+    return dataclasses.field(**{**kwargs, "metadata": {**(kwargs.get("metadata") or {}), "static": True}})
+
+
 def register_dataclass(
     cls: Class, data_fields: Sequence[str] | None = None, meta_fields: Sequence[str] | None = ()
 ) -> Class:

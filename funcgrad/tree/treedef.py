@@ -168,6 +168,39 @@ def tree_unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> Any:
     return _build(treedef, iter(given))
 
 
+def treedef_children(treedef: PyTreeDef) -> list[PyTreeDef]:
+    """Structures of the direct children.
+
+    Example:
+        >>> from funcgrad.tree import tree_structure, treedef_children
+        >>> treedef_children(tree_structure([0, (0, 0)]))
+        [PyTreeDef(*), PyTreeDef((*, *))]
+    """
+    return treedef.children()
+
+
+def treedef_is_leaf(treedef: PyTreeDef) -> bool:
+    """Whether a structure is that of a single leaf.
+
+    Example:
+        >>> from funcgrad.tree import tree_structure, treedef_is_leaf
+        >>> treedef_is_leaf(tree_structure(1)), treedef_is_leaf(tree_structure([1]))
+        (True, False)
+    """
+    return treedef._node_type is None
+
+
+def treedef_tuple(treedefs: Iterable[PyTreeDef]) -> PyTreeDef:
+    """The structure of a tuple whose items have the given structures.
+
+    Example:
+        >>> from funcgrad.tree import tree_structure, treedef_tuple
+        >>> treedef_tuple([tree_structure(0), tree_structure([0])])
+        PyTreeDef((*, [*]))
+    """
+    return PyTreeDef(tuple, None, tuple(treedefs))
+
+
 # ---- mismatches ------------------------------------------------------------------------------------------------------
 
 
