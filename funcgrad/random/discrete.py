@@ -12,8 +12,10 @@ from ..core.tracing import Tracer
 from ..numpy import promotion
 from .continuous import gumbel, uniform
 from .keys import UINT32, Shape, check_key, random_bits, split, to_shape
+from .reuse import consumes
 
 
+@consumes
 def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = np.int64) -> Any:
     """Uniform integers of [minval, maxval).
 
@@ -84,6 +86,7 @@ def _remainder(x: Any, span: Any) -> Any:
     return fnp.where(whole, x, fnp.fmod(x, fnp.where(whole, span.dtype.type(1), span)))
 
 
+@consumes
 def bernoulli(key: Any, p: Any = 0.5, shape: Any = None) -> Any:
     """Truth values that are True with probability p.
 
@@ -107,6 +110,30 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None) -> Any:
     return uniform(check_key(key, "random.bernoulli"), shape, p.dtype) < p
 
 
+@consumes
+def rademacher(key: Any, shape: Any = (), dtype: Any = np.int64) -> Any:
+    """Samples that are -1 or 1, each with probability one half.
+
+    Args:
+        key: a key.
+        shape: shape of the result.
+        dtype: a signed integer or floating dtype.
+
+    Raises:
+        TypeError: when `key` is not a key, or the dtype cannot hold -1.
+
+    Example:
+        >>> from funcgrad import random
+        >>> rademacher(random.key(0), (5,))
+        array([ 1,  1, -1, -1, -1])
+    """
+    key, shape, dtype = check_key(key, "random.rademacher"), to_shape(shape, "random.rademacher"), np.dtype(dtype)
+    if dtype.kind not in "if":
+        raise TypeError(f"random.rademacher: dtype must be a signed integer or floating type, got {dtype}.")
+    return 2 * promotion.convert(bernoulli(key, 0.5, shape), dtype) - 1
+
+
+@consumes
 def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None) -> Any:
     """Positions along an axis, each with probability softmax(logits): the largest of logits + Gumbel noise.
 
@@ -140,6 +167,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None) -> Any
     return fnp.argmax(gumbel(key, tuple(full), logits.dtype) + logits, axis=axis)
 
 
+@consumes
 def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> Any:
     """A random order of the slices along an axis, or of the numbers 0 to x - 1.
 
@@ -179,6 +207,7 @@ def _shuffled(key: Any, x: Any, axis: int) -> Any:
     return x
 
 
+@consumes
 def choice(key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = None, axis: int = 0) -> Any:
     """Slices of an array, or numbers below a, drawn with or without replacement.
 
