@@ -108,6 +108,16 @@ def consumes(function: Callable) -> Callable:
     return call
 
 
+@contextlib.contextmanager
+def unchecked() -> Iterator[None]:
+    """Uses of keys in this context are not noted: for what may be repeated with the same key on purpose."""
+    outer, _state.inside = _state.inside, True
+    try:
+        yield
+    finally:
+        _state.inside = outer
+
+
 def forget(key: Any) -> Any:
     """The key, which may be used once more."""
     for uses in (_state.uses, _everywhere):
