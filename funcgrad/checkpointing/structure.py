@@ -182,15 +182,19 @@ def _agree(same: bool, path: Path, node: Any, like: Any) -> None:
 
 
 def _described(node: Any) -> str:
+    """What a node is; of a forged one that breaks the grammar, only its first word."""
     if node is None:
         return "None"
     if node[0] in _LEAVES:
         return f"a leaf ({node[0]})"
-    if node[0] == "class":
-        return f"of class {node[1]} with {', '.join(str(k) for k, _ in node[2])}"
-    if node[0] == "dict":
-        return f"a dict with the keys {[k if isinstance(k, str) else k[1] for k, _ in node[1]]}"
-    return f"a {node[0]} of length {len(node[1])}"
+    try:
+        if node[0] == "class":
+            return f"of class {node[1]} with {', '.join(str(k) for k, _ in node[2])}"
+        if node[0] == "dict":
+            return f"a dict with the keys {[k if isinstance(k, str) else k[1] for k, _ in node[1]]}"
+        return f"a {node[0]} of length {len(node[1])}"
+    except (LookupError, TypeError, ValueError):
+        return f"a {node[0]!r}"
 
 
 def _named(like: Any) -> str:
