@@ -75,14 +75,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
         path = Path(directory) / "rows.bin"
         write(path, int(options.gigabytes * 1e9) // PIECE * PIECE)
-        rows = np.memmap(path, np.uint8, "r").reshape(-1)
-        rows = np.memmap(path, np.uint8, "r", shape=(rows.size // ROW, ROW))
+        rows = np.memmap(path, np.uint8, "r", shape=(path.stat().st_size // ROW, ROW))
         key = random.key(0)
         base = measure("plain reads", path, lambda: plain(path))
         measure("batches in order", path, lambda: data.batches(rows, 256))
-        measure("batches shuffled", path, lambda: data.batches(rows, 256, key=key))
+        alone = measure("batches shuffled", path, lambda: data.batches(rows, 256, key=key))
         ahead = measure("shuffled and prefetched", path, lambda: data.prefetch(data.batches(rows, 256, key=key), 4))
-        print(f"share of the plain speed: {ahead / base:.0%}")
+        print(f"share of the plain speed, shuffled: {alone / base:.0%}; and prefetched: {ahead / base:.0%}")
 
 
 if __name__ == "__main__":
