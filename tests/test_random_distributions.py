@@ -129,6 +129,33 @@ def test_same_numbers_as_jax(name: str) -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-5 if name == "gamma32" else 1e-13)
 
 
+Q = np.array([0.1, 0.2, 0.3, 0.4])
+LOGITS = np.log(np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]))
+# What JAX gives for options of samplers that tests/test_random.py covers without them.
+OPTIONS: list[tuple[Any, Any]] = [
+    (
+        lambda k: random.gumbel(k, (4,), mode="high"),
+        [0.5862781993145612, 4.191481602167405, 0.15822814885001754, -0.26900584689070045],
+    ),
+    (lambda k: random.bernoulli(k, 0.4, (8,), mode="high"), [False, True, False, False, False, False, False, False]),
+    (lambda k: random.categorical(k, LOGITS, shape=(2, 2), replace=False), [[2, 0], [0, 1]]),
+    (lambda k: random.categorical(k, LOGITS, 0, (2, 1, 3), replace=False), [[[1, 1, 0]], [[0, 0, 1]]]),
+    (lambda k: random.choice(k, 4, (3,), replace=False, p=Q, mode="high"), [1, 2, 3]),
+]
+
+
+@pytest.mark.parametrize(("draw", "expected"), OPTIONS)
+def test_options_give_the_numbers_of_jax(draw: Any, expected: Any) -> None:
+    np.testing.assert_allclose(draw(random.key(42, impl="threefry2x32")), np.array(expected, float), rtol=1e-14)
+    np.testing.assert_allclose(fg.jit(draw)(random.key(42)), np.array(expected, float), rtol=1e-14)
+
+
+def test_high_precision_keeps_the_distribution() -> None:
+    tails = random.gumbel(random.key(2), (20_000,), np.float32, mode="high")
+    assert tails.dtype == np.float32 and stats.kstest(tails, stats.gumbel_r.cdf).pvalue > 1e-3
+    assert abs(random.bernoulli(random.key(3), np.float32(0.3), (20_000,), mode="high").mean() - 0.3) < 0.015
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_compiled_and_batched_are_the_same(name: str) -> None:
     """Compiled over a batch of keys against eager one by one: equal bits for counts, few ulp for formulas."""
@@ -413,5 +440,11 @@ def test_errors_name_the_fix() -> None:
         random.dirichlet(key, 1.0)
     with pytest.raises(ValueError, match="p must have at least one axis"):
         random.multinomial(key, 3, 0.5)
+    with pytest.raises(ValueError, match=r"random.key: the only generator is 'threefry2x32', got 'rbg'"):
+        random.key(0, impl="rbg")
+    with pytest.raises(ValueError, match="mode must be 'low' or 'high', got 'highest'"):
+        random.gumbel(key, mode="highest")
+    with pytest.raises(ValueError, match="cannot draw 4 of 3 categories without replacement"):
+        random.categorical(key, LOGITS, shape=(4, 2), replace=False)
     with pytest.raises(TypeError, match="must be a signed integer or floating type, got uint8"):
         random.rademacher(key, (), np.uint8)

@@ -14,7 +14,7 @@ from .. import numpy as fnp
 from ..numpy import promotion
 from ..ops import elementwise
 from .keys import Shape, random_bits
-from .parameters import arguments
+from .parameters import arguments, high_precision
 from .reuse import consumes
 
 
@@ -146,17 +146,19 @@ def exponential(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
 
 
 @consumes
-def gumbel(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
+def gumbel(key: Any, shape: Any = (), dtype: Any = np.float64, mode: str | None = None) -> Any:
     """Samples of the Gumbel distribution: -log(-log(u)).
 
     Args:
         key: a key.
         shape: shape of the result.
         dtype: float32 or float64.
+        mode: "high" spends twice the bits, so that large samples, which are rare, are not rounded to a few values; else
+            "low" or None.
 
     Raises:
         TypeError: when `key` is not a key.
-        ValueError: for another dtype.
+        ValueError: for another dtype or mode.
 
     Example:
         >>> from funcgrad import random
@@ -164,7 +166,12 @@ def gumbel(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         True
     """
     key, shape, dtype = arguments(key, shape, dtype, "random.gumbel")
-    number = fnp.maximum(unit(key, shape, dtype), np.finfo(dtype).tiny)
+    tiny = np.finfo(dtype).tiny
+    if high_precision(mode, "random.gumbel"):
+        coarse, fine = unit(key, (2, *shape), dtype)
+        number = fnp.where(coarse >= 0.5, coarse, coarse + dtype.type(2.0 ** -np.finfo(dtype).nmant) * fine + tiny)
+        return -fnp.log(-fnp.log1p(-number))
+    number = fnp.maximum(unit(key, shape, dtype), tiny)
     return -fnp.log(-fnp.log(number))
 
 

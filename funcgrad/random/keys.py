@@ -31,27 +31,35 @@ def check_key(key: Any, where: str) -> Any:
     )
 
 
+def _check_impl(impl: Any, where: str) -> None:
+    if impl not in (None, IMPLEMENTATION):
+        raise ValueError(f"{where}: the only generator is {IMPLEMENTATION!r}, got {impl!r}.")
+
+
 def to_shape(shape: Any, where: str) -> Shape:
     """A shape as a tuple; a number counts as one axis."""
     return promotion.static_ints(shape, where)
 
 
-def key(seed: Any) -> Any:
+def key(seed: Any, *, impl: str | None = None) -> Any:
     """A key made from a seed.
 
     Args:
         seed: an integer; different seeds give unrelated streams.
+        impl: the name of the generator; there is one, "threefry2x32".
 
     Returns:
         An array of two uint32 words.
 
     Raises:
         TypeError: when the seed is not a single integer.
+        ValueError: for another generator.
 
     Example:
         >>> key(7)
         array([0, 7], dtype=uint32)
     """
+    _check_impl(impl, "random.key")
     value = promotion.array_operand(seed, "random.key")
     if value.dtype.kind not in "iu" or value.shape != ():
         raise TypeError(f"random.key: the seed must be an integer, got {seed!r}.\nFix: pass one number, as in key(0).")
@@ -184,8 +192,7 @@ def wrap_key_data(key_bits_array: Any, *, impl: str | None = None) -> Any:
         >>> wrap_key_data(np.array([0, 7], np.uint32))
         array([0, 7], dtype=uint32)
     """
-    if impl not in (None, IMPLEMENTATION):
-        raise ValueError(f"random.wrap_key_data: the only generator is {IMPLEMENTATION!r}, got {impl!r}.")
+    _check_impl(impl, "random.wrap_key_data")
     return key_data(promotion.array_operand(key_bits_array, "random.wrap_key_data"))
 
 

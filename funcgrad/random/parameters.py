@@ -23,6 +23,13 @@ def arguments(key: Any, shape: Any, dtype: Any, where: str) -> tuple[Any, Shape,
     return check_key(key, where), to_shape(shape, where), float_dtype(dtype, where)
 
 
+def high_precision(mode: Any, where: str) -> bool:
+    """Whether to spend twice the bits on the tails."""
+    if mode not in (None, "low", "high"):
+        raise ValueError(f"{where}: mode must be 'low' or 'high', got {mode!r}.")
+    return mode == "high"
+
+
 def integer_dtype(dtype: Any, where: str) -> np.dtype:
     """An integer dtype; None means int64."""
     dtype = np.dtype(np.int64 if dtype is None else dtype)
