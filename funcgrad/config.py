@@ -14,6 +14,7 @@
 | FUNCGRAD_CACHE_DIR | (user) | where machine code is kept; by default `funcgrad` in the user's cache directory |
 | FUNCGRAD_THREADS | (cores) | threads of long kernels; by default OMP_NUM_THREADS, or the process's processors |
 | FUNCGRAD_CACHE_SIZE | 1073741824 | bytes of machine code kept; what was not used for the longest time goes first |
+| FUNCGRAD_CHECK_KEY_REUSE | 0 | 1: raise where a random key is used for the second time (see random/reuse.py) |
 | FUNCGRAD_MALLOC | 1      | 0: leave the C library's thresholds for returning memory alone (see compile/memory.py) |
 """
 
@@ -69,6 +70,7 @@ CACHE = _integer("FUNCGRAD_CACHE", 1)
 CACHE_DIR = Setting("FUNCGRAD_CACHE_DIR", os.environ.get("FUNCGRAD_CACHE_DIR", ""))
 CACHE_SIZE = _integer("FUNCGRAD_CACHE_SIZE", 1 << 30)
 MALLOC = _integer("FUNCGRAD_MALLOC", 1)
+CHECK_KEY_REUSE = _integer("FUNCGRAD_CHECK_KEY_REUSE", 0)
 THREADS = _integer("FUNCGRAD_THREADS", _processors())
 
 

@@ -41,6 +41,14 @@ class UnusedArgumentWarning(UserWarning):
     """A gradient was asked for in an argument on which the result does not depend."""
 
 
+class KeyReuseError(FuncgradError, ValueError):
+    """A random key was used for the second time, while `random.check_reuse` or FUNCGRAD_CHECK_KEY_REUSE was on."""
+
+
+class CheckpointError(FuncgradError, ValueError):
+    """A file is no checkpoint, is damaged, or does not fit what it is loaded into."""
+
+
 def source_line(source: tuple[str, int, str] | None) -> str:
     """`file:line in function` and the text of that line, indented."""
     if source is None:
@@ -217,4 +225,14 @@ def compiled_elsewhere(name: str, there: str, here: str) -> str:
     return (
         f"compiled function {name} was compiled by or for {there}, and this process has {here}. "
         "Pickle the function itself (or the result of jit), and compile it where it is used."
+    )
+
+
+def key_reuse(who: str, source: Any, earlier: str, earlier_source: Any) -> str:
+    """The text for a random key used twice."""
+    return (
+        f"{who}: this key was used before, by {earlier}.\n"
+        f"first use:\n{source_line(earlier_source)}\nsecond use:\n{source_line(source)}\n"
+        "Reason: results drawn with one key depend on each other.\n"
+        "Fix: make a key for each use, as in `first, second = random.split(key)`; random.clone(key) if it is meant."
     )

@@ -17,24 +17,71 @@ Reference: J. Salmon, M. Moraes, R. Dror, D. Shaw, Parallel random numbers: as e
 """
 
 from .continuous import exponential, gumbel, laplace, normal, truncated_normal, uniform
-from .discrete import bernoulli, categorical, choice, permutation, randint
-from .keys import PRNGKey, bits, fold_in, key, split
+from .counts import binomial, geometric, multinomial, poisson
+from .discrete import bernoulli, categorical, choice, permutation, rademacher, randint
+from .gamma_family import ball, beta, chisquare, dirichlet, f, gamma, generalized_normal, loggamma, t
+from .keys import PRNGKey, bits, clone, fold_in, key, key_data, key_impl, split, wrap_key_data
+from .multivariate import multivariate_normal, orthogonal
+from .reuse import check_reuse
+from .transformed import (
+    cauchy,
+    double_sided_maxwell,
+    logistic,
+    lognormal,
+    maxwell,
+    pareto,
+    rayleigh,
+    triangular,
+    wald,
+    weibull_min,
+)
 
 __all__ = [
     "PRNGKey",
+    "ball",
     "bernoulli",
+    "beta",
+    "binomial",
     "bits",
     "categorical",
+    "cauchy",
+    "check_reuse",
+    "chisquare",
     "choice",
+    "clone",
+    "dirichlet",
+    "double_sided_maxwell",
     "exponential",
+    "f",
     "fold_in",
+    "gamma",
+    "generalized_normal",
+    "geometric",
     "gumbel",
     "key",
+    "key_data",
+    "key_impl",
     "laplace",
+    "loggamma",
+    "logistic",
+    "lognormal",
+    "maxwell",
+    "multinomial",
+    "multivariate_normal",
     "normal",
+    "orthogonal",
+    "pareto",
     "permutation",
+    "poisson",
+    "rademacher",
     "randint",
+    "rayleigh",
     "split",
+    "t",
+    "triangular",
     "truncated_normal",
     "uniform",
+    "wald",
+    "weibull_min",
+    "wrap_key_data",
 ]

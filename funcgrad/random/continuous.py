@@ -13,14 +13,9 @@ import numpy as np
 from .. import numpy as fnp
 from ..numpy import promotion
 from ..ops import elementwise
-from .keys import Shape, check_key, random_bits, to_shape
-
-
-def _arguments(key: Any, shape: Any, dtype: Any, where: str) -> tuple[Any, Shape, np.dtype]:
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"{where}: dtype must be float32 or float64, got {dtype}.")
-    return check_key(key, where), to_shape(shape, where), dtype
+from .keys import Shape, random_bits
+from .parameters import arguments, high_precision
+from .reuse import consumes
 
 
 def unit(key: Any, shape: Shape, dtype: np.dtype) -> Any:
@@ -33,6 +28,7 @@ def unit(key: Any, shape: Shape, dtype: np.dtype) -> Any:
     return promotion.convert(promotion.convert(number, signed), dtype) * dtype.type(2.0**-mantissa)
 
 
+@consumes
 def uniform(key: Any, shape: Any = (), dtype: Any = np.float64, minval: Any = 0.0, maxval: Any = 1.0) -> Any:
     """Uniform samples of [minval, maxval).
 
@@ -52,7 +48,7 @@ def uniform(key: Any, shape: Any = (), dtype: Any = np.float64, minval: Any = 0.
         >>> bool(x.min() >= -1) and bool(x.max() < 1)
         True
     """
-    key, shape, dtype = _arguments(key, shape, dtype, "random.uniform")
+    key, shape, dtype = arguments(key, shape, dtype, "random.uniform")
     return _between(unit(key, shape, dtype), minval, maxval, dtype, "random.uniform")
 
 
@@ -68,6 +64,7 @@ def _is(value: Any, number: float) -> bool:
     return isinstance(value, (int, float)) and value == number
 
 
+@consumes
 def normal(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
     """Samples of the normal distribution with mean 0 and variance 1: sqrt(2) erfinv(u), u uniform in (-1, 1).
 
@@ -86,12 +83,13 @@ def normal(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         >>> abs(float(x.mean())) < 0.05 and abs(float(x.std()) - 1) < 0.05
         True
     """
-    key, shape, dtype = _arguments(key, shape, dtype, "random.normal")
+    key, shape, dtype = arguments(key, shape, dtype, "random.normal")
     lowest = np.nextafter(dtype.type(-1), dtype.type(0))
     number = _between(unit(key, shape, dtype), lowest, 1.0, dtype, "random.normal")
     return elementwise.erfinv(number) * dtype.type(math.sqrt(2))
 
 
+@consumes
 def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = np.float64) -> Any:
     """Samples of the standard normal distribution, given that they lie in (lower, upper).
 
@@ -113,7 +111,7 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
     """
     where = "random.truncated_normal"
     shape = promotion.common_shape([promotion.shape_of(v) for v in (lower, upper)], where) if shape is None else shape
-    key, shape, dtype = _arguments(key, shape, dtype, where)
+    key, shape, dtype = arguments(key, shape, dtype, where)
     lower, upper = (promotion.convert(promotion.array_operand(v, where), dtype) for v in (lower, upper))
     root = dtype.type(math.sqrt(2))
     number = _between(
@@ -125,6 +123,7 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
     )
 
 
+@consumes
 def exponential(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
     """Samples of the exponential distribution with mean 1: -log(1 - u).
 
@@ -142,32 +141,41 @@ def exponential(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         >>> bool(exponential(random.key(0), (1000,)).min() >= 0)
         True
     """
-    key, shape, dtype = _arguments(key, shape, dtype, "random.exponential")
+    key, shape, dtype = arguments(key, shape, dtype, "random.exponential")
     return -fnp.log1p(-unit(key, shape, dtype))
 
 
-def gumbel(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
+@consumes
+def gumbel(key: Any, shape: Any = (), dtype: Any = np.float64, mode: str | None = None) -> Any:
     """Samples of the Gumbel distribution: -log(-log(u)).
 
     Args:
         key: a key.
         shape: shape of the result.
         dtype: float32 or float64.
+        mode: "high" spends twice the bits, so that large samples, which are rare, are not rounded to a few values; else
+            "low" or None.
 
     Raises:
         TypeError: when `key` is not a key.
-        ValueError: for another dtype.
+        ValueError: for another dtype or mode.
 
     Example:
         >>> from funcgrad import random
         >>> abs(float(gumbel(random.key(0), (10000,)).mean()) - 0.5772) < 0.05
         True
     """
-    key, shape, dtype = _arguments(key, shape, dtype, "random.gumbel")
-    number = fnp.maximum(unit(key, shape, dtype), np.finfo(dtype).tiny)
+    key, shape, dtype = arguments(key, shape, dtype, "random.gumbel")
+    tiny = np.finfo(dtype).tiny
+    if high_precision(mode, "random.gumbel"):
+        coarse, fine = unit(key, (2, *shape), dtype)
+        number = fnp.where(coarse >= 0.5, coarse, coarse + dtype.type(2.0 ** -np.finfo(dtype).nmant) * fine + tiny)
+        return -fnp.log(-fnp.log1p(-number))
+    number = fnp.maximum(unit(key, shape, dtype), tiny)
     return -fnp.log(-fnp.log(number))
 
 
+@consumes
 def laplace(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
     """Samples of the Laplace distribution with mean 0 and scale 1: sign(u) log(1 - |u|), u uniform in (-1, 1).
 
@@ -185,7 +193,7 @@ def laplace(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         >>> abs(float(abs(laplace(random.key(0), (10000,))).mean()) - 1) < 0.05
         True
     """
-    key, shape, dtype = _arguments(key, shape, dtype, "random.laplace")
+    key, shape, dtype = arguments(key, shape, dtype, "random.laplace")
     lowest = dtype.type(-1) + np.finfo(dtype).epsneg
     number = _between(unit(key, shape, dtype), lowest, 1.0, dtype, "random.laplace")
     return fnp.sign(number) * fnp.log1p(-fnp.absolute(number))

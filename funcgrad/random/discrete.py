@@ -12,8 +12,11 @@ from ..core.tracing import Tracer
 from ..numpy import promotion
 from .continuous import gumbel, uniform
 from .keys import UINT32, Shape, check_key, random_bits, split, to_shape
+from .parameters import high_precision
+from .reuse import consumes
 
 
+@consumes
 def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = np.int64) -> Any:
     """Uniform integers of [minval, maxval).
 
@@ -84,16 +87,19 @@ def _remainder(x: Any, span: Any) -> Any:
     return fnp.where(whole, x, fnp.fmod(x, fnp.where(whole, span.dtype.type(1), span)))
 
 
-def bernoulli(key: Any, p: Any = 0.5, shape: Any = None) -> Any:
+@consumes
+def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low") -> Any:
     """Truth values that are True with probability p.
 
     Args:
         key: a key.
         p: probabilities; their dtype is the precision of the comparison.
         shape: shape of the result, to which p broadcasts; None for that of p.
+        mode: "high" spends twice the bits, so that also tiny probabilities are exact; else "low".
 
     Raises:
         TypeError: when `key` is not a key, or p not of a floating dtype.
+        ValueError: for another mode.
 
     Example:
         >>> from funcgrad import random
@@ -104,10 +110,40 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None) -> Any:
     if p.dtype.kind != "f":
         raise TypeError(f"random.bernoulli: probabilities must be floating-point numbers, got dtype {p.dtype}.")
     shape = tuple(p.shape) if shape is None else to_shape(shape, "random.bernoulli")
-    return uniform(check_key(key, "random.bernoulli"), shape, p.dtype) < p
+    key = check_key(key, "random.bernoulli")
+    if high_precision(mode, "random.bernoulli"):
+        coarse, fine = uniform(key, (2, *shape), p.dtype)
+        return fine * p.dtype.type(2.0 ** -np.finfo(p.dtype).nmant) < p - coarse
+    return uniform(key, shape, p.dtype) < p
 
 
-def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None) -> Any:
+@consumes
+def rademacher(key: Any, shape: Any = (), dtype: Any = np.int64) -> Any:
+    """Samples that are -1 or 1, each with probability one half.
+
+    Args:
+        key: a key.
+        shape: shape of the result.
+        dtype: a signed integer or floating dtype.
+
+    Raises:
+        TypeError: when `key` is not a key, or the dtype cannot hold -1.
+
+    Example:
+        >>> from funcgrad import random
+        >>> rademacher(random.key(0), (5,))
+        array([ 1,  1, -1, -1, -1])
+    """
+    key, shape, dtype = check_key(key, "random.rademacher"), to_shape(shape, "random.rademacher"), np.dtype(dtype)
+    if dtype.kind not in "if":
+        raise TypeError(f"random.rademacher: dtype must be a signed integer or floating type, got {dtype}.")
+    return 2 * promotion.convert(bernoulli(key, 0.5, shape), dtype) - 1
+
+
+@consumes
+def categorical(
+    key: Any, logits: Any, axis: int = -1, shape: Any = None, replace: bool = True, mode: str | None = None
+) -> Any:
     """Positions along an axis, each with probability softmax(logits): the largest of logits + Gumbel noise.
 
     Args:
@@ -115,9 +151,11 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None) -> Any
         logits: unnormalized log-probabilities.
         axis: the axis of the categories.
         shape: shape of the result, which ends with that of `logits` without the axis; None for just that.
+        replace: whether one category may be drawn several times along the axes of `shape` that come before.
+        mode: precision of the noise, as in `gumbel`.
 
     Raises:
-        ValueError: when the shapes do not fit.
+        ValueError: when the shapes do not fit, or there are too few categories to draw from.
 
     Example:
         >>> import numpy as np
@@ -135,11 +173,24 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None) -> Any
         raise ValueError(
             f"random.categorical: shape {shape} must end with {batch}, the shape of logits without the axis."
         )
+    if not replace:
+        return _without_replacement(key, logits, axis, shape, shape[: len(shape) - len(batch)], mode)
     full = list(shape)
     full.insert(len(full) + axis + 1, logits.shape[axis])
-    return fnp.argmax(gumbel(key, tuple(full), logits.dtype) + logits, axis=axis)
+    return fnp.argmax(gumbel(key, tuple(full), logits.dtype, mode) + logits, axis=axis)
 
 
+def _without_replacement(key: Any, logits: Any, axis: int, shape: Shape, lead: Shape, mode: str | None) -> Any:
+    """The positions of the largest of logits + noise, as many as `lead` has elements."""
+    draws, count = math.prod(lead), logits.shape[axis]
+    if draws > count:
+        raise ValueError(f"random.categorical: cannot draw {draws} of {count} categories without replacement.")
+    noisy = fnp.moveaxis(logits + gumbel(key, tuple(logits.shape), logits.dtype, mode), axis, -1)
+    order = fnp.argsort(-noisy, axis=-1, kind="stable")[..., :draws]
+    return fnp.reshape(fnp.moveaxis(order, -1, 0), shape)
+
+
+@consumes
 def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> Any:
     """A random order of the slices along an axis, or of the numbers 0 to x - 1.
 
@@ -179,7 +230,16 @@ def _shuffled(key: Any, x: Any, axis: int) -> Any:
     return x
 
 
-def choice(key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = None, axis: int = 0) -> Any:
+@consumes
+def choice(
+    key: Any,
+    a: Any,
+    shape: Any = (),
+    replace: bool = True,
+    p: Any = None,
+    axis: int = 0,
+    mode: str | None = None,
+) -> Any:
     """Slices of an array, or numbers below a, drawn with or without replacement.
 
     Args:
@@ -189,6 +249,7 @@ def choice(key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = Non
         replace: whether one may be drawn several times.
         p: their probabilities; None for equal ones.
         axis: the axis to draw from.
+        mode: precision of the noise by which p is drawn from without replacement, as in `gumbel`.
 
     Returns:
         An array whose `axis` is replaced by `shape`.
@@ -209,11 +270,11 @@ def choice(key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = Non
         raise ValueError("random.choice: there is nothing to draw from.")
     if not replace and draws > population:
         raise ValueError(f"random.choice: cannot draw {draws} of {population} without replacement.")
-    positions = _positions(key, population, shape, draws, replace, p)
+    positions = _positions(key, population, shape, draws, replace, p, mode)
     return positions if a.ndim == 0 else fnp.take(a, positions, axis=axis)
 
 
-def _positions(key: Any, population: int, shape: Shape, draws: int, replace: bool, p: Any) -> Any:
+def _positions(key: Any, population: int, shape: Shape, draws: int, replace: bool, p: Any, mode: str | None) -> Any:
     if p is None:
         if replace:
             return randint(key, shape, 0, population)
@@ -225,5 +286,5 @@ def _positions(key: Any, population: int, shape: Shape, draws: int, replace: boo
     if replace:
         total = fnp.cumsum(p)
         return fnp.searchsorted(total, total[-1] * (1 - uniform(key, shape, total.dtype)))
-    noisy = gumbel(key, (population,), p.dtype) + fnp.log(p)
+    noisy = gumbel(key, (population,), p.dtype, mode) + fnp.log(p)
     return fnp.reshape(fnp.argsort(-noisy, kind="stable")[:draws], shape)
