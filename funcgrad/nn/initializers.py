@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import lax, random
 from .. import numpy as fnp
+from .. import random
 
 Initializer = Callable[..., Any]
 Axes = int | Sequence[int]
@@ -214,34 +214,12 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = np.float64)
         rows = math.prod(shape) // columns if columns else 0
         if rows == 0:
             return fnp.zeros(shape, dtype)
-        drawn = random.normal(key, (max(rows, columns), min(rows, columns)), dtype)
-        q = _orthonormal_columns(drawn)
         others = list(shape)
         others.pop(column_axis)
-        q = fnp.reshape(q if rows >= columns else q.T, (*others, columns))
+        q = fnp.reshape(random.orthogonal(key, rows, dtype=dtype, m=columns), (*others, columns))
         return fnp.moveaxis(q, -1, column_axis) * np.dtype(dtype).type(scale)
 
     return init
-
-
-def _orthonormal_columns(a: Any) -> Any:
-    """The factor Q of A = QR with a positive diagonal of R, which is uniformly distributed when A is normal.
-
-    Column after column, less its projection on those before: twice, which leaves nothing of it but rounding errors
-    (L. Giraud, J. Langou, M. Rozloznik, J. van den Eshof, Numerische Mathematik 101 (2005)).
-    """
-    columns = a.shape[1]
-
-    def step(q: Any, column: Any) -> tuple[Any, None]:
-        here, v = column
-        for _ in range(2):
-            v = v - q.T @ (q @ v)
-        v = v / fnp.sqrt(fnp.sum(v * v))
-        return fnp.where(here[:, None], v, q), None
-
-    start = fnp.zeros((columns, a.shape[0]), a.dtype)
-    q, _ = lax.scan(step, start, (np.eye(columns, dtype=np.bool_), a.T))
-    return q.T
 
 
 def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = np.float64) -> Initializer:

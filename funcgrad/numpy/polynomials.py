@@ -1,7 +1,7 @@
 """Polynomials given by their coefficients, the highest power first: values, arithmetic, roots, fits.
 
 roots:    p(z) = 0   gives   dz = -dp(z) / p'(z)             (ops/polynomials.py)
-polyfit:  min_c |V c - y|^2, V the matrix of powers, scaled by columns; V = Q R by Gram-Schmidt done twice, R c = Q^T y
+polyfit:  min_c |V c - y|^2, V the matrix of powers, scaled by columns; V = Q R, R c = Q^T y
 """
 
 from __future__ import annotations
@@ -287,30 +287,10 @@ def _check_fit(x: Any, y: Any, order: int) -> None:
 
 
 def _least_squares(a: Any, b: Any) -> Any:
-    """min |a x - b| by columns made orthogonal one after the other, each twice, and substitution backwards."""
+    """The x that minimizes |a x - b|, from r x = q^H b where a = q r."""
     b = b if b.ndim == 2 else manipulation.expand_dims(b, 1)
-    basis: list[Any] = []
-    rows: list[list[Any]] = []
-    for j in range(a.shape[1]):
-        column, row = a[:, j], [np.float64(0)] * j
-        for _ in range(2):
-            for i, q in enumerate(basis):
-                part = linear.vdot(q, column)
-                column, row[i] = ufuncs.subtract(column, ufuncs.multiply(part, q)), ufuncs.add(row[i], part)
-        length = ufuncs.sqrt(linear.vdot(column, column))
-        basis.append(ufuncs.divide(column, length))
-        rows.append([*row, length])
-    return _backwards(basis, rows, b)
-
-
-def _backwards(basis: list[Any], columns: list[list[Any]], b: Any) -> Any:
-    solution: list[Any] = []
-    for j in reversed(range(len(basis))):
-        value = linear.matmul(ufuncs.conjugated(basis[j]), b)
-        for k, x in zip(reversed(range(j + 1, len(basis))), solution):
-            value = ufuncs.subtract(value, ufuncs.multiply(columns[k][j], x))
-        solution.append(ufuncs.divide(value, columns[j][j]))
-    return joining.stack(solution[::-1])
+    q, r = linalg.qr(a)
+    return linalg.solve(r, linear.matmul(manipulation.reverse_axes(ufuncs.conjugated(q)), b))
 
 
 def _covariance(powers: Any, right: Any, solution: Any, scale: Any, cov: bool | str) -> Any:

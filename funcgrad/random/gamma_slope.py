@@ -27,20 +27,9 @@ import numpy as np
 
 from .. import numpy as fnp
 from ..api.loops import scan
+from ..ops.gamma_functions import digamma
 
 NODES, TERMS, CUT = 32, 20, 40.0
-# Coefficients of psi(x) = log x - 1 / 2x - sum_k b_k / x^2k, b_k = B_2k / 2k.
-_BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
-_SHIFT = 8
-
-
-def digamma(x: Any) -> Any:
-    """psi(x) for x > 0: the asymptotic series at x + 8, taken back by psi(x) = psi(x + 1) - 1 / x."""
-    y = x + _SHIFT
-    q = 1 / (y * y)
-    series = functools.reduce(lambda total, b: (total + b) * q, reversed(_BERNOULLI), fnp.zeros_like(x))
-    back = functools.reduce(lambda total, k: total + 1 / (x + k), range(1, _SHIFT), fnp.zeros_like(x))
-    return (fnp.log(y) - 0.5 / y - series - back) - 1 / x
 
 
 @functools.cache

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .. import numpy as fnp
-from ..api.loops import scan
 from ..numpy import promotion
 from .continuous import normal
 from .keys import check_key
@@ -108,18 +107,7 @@ def orthogonal(key: Any, n: Any, shape: Any = (), dtype: Any = np.float64, m: An
 
 
 def _orthonormal(z: Any) -> Any:
-    """Gram-Schmidt on the last axis, each column twice, which is enough for full precision.
-
-    Columns keep the direction of what is left of them, so that the result is the Q of z = Q R with a positive diagonal.
-    """
-    places = np.arange(z.shape[-1])
-
-    def step(q: Any, item: Any) -> Any:
-        column, place = item
-        for _ in range(2):
-            rest = fnp.matmul(q, fnp.matmul(fnp.swapaxes(q, -1, -2), column[..., None]))
-            column = column - rest[..., 0]
-        column = column / fnp.sqrt(fnp.sum(fnp.square(column), axis=-1, keepdims=True))
-        return fnp.where(places == place, column[..., None], q), None
-
-    return scan(step, fnp.zeros_like(z), (fnp.moveaxis(z, -1, 0), places))[0]
+    """The factor Q of z = Q R with a positive diagonal of R: LAPACK's, columns turned round where it is negative."""
+    q, r = fnp.linalg.qr(z)
+    one = np.ones((), z.dtype)[()]
+    return q * fnp.where(fnp.diagonal(r, axis1=-2, axis2=-1) < 0, -one, one)[..., None, :]
