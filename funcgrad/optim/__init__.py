@@ -9,10 +9,13 @@ step can be compiled, vectorized over learning rates, and differentiated.
     updates, state = optimizer.update(grads, state, params)
     params = optim.apply_updates(params, updates)
 
-Each file holds one concept; read `base` first.
+Each file holds one algorithm or one kind of link; read `base` first, then `moments`, the arithmetic they share.
+`masking`, `conditional`, `accumulating` and `injection` wrap other transformations; `zoom` and `backtracking` search
+along a line; `schedules` and `piecewise` are step sizes that change; `tree_utils` and `tree_state` are arithmetic on
+pytrees and parts of states by name, which `tree` offers by shorter names.
 """
 
-from . import tree, tree_utils
+from . import second_order, tree, tree_utils
 from .accumulating import ApplyEvery, MultiSteps, MultiStepsState, apply_every, skip_large_updates, skip_not_finite
 from .adabelief import ScaleByBeliefState, adabelief, scale_by_belief
 from .adadelta import ScaleByAdaDeltaState, adadelta, scale_by_adadelta
@@ -344,6 +347,7 @@ __all__ = [
     "schedule_free_adamw",
     "schedule_free_eval_params",
     "schedule_free_sgd",
+    "second_order",
     "selective_transform",
     "set_to_zero",
     "sgd",

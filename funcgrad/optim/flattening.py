@@ -11,11 +11,12 @@ from ..numpy.promotion import array_operand, convert
 from .base import GradientTransformation, GradientTransformationExtraArgs, with_extra_args_support
 
 
-def _joined(values: Any) -> Any:
+def joined(values: Any) -> Any:
+    """All leaves as one vector."""
     return fnp.concatenate([fnp.reshape(v, (-1,)) for v in tree.tree_leaves(values)])
 
 
-def _cut(flat: Any, pattern: Any) -> Any:
+def cut(flat: Any, pattern: Any) -> Any:
     """The pieces of a vector in the shapes and dtypes of a pytree."""
     pieces, at = [], 0
     for leaf in map(array_operand, tree.tree_leaves(pattern)):
@@ -46,10 +47,10 @@ def flatten(inner: GradientTransformation) -> GradientTransformationExtraArgs:
     inner = with_extra_args_support(inner)
 
     def init_fn(params: Any) -> Any:
-        return inner.init(_joined(params))
+        return inner.init(joined(params))
 
     def update_fn(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
-        flat, state = inner.update(_joined(updates), state, None if params is None else _joined(params), **extra)
-        return _cut(flat, updates), state
+        flat, state = inner.update(joined(updates), state, None if params is None else joined(params), **extra)
+        return cut(flat, updates), state
 
     return GradientTransformationExtraArgs(init_fn, update_fn)

@@ -111,8 +111,8 @@ def warmup_exponential_decay_schedule(
 
     Args:
         warmup_steps: length of the rise.
-        transition_steps, decay_rate, transition_begin, staircase, end_value: see `exponential_decay`; it counts from the
-            end of the rise.
+        transition_steps, decay_rate, transition_begin, staircase, end_value: see `exponential_decay`; it counts from
+            the end of the rise.
 
     Example:
         >>> schedule = warmup_exponential_decay_schedule(0.0, 1.0, 2, transition_steps=2, decay_rate=0.5)

@@ -101,7 +101,7 @@ def _violation(error: Any) -> Any:
 
 
 def _decrease_error(rules: _Rules, at: _Point, start: _Point) -> Any:
-    """By how much the decrease is too small, by Armijo's condition, or by that of Hager and Zhang, which bears rounding."""
+    """How much decrease is missing, by Armijo's condition or by that of Hager and Zhang, which bears rounding."""
     error = at.value - start.value - rules.decrease * at.step * start.slope
     if rules.approximate is not None:
         slope_error = at.slope - (2 * rules.decrease - 1) * start.slope
