@@ -207,6 +207,38 @@ def test_extra_arguments_reach_those_who_take_them() -> None:
         optim.named_chain(("a", plain), ("a", plain))
 
 
+def test_measurements_are_kept_in_a_loop() -> None:
+    measures = {"norm": optim.global_norm, "average": optim.measure_with_ema(optim.global_norm, 0.5)}
+    optimizer = optim.chain(optim.monitor(measures), optim.snapshot("largest", optim.tree.max), optim.sgd(0.1))
+
+    def one(state: Any, scale: Any) -> Any:
+        updates, state = optimizer.update(tree.tree_map(lambda g: g * scale, GRADS), state)
+        return state, updates["b"]
+
+    state, updates = fg.lax.scan(one, optimizer.init(PARAMS), np.array([1.0, 3.0]))
+    norm = optim.global_norm(GRADS)
+    np.testing.assert_allclose(updates[1], -0.3 * GRADS["b"])
+    assert optim.tree.get(state, "norm") == 3 * norm and optim.tree.get(state, "largest") == 12
+    # The average begins anew with the state, which has measured the parameters once without counting them.
+    np.testing.assert_allclose(optim.tree.get(state, "average"), norm * (0.25 + 1.5) / 0.75)
+
+
+def test_second_derivatives_of_losses() -> None:
+    x = np.array([1.0, 2.0])
+
+    def loss(p: Any, inputs: Any, targets: Any) -> Any:
+        return ((p["w"] @ inputs - targets + p["b"]) ** 4).sum()
+
+    whole = fg.hessian(lambda flat: loss({"b": flat[:2], "w": flat[2:].reshape(2, 2)}, x, 0.5))
+    flat = np.concatenate([PARAMS["b"], PARAMS["w"].ravel()])
+    diagonal = optim.second_order.hessian_diag(loss, PARAMS, x, 0.5)
+    np.testing.assert_allclose(diagonal, np.diag(whole(flat)), rtol=1e-12)
+    product = optim.second_order.hvp(loss, np.arange(6.0), PARAMS, x, 0.5)
+    np.testing.assert_allclose(product["w"].ravel(), (whole(flat) @ np.arange(6.0))[2:], rtol=1e-12)
+    slope = fg.grad(loss)(PARAMS, x, 0.5)
+    np.testing.assert_allclose(optim.second_order.fisher_diag(loss, PARAMS, x, 0.5)[:2], slope["b"] ** 2)
+
+
 # --- hyperparameters in the state -------------------------------------------------------------------------------------
 
 

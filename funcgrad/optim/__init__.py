@@ -96,6 +96,7 @@ from .masking import (
 )
 from .mechanic import MechanicState, mechanize
 from .momentum import TraceState, sgd, trace
+from .monitoring import MonitorState, SnapshotState, measure_with_ema, monitor, snapshot
 from .muon import MuonDimensionNumbers, MuonState, muon, orthogonalize_via_newton_schulz, scale_by_muon, scale_by_shape
 from .nadam import nadam, nadamw
 from .noise import AddNoiseState, add_noise, noisy_sgd
@@ -188,6 +189,7 @@ __all__ = [
     "MaskedNode",
     "MaskedState",
     "MechanicState",
+    "MonitorState",
     "MultiSteps",
     "MultiStepsState",
     "MultiTransformState",
@@ -222,6 +224,7 @@ __all__ = [
     "ScaleByZoomLinesearchState",
     "Schedule",
     "ScheduleFreeState",
+    "SnapshotState",
     "TraceState",
     "WeightDecaySchedule",
     "WrappedSchedule",
@@ -281,7 +284,9 @@ __all__ = [
     "lookahead",
     "madgrad",
     "masked",
+    "measure_with_ema",
     "mechanize",
+    "monitor",
     "multi_transform",
     "muon",
     "nadam",
@@ -358,6 +363,7 @@ __all__ = [
     "skip_large_updates",
     "skip_not_finite",
     "sm3",
+    "snapshot",
     "stateless",
     "stateless_with_tree_map",
     "trace",
