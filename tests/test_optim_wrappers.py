@@ -364,6 +364,21 @@ def test_sam_in_one_update_is_sam_in_two() -> None:
         one(whole)
 
 
+def test_sam_averages_over_a_named_axis() -> None:
+    """Examples under vmap make the step of the whole batch."""
+    data, x = np.array([1.0, 2.0, 6.0]), np.float64(0.5)
+    gradient = fg.grad(lambda x, d: (x - d) ** 4)
+    ascent, whole = optim.sgd(0.01), fg.grad(lambda x: ((x - data) ** 4).mean())
+    optimizer = optim.sam(optim.sgd(0.1), ascent, opaque_mode=True, batch_axis_name="batch")
+
+    def one_example(d: Any) -> Any:
+        mean = fg.lax.pmean(gradient(x, d), "batch")
+        return optimizer.update(mean, optimizer.init(x), x, grad_fn=lambda p, i: gradient(p, d))[0]
+
+    expected = -0.1 * whole(x + 0.01 * whole(x))
+    np.testing.assert_allclose(fg.vmap(one_example, axis_name="batch")(data), np.full(3, expected), rtol=1e-12)
+
+
 def test_lookahead_needs_two_copies() -> None:
     with pytest.raises(ValueError, match="must be LookaheadParams, got dict"):
         one(optim.lookahead(optim.sgd(0.1), 2, 0.5))

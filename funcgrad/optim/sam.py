@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import numpy as fnp
 from .. import tree
+from ..api.collectives import pmean
 from .base import (
     EmptyState,
     GradientTransformation,
@@ -42,6 +43,7 @@ def sam(
     sync_period: int = 2,
     reset_state: bool = True,
     opaque_mode: bool = False,
+    batch_axis_name: str | None = None,
 ) -> GradientTransformationExtraArgs:
     """Climb for sync_period - 1 steps by `adv_optimizer`, then step back and descend by the gradient found there.
 
@@ -53,6 +55,7 @@ def sam(
         opaque_mode: take the whole step in one update, which calls the keyword argument `grad_fn(params, i)` for the
             gradients of the ascent. Else every update is one part of it, and the parameters move to the adversarial
             point and back.
+        batch_axis_name: a named axis of `vmap` over which the gradients of the ascent are averaged; None for none.
 
     Raises:
         ValueError: when `sync_period` is not positive; in `update`, without parameters, or without `grad_fn` when it is
@@ -112,6 +115,7 @@ def sam(
             climb, adv_state = adv_optimizer.update(updates, adv_state, point, **extra)
             point = apply_updates(point, tree.tree_map(lambda u: -u, climb))
             updates = like(grad_fn(point, i), updates)
+            updates = updates if batch_axis_name is None else pmean(updates, batch_axis_name)
         adv_state = adv_optimizer.init(params) if reset_state else adv_state
         new, opt_state = optimizer.update(updates, state.opt_state, params, **extra)
         return new, SAMState(first_step(), opt_state, adv_state, None)
