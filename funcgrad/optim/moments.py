@@ -72,3 +72,45 @@ def correction(decay: Any, count: Any) -> Any:
 def unbiased(averages: Any, decay: Any, count: Any) -> Any:
     """Moving averages over `count` values, corrected for their start at zero."""
     return scaled(correction(decay, count), averages)
+
+
+def momentum_estimate(updates: Any, mu: Any, decay: Any, count: Any, nesterov: bool) -> Any:
+    """The unbiased first moment; with `nesterov`, decay mu / (1 - decay^(t+1)) + (1 - decay) g / (1 - decay^t)."""
+    if not nesterov:
+        return unbiased(mu, decay, count)
+    ahead, now = decay * correction(decay, next_step(count)), (1 - decay) * correction(decay, count)
+    return tree.tree_map(lambda g, m: m * number_like(ahead, m) + g * number_like(now, g), updates, mu)
+
+
+def over_root(values: Any, squares: Any, eps: Any, eps_root: Any) -> Any:
+    """value / (sqrt(square + eps_root) + eps)."""
+    return tree.tree_map(
+        lambda m, v: m / (fnp.sqrt(v + number_like(eps_root, v)) + number_like(eps, v)), values, squares
+    )
+
+
+def like(values: Any, others: Any) -> Any:
+    """Values in the dtypes of others."""
+    return tree.tree_map(number_like, values, others)
+
+
+def lowest_dtype(params: Any) -> Any:
+    """The smallest floating dtype among the leaves, in which numbers that belong to all of them are kept."""
+    dtypes = [array_operand(p).dtype for p in tree.tree_leaves(params)]
+    return min(dtypes, key=lambda d: d.itemsize, default=np.dtype(np.float64))
+
+
+def highest_dtype(params: Any) -> Any:
+    """The largest dtype among the leaves."""
+    dtypes = [array_operand(p).dtype for p in tree.tree_leaves(params)]
+    return max(dtypes, key=lambda d: d.itemsize, default=np.dtype(np.float64))
+
+
+def number(value: Any, dtype: Any) -> Any:
+    """A scalar array of this dtype."""
+    return convert(array_operand(value), np.dtype(dtype))
+
+
+def scheduled(value: Any, count: Any) -> Any:
+    """The value of a schedule at a step, or a number as it is."""
+    return value(count) if callable(value) else value

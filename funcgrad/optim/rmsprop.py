@@ -13,14 +13,27 @@ from .scaling import ScalarOrSchedule, scale_by_learning_rate
 
 
 class ScaleByRmsState(NamedTuple):
-    """Number of updates (int32 scalar, None without bias correction) and mean square, a pytree like the parameters."""
+    """The mean square, a pytree like the parameters."""
+
+    nu: Any
+
+
+class ScaleByRmsWithCountState(NamedTuple):
+    """Number of updates (int32 scalar) and mean square, a pytree like the parameters."""
 
     count: Any
     nu: Any
 
 
-class ScaleByStddevState(NamedTuple):
-    """Number of updates (int32 scalar, None without bias correction), mean and mean square."""
+class ScaleByRStdDevState(NamedTuple):
+    """Mean and mean square, pytrees like the parameters."""
+
+    mu: Any
+    nu: Any
+
+
+class ScaleByRStdDevWithCountState(NamedTuple):
+    """Number of updates (int32 scalar), mean and mean square."""
 
     count: Any
     mu: Any
@@ -56,16 +69,18 @@ def scale_by_rms(
     Reference: T. Tieleman, G. Hinton, Lecture 6.5: RMSProp, Coursera, 2012.
     """
 
-    def init_fn(params: Any) -> ScaleByRmsState:
-        return ScaleByRmsState(first_step() if bias_correction else None, full_like(params, initial_scale))
+    def init_fn(params: Any) -> Any:
+        nu = full_like(params, initial_scale)
+        return ScaleByRmsWithCountState(first_step(), nu) if bias_correction else ScaleByRmsState(nu)
 
-    def update_fn(updates: Any, state: ScaleByRmsState, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+    def update_fn(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
         del params, extra
         nu = moving_square(updates, state.nu, decay)
-        count = next_step(state.count) if bias_correction else None
-        square = unbiased(nu, decay, count) if bias_correction else nu
-        new = tree.tree_map(lambda g, n: g * _inverse_root(n, eps, eps_in_sqrt), updates, square)
-        return new, ScaleByRmsState(count, nu)
+        square, state = nu, state._replace(nu=nu)
+        if bias_correction:
+            count = next_step(state.count)
+            square, state = unbiased(nu, decay, count), state._replace(count=count)
+        return tree.tree_map(lambda g, n: g * _inverse_root(n, eps, eps_in_sqrt), updates, square), state
 
     return GradientTransformation(init_fn, update_fn)
 
@@ -92,17 +107,20 @@ def scale_by_stddev(
     Reference: A. Graves, Generating sequences with recurrent neural networks, 2013, equations 38 to 45.
     """
 
-    def init_fn(params: Any) -> ScaleByStddevState:
-        count = first_step() if bias_correction else None
-        return ScaleByStddevState(count, full_like(params, 0), full_like(params, initial_scale))
+    def init_fn(params: Any) -> Any:
+        mu, nu = full_like(params, 0), full_like(params, initial_scale)
+        return ScaleByRStdDevWithCountState(first_step(), mu, nu) if bias_correction else ScaleByRStdDevState(mu, nu)
 
-    def update_fn(updates: Any, state: ScaleByStddevState, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+    def update_fn(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
         del params, extra
         mu, nu = moving_average(updates, state.mu, decay), moving_square(updates, state.nu, decay)
-        count = next_step(state.count) if bias_correction else None
-        mean, square = (unbiased(m, decay, count) for m in (mu, nu)) if bias_correction else (mu, nu)
+        mean, square, state = mu, nu, state._replace(mu=mu, nu=nu)
+        if bias_correction:
+            count = next_step(state.count)
+            mean, square = (unbiased(m, decay, count) for m in (mu, nu))
+            state = state._replace(count=count)
         new = tree.tree_map(lambda g, m, n: g * _inverse_root(n - m * m, eps, eps_in_sqrt), updates, mean, square)
-        return new, ScaleByStddevState(count, mu, nu)
+        return new, state
 
     return GradientTransformation(init_fn, update_fn)
 

@@ -5,7 +5,6 @@ A schedule computes in float64 from an integer count; the link that uses it give
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from .. import numpy as fnp
@@ -120,79 +119,5 @@ def cosine_decay_schedule(init_value: Any, decay_steps: int, alpha: Any = 0.0, e
         wave = 0.5 * (1 + fnp.cos(fnp.pi * (fnp.minimum(count, decay_steps) / decay_steps)))
         wave = wave if exponent == 1 else wave**exponent
         return init_value * ((1 - alpha) * wave + alpha)
-
-    return schedule
-
-
-def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
-    """One schedule after the other; each counts from the boundary at which it begins.
-
-    Args:
-        schedules: n schedules.
-        boundaries: n - 1 steps at which the next one takes over.
-
-    Raises:
-        ValueError: when the numbers of schedules and boundaries do not fit.
-
-    Example:
-        >>> schedule = join_schedules([constant_schedule(1.0), constant_schedule(0.1)], [10])
-        >>> [float(schedule(t)) for t in (9, 10)]
-        [1.0, 0.1]
-    """
-    if len(boundaries) != len(schedules) - 1:
-        raise ValueError(
-            f"join_schedules: {len(schedules)} schedules need {len(schedules) - 1} boundaries, got {len(boundaries)}."
-        )
-
-    def schedule(count: Any) -> Any:
-        value = schedules[0](count)
-        for boundary, later in zip(boundaries, schedules[1:]):
-            value = fnp.where(count < boundary, value, later(count - boundary))
-        return value
-
-    return schedule
-
-
-def warmup_cosine_decay_schedule(
-    init_value: Any, peak_value: Any, warmup_steps: int, decay_steps: int, end_value: Any = 0.0, exponent: Any = 1.0
-) -> Schedule:
-    """A linear rise to `peak_value`, then a cosine decay to `end_value`.
-
-    Args:
-        warmup_steps: length of the rise.
-        decay_steps: length of the whole schedule, the rise included.
-
-    Example:
-        >>> schedule = warmup_cosine_decay_schedule(0.0, 1.0, warmup_steps=2, decay_steps=6)
-        >>> [round(float(schedule(t)), 3) for t in (0, 1, 2, 4, 6)]
-        [0.0, 0.5, 1.0, 0.5, 0.0]
-    """
-    alpha = 0.0 if peak_value == 0 else end_value / peak_value
-    rise = linear_schedule(init_value, peak_value, warmup_steps)
-    return join_schedules(
-        [rise, cosine_decay_schedule(peak_value, decay_steps - warmup_steps, alpha, exponent)], [warmup_steps]
-    )
-
-
-def piecewise_constant_schedule(init_value: Any, boundaries_and_scales: dict[int, float] | None = None) -> Schedule:
-    """`init_value`, multiplied by each scale from its boundary on.
-
-    Raises:
-        ValueError: when a scale is negative.
-
-    Example:
-        >>> schedule = piecewise_constant_schedule(1.0, {10: 0.5, 20: 0.1})
-        >>> [float(schedule(t)) for t in (9, 10, 20)]
-        [1.0, 0.5, 0.05]
-    """
-    steps = sorted((boundaries_and_scales or {}).items())
-    if any(factor < 0 for _, factor in steps):
-        raise ValueError(f"piecewise_constant_schedule: scales must not be negative, got {boundaries_and_scales}.")
-
-    def schedule(count: Any) -> Any:
-        value = init_value
-        for boundary, factor in steps:
-            value = fnp.where(count < boundary, value, value * factor)
-        return value
 
     return schedule

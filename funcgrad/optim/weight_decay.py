@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import tree
-from .base import EmptyState, GradientTransformation
+from .base import EmptyState, GradientTransformation, required
+from .masking import MaskOrFn, masked
 from .moments import first_step, next_step, number_like
 from .scaling import ScalarOrSchedule
 
@@ -16,7 +17,7 @@ class WeightDecaySchedule(NamedTuple):
     count: Any
 
 
-def add_decayed_weights(weight_decay: ScalarOrSchedule = 0.0, mask: Any = None) -> GradientTransformation:
+def add_decayed_weights(weight_decay: ScalarOrSchedule = 0.0, mask: MaskOrFn = None) -> GradientTransformation:
     """updates + weight_decay * params, for the parameters that `mask` selects.
 
     Args:
@@ -42,25 +43,12 @@ def add_decayed_weights(weight_decay: ScalarOrSchedule = 0.0, mask: Any = None) 
 
     def update_fn(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
         del extra
-        if params is None:
-            raise ValueError(
-                "add_decayed_weights: the update needs the parameters.\n"
-                "Fix: call optimizer.update(grads, state, params)."
-            )
+        params = required(params, "add_decayed_weights")
         amount = weight_decay(state.count) if callable(weight_decay) else weight_decay
-        chosen = _chosen(mask, params)
-        leaves = [
-            g + p * number_like(amount, p) if on else g
-            for g, p, on in zip(tree.tree_leaves(updates), tree.tree_leaves(params), chosen, strict=True)
-        ]
         new_state = WeightDecaySchedule(next_step(state.count)) if callable(weight_decay) else state
-        return tree.tree_unflatten(tree.tree_structure(updates), leaves), new_state
+        if isinstance(amount, (int, float)) and amount == 0:
+            return updates, new_state
+        return tree.tree_map(lambda g, p: g + p * number_like(amount, p), updates, params), new_state
 
-    return GradientTransformation(init_fn, update_fn)
-
-
-def _chosen(mask: Any, params: Any) -> list[bool]:
-    """For every leaf, whether the mask selects it."""
-    if mask is None:
-        return [True] * len(tree.tree_leaves(params))
-    return tree.broadcast_prefix(mask(params) if callable(mask) else mask, params)
+    decay = GradientTransformation(init_fn, update_fn)
+    return decay if mask is None else masked(decay, mask)
