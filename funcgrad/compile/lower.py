@@ -401,8 +401,9 @@ def lower_scatter(plan: Schedule, eqn: Eqn) -> tuple[Kernel, list[Any]]:
         inside = inside & (position[a] >= 0) & (position[a] < shape[a])
     where = tuple(position)
     combined = eqn.prim.lower.combine(sc.load(target, where, out.aval.dtype), b.element(updates, index))
-    write = If(inside, [Store(target, where, combined)])
-    kernel, operands = b.kernel([*body, *nest(index, updates.aval.shape, [write])])
+    counts = updates.aval.shape
+    write = If(inside, nest(index[depth:], counts[depth:], [Store(target, where, combined)]))
+    kernel, operands = b.kernel([*body, *nest(index[:depth], counts[:depth], [write] if write.body else [])])
     return simplified(kernel), operands
 
 

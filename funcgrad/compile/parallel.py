@@ -25,6 +25,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ..core import scalar as sc
 from ..core.scalar import Expr
 from .costs import INDEX, MEMORY, node_cost
@@ -57,6 +59,7 @@ MOST_CHUNKS = 64
 OWN_BYTES = 1 << 20  # of the long arrays of chunks, which compete for the cache: of all together, or of one of four
 SMALL = 16  # results of chunks take part of the time: each must be that much smaller than the loop
 MOST_COST = 500.0  # of one statement
+LEAST_PIECE = 512  # bytes of a row for one chunk, where each chunk goes through all rows: below, memory is the limit
 
 
 @dataclass
@@ -95,12 +98,14 @@ def _iterations(statement: Any) -> int:
 
 
 def _nest(loop: For) -> Iterator[For]:
-    """A loop and those directly inside it, as long as nothing else is beside them."""
+    """A loop and those directly inside it, under conditions too, as long as nothing else is beside them."""
+    inside: Any = loop
     while True:
-        yield loop
-        if len(loop.body) != 1 or not isinstance(loop.body[0], For):
+        if isinstance(inside, For):
+            yield inside
+        if len(inside.body) != 1 or not isinstance(inside.body[0], (For, If)):
             return
-        loop = loop.body[0]
+        inside = inside.body[0]
 
 
 def _costs(body: list) -> list[float]:
@@ -142,9 +147,13 @@ class _Division:
         chunks = min(MOST_CHUNKS, int(cost / CHUNK_COST), self.loop.count)
         sizes = [math.prod(self._param(name).shape) for name in self.arrays]
         chunks = min([chunks, *(int(cost / (SMALL * 3 * MEMORY * max(n, 1))) for n in sizes)])
+        if self.loop is not self.main:
+            width = min(np.dtype(p.dtype).itemsize for p in self.kernel.params)
+            chunks = min(chunks, self.loop.count * width // LEAST_PIECE)
         own = sum(p.nbytes for p in self.kernel.locals if p.nbytes > LOCAL_BYTES)
         chunks = min(chunks, max(OWN_BYTES // own, 4 * (own <= OWN_BYTES))) if own else chunks
-        if chunks < 4:  # a few large pieces are worth less than what it takes to divide evenly
+        # A few large pieces are worth less than what it takes to divide evenly; pieces of rows are even.
+        if chunks < (4 if self.loop is self.main else 2):
             return None
         grain = -(-self.loop.count // chunks)
         chunks = -(-self.loop.count // grain)

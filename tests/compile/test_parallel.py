@@ -31,6 +31,10 @@ PROGRAMS: dict[str, tuple[Callable, list[Any]]] = {
     "both": (lambda x: (np.max(x, axis=0), np.sum(x), np.sum(x * x, axis=1)), [RNG.standard_normal((2000, 2))]),
     "argmax": (lambda x: np.argmax(x, axis=1), [RNG.standard_normal((90, 20))]),
     "cumulative": (lambda x: np.cumsum(x, axis=1), [RNG.standard_normal((90, 20))]),
+    "rows added": (
+        fg.grad(lambda x, i, u: np.sum(x[i] * u)),
+        [RNG.standard_normal((9, 400)), RNG.integers(0, 9, 30), RNG.standard_normal((30, 400))],
+    ),
     "layer norm": (
         fg.value_and_grad(lambda x, g: np.sum(np.tanh(p.layer_norm(x, g, 0.0))), (0, 1)),
         [RNG.standard_normal((400, 5)), np.ones(5)],
@@ -89,6 +93,17 @@ def test_what_depends_on_earlier_iterations_is_not_divided() -> None:
     kernels = [k for k, _ in fg.jit(lambda x: fg.numpy.at(x)[i].add(1.0)).lower(x)._lowered().plan.kernels]
     (scatter,) = [k for k in kernels if any(isinstance(s, If) for s in statements(k.body))]
     assert not scatter.chunks
+
+
+def test_rows_are_divided_into_pieces_that_memory_likes() -> None:
+    """Where rows are written at positions that are data, chunks share the columns, and all go through all rows."""
+
+    def chunks(width: int) -> list[int]:
+        args = [np.ones((9, width)), np.arange(30) % 9, np.ones((30, width))]
+        lowered = fg.jit(fg.grad(lambda x, i, u: np.sum(x[i] * u))).lower(*args)._lowered()
+        return [k.chunks for k, _ in lowered.plan.kernels if any(isinstance(s, If) for s in statements(k.body))]
+
+    assert chunks(64) == [0] and chunks(400) == [6]
 
 
 def test_short_kernels_are_not_divided(monkeypatch: pytest.MonkeyPatch) -> None:
