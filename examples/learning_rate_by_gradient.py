@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import funcgrad as fg
-from funcgrad import lax, losses, tree
+from funcgrad import lax, losses, optim, tree
 
 HIDDEN = 16
 START = {"log_rate": np.log(0.003), "log_decay": np.log(0.001)}
@@ -86,13 +86,14 @@ def relative_error(f: Any, hyper: Any, gradient: Any) -> float:
 
 
 def tune(f: Any, hyper: Any, updates: int) -> tuple[Any, np.ndarray]:
-    """Descend; rows of (learning rate, decay, validation loss). The lengths of steps are planned."""
-    both, history = fg.jit(fg.value_and_grad(f)), []
-    for k in range(updates):
+    """Descend by Adam, as the two slopes differ a hundredfold; rows of (learning rate, decay, validation loss)."""
+    optimizer = optim.adam(optim.cosine_decay_schedule(0.4, updates))
+    state, both, history = optimizer.init(hyper), fg.jit(fg.value_and_grad(f)), []
+    for _ in range(updates):
         value, gradient = both(hyper)
         history.append((np.exp(hyper["log_rate"]), np.exp(hyper["log_decay"]), value))
-        scale = 0.4 * (1 - k / updates) / np.hypot(*gradient.values())
-        hyper = {name: hyper[name] - scale * gradient[name] for name in hyper}
+        changes, state = optimizer.update(gradient, state, hyper)
+        hyper = optim.apply_updates(hyper, changes)
     return hyper, np.array(history)
 
 
@@ -100,12 +101,12 @@ def draw(f: Any, history: np.ndarray, found: Any, path: Path) -> None:
     """The outcome over both hyperparameters with the way of the descent, and along the rate alone."""
     from matplotlib.figure import Figure  # only drawing needs it
 
-    rates, decays = np.linspace(np.log(0.005), np.log(1.5), 40), np.linspace(np.log(1e-4), np.log(0.3), 25)
+    rates, decays = np.linspace(np.log(0.002), np.log(1.5), 40), np.linspace(np.log(1e-4), np.log(0.3), 25)
     every = fg.jit(fg.vmap(lambda r: fg.vmap(lambda d: f({"log_rate": r, "log_decay": d}))(decays)))
     values = every(rates)
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    levels = np.linspace(values.min(), values.min() + 0.3, 25)
+    levels = np.linspace(values.min(), values.min() + 0.1, 21)
     shown = left.contourf(np.exp(rates), np.exp(decays), values.T, levels=levels, cmap="viridis", extend="max")
     figure.colorbar(shown, ax=left, label="validation loss")
     left.plot(history[:, 0], history[:, 1], "o-", color="white", ms=3, lw=1)
@@ -122,7 +123,7 @@ def main(argv: list[str] | None = None) -> float:
     """Check the gradient, descend, test and draw; the last validation loss is returned."""
     parser = argparse.ArgumentParser(description="hyperparameters by gradient descent")
     parser.add_argument("--steps", type=int, default=100, help="steps of each training run")
-    parser.add_argument("--updates", type=int, default=30, help="steps of the descent in hyperparameters")
+    parser.add_argument("--updates", type=int, default=40, help="steps of the descent in hyperparameters")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("learning-rate.png"), help="where to draw")
     options = parser.parse_args(argv)

@@ -134,7 +134,7 @@ def draw(params: Any, places: np.ndarray, data: np.ndarray, curve: np.ndarray, p
 def main(argv: list[str] | None = None) -> float:
     """Fit, measure and draw; the mean distance of the learnt from the true curve is returned."""
     parser = argparse.ArgumentParser(description="fit a neural differential equation to a spiral")
-    parser.add_argument("--updates", type=int, default=600)
+    parser.add_argument("--updates", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("neural-ode.png"), help="where to draw")
     options = parser.parse_args(argv)

@@ -44,7 +44,10 @@ def test_importance_sampling_finds_the_integral_and_the_bound_lies_below() -> No
     params, image = example.initial_parameters(2), example.load(0)[0][:1]
     line = np.linspace(-6, 6, 121, dtype=np.float32)
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    joint = np.float64(example.log_likelihood(params, image, grid)) - np.sum(grid**2, axis=-1) / 2
+    joint = (
+        np.float64(example.log_likelihood(params, np.repeat(image, len(grid), axis=0), grid))
+        - np.sum(grid**2, axis=-1) / 2
+    )
     exact = np.log(np.sum(np.exp(joint - joint.max())) * 0.1**2 / (2 * np.pi)) + joint.max()
     estimate = example.better_estimate(params, image, random.key(0), 20_000)
     np.testing.assert_allclose(estimate, [exact], atol=0.1)
