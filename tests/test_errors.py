@@ -192,6 +192,12 @@ def test_a_wrong_custom_rule_names_itself() -> None:
         fg.grad(g)(1.0)
 
 
+def test_the_line_is_the_users_where_numpy_stands_between() -> None:
+    table = np.arange(5.0)
+    with pytest.raises(errors.TracerArrayConversionError, match=r"test_errors.py:\d+ in .*\n    .*np.take\(table, i\)"):
+        fg.jit(lambda i: np.take(table, i))(np.array([1, 2]))
+
+
 def test_the_users_line_is_shown() -> None:
     with pytest.raises(errors.TracerBoolConversionError) as caught:
         fg.jit(python_if)(1.0)

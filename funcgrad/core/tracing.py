@@ -349,18 +349,20 @@ def retrace(f: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray]) -> Pr
     return program
 
 
-_is_internal: dict[str, bool] = {}  # by file name: whether it belongs to this package
+_SITE = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__))) + os.sep
+_INTERNAL = (_PACKAGE, "<funcgrad", "<__array_function__", f"{_SITE}numpy{os.sep}", f"{_SITE}scipy{os.sep}")
+_is_internal: dict[str, bool] = {}  # by file name: whether it is one of these
 
 
 def user_source() -> tuple[str, int, str] | None:
-    """(file, line, function) of the innermost frame outside this package."""
+    """(file, line, function) of the innermost frame outside this package, NumPy and SciPy."""
     frame = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
         filename = code.co_filename
         internal = _is_internal.get(filename)
         if internal is None:
-            internal = _is_internal[filename] = filename.startswith((_PACKAGE, "<funcgrad"))
+            internal = _is_internal[filename] = filename.startswith(_INTERNAL)
         if not internal:
             return filename, frame.f_lineno, code.co_name
         frame = frame.f_back
