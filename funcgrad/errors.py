@@ -94,6 +94,17 @@ def concretization_error(wanted: str, aval: Any, source: Any, purpose: str) -> C
                f"Reason: {reason}.\nFix: {fix}.")  # fmt: skip
 
 
+def refused_by_scipy(purpose: str, aval: Any, source: Any, called: str) -> str:
+    """The text for a traced value in a function of SciPy that turns it into an array."""
+    return (
+        f"{purpose}: {called} was given a traced value of type {aval}, which it turns into a NumPy array.\n"
+        f"{source_line(source)}\n"
+        "Reason: the functions of SciPy that are written in Python do not ask their arguments how to compute.\n"
+        f"Fix: use funcgrad.{called}, if there is one (docs/special.md, docs/linear_algebra.md and docs/solvers.md\n"
+        "list them); else build it from functions of funcgrad.numpy, or give it a derivative with funcgrad.custom_jvp."
+    )
+
+
 def leaked_tracer(tracer: Any, source: Any, purpose: str) -> str:
     """The text for a Tracer used after its Trace has closed."""
     return (

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.special
+import scipy.stats
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
@@ -203,6 +206,25 @@ def test_the_users_line_is_shown() -> None:
         fg.jit(python_if)(1.0)
     line = python_if.__code__.co_firstlineno + 1
     assert f"test_errors.py:{line} in python_if" in str(caught.value)
+
+
+@pytest.mark.parametrize("transform", [fg.grad, fg.jit])
+@pytest.mark.parametrize(
+    ("name", "f"),
+    [
+        ("scipy.special.logsumexp", lambda x: scipy.special.logsumexp(x)),
+        ("scipy.linalg.solve", lambda x: scipy.linalg.solve(np.eye(2), x)[0]),
+        ("scipy.linalg.expm", lambda x: scipy.linalg.expm(np.outer(x, x))[0, 0]),
+        ("scipy.stats", lambda x: scipy.stats.norm.logpdf(x)[0]),
+    ],
+)
+def test_functions_of_scipy_that_cannot_be_followed_name_ours(transform: Any, name: str, f: Any) -> None:
+    with pytest.raises(errors.TracerArrayConversionError) as caught:
+        transform(f)(np.array([1.0, 2.0]))
+    text = str(caught.value)
+    assert (
+        f": {name} was given a traced value" in text and f"use funcgrad.{name}," in text and "test_errors.py:" in text
+    )
 
 
 def test_a_value_used_in_another_thread_is_refused() -> None:

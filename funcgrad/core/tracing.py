@@ -369,6 +369,19 @@ def user_source() -> tuple[str, int, str] | None:
     return None
 
 
+def scipy_call() -> str | None:
+    """`scipy.linalg.solve`, or `scipy.stats`, if that is what the user's code has called."""
+    frame, found = sys._getframe(1), None
+    while frame is not None and frame.f_code.co_filename.startswith(_INTERNAL):
+        code, (_, _, place) = frame.f_code, frame.f_code.co_filename.partition(f"{_SITE}scipy{os.sep}")
+        package = place.split(os.sep)[0]
+        if place.count(os.sep) and not package.startswith("_"):
+            public = code.co_name[0] != "_" and hasattr(sys.modules.get(f"scipy.{package}"), code.co_name)
+            found = f"scipy.{package}.{code.co_name}" if public else found or f"scipy.{package}"
+        frame = frame.f_back
+    return found
+
+
 def check_array(value: Any, where: str) -> Any:
     """Accept what can be traced (arrays, numbers, Tracers), convert what NumPy would, refuse the rest by name."""
     if type(value) is Tracer or isinstance(value, PYTHON_SCALARS):

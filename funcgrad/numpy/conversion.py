@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import errors
-from ..core.tracing import Tracer, user_source
+from ..core.tracing import Tracer, scipy_call, user_source
 
 _FORMATTING = {"BINARY_OP", "BINARY_MODULO", "FORMAT_VALUE", "FORMAT_SIMPLE", "FORMAT_WITH_SPEC"}
 _CALLS = {"CALL", "PRECALL", "CALL_FUNCTION"}
@@ -55,6 +55,11 @@ def to_complex(self: Tracer) -> complex:
 
 def to_array(self: Tracer, dtype: Any = None, copy: Any = None) -> Any:
     """A NumPy array: only for concrete integers and booleans, which have no derivative to lose."""
+    called = scipy_call()
+    if called is not None and (self.dtype.kind in "fc" or not self._trace.eager):
+        raise errors.TracerArrayConversionError(
+            errors.refused_by_scipy(self._trace.purpose, self.aval, user_source(), called)
+        )
     value = self.concrete("array")
     if self.dtype.kind in "fc":
         raise _lost_derivative(self, "a NumPy array", errors.TracerArrayConversionError)
