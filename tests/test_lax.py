@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -197,3 +199,11 @@ def test_unequal_dtypes_are_refused() -> None:
         lax.rsqrt(np.array([1, 2]))
     with pytest.raises(ValueError, match="do not all have size 1"):
         lax.squeeze(A, (0,))
+
+
+def test_what_most_programs_import_does_not_load_scipy() -> None:
+    names = ("lax", "nn", "optim", "random", "losses", "scipy.linalg", "train", "data", "checkpointing")
+    code = f"import sys, {', '.join(f'funcgrad.{name}' for name in names)}\n"
+    code += "print([m for m in sys.modules if m.split('.')[0] in ('scipy', 'numba')])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

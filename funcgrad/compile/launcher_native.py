@@ -15,7 +15,6 @@ from __future__ import annotations
 import ctypes
 import struct
 import sys
-import sysconfig
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -149,8 +148,12 @@ def native_refusal() -> str | None:
 
 
 def _is_free_threaded() -> bool:
-    # Asking takes 3 ms, so builds that are too old to be are not asked.
-    return sys.version_info >= (3, 13) and bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    # Asking takes 4 ms, so builds that are too old to be are not asked.
+    if sys.version_info < (3, 13):
+        return False
+    import sysconfig
+
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 # ------------------------------------------------------------------------------------------------------- the table

@@ -48,7 +48,7 @@ def artifact_name(program: Program, captured: int, donated: tuple[int, ...]) -> 
         text = _program(program, strict=False)
     except _Unnamed:
         return None
-    sources = source_digest()
+    sources = _source_stamp()
     if sources is None:
         return None
     parts = [text, str(captured), str(donated), sources, _versions(), native.target_key()]
@@ -74,6 +74,23 @@ def source_digest() -> str | None:
     except OSError:
         return None
     return found.hexdigest()
+
+
+@functools.cache
+def _source_stamp() -> str | None:
+    """Names, sizes and times of the same sources, by which Python recognizes compiled modules, too; a tenth of the time
+    of reading them.
+    """
+    root = os.path.dirname(os.path.dirname(__file__))
+    try:
+        files = [(folder, f) for folder in _SOURCES for f in os.scandir(os.path.join(root, folder))]
+        found = [(folder, f.name, f.stat()) for folder, f in files if f.name.endswith(".py")]
+    except OSError:
+        return None
+    stamps = sorted((folder, name, s.st_size, s.st_mtime_ns) for folder, name, s in found)
+    if not stamps or max(stamp[-1] for stamp in stamps) > config.IMPORTED * 1e9:
+        return None
+    return repr(stamps)
 
 
 @functools.cache

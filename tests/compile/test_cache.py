@@ -72,17 +72,37 @@ def test_equal_programs_have_equal_names_whatever_they_are_called() -> None:
 
 def test_an_edited_compiler_finds_nothing_of_the_old_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = name_of(np.sin, X)
-    monkeypatch.setattr(program_key, "source_digest", lambda: "edited")
+    monkeypatch.setattr(program_key, "_source_stamp", lambda: "edited")
     assert before != name_of(np.sin, X)
-    monkeypatch.setattr(program_key, "source_digest", lambda: None)  # no sources to be read
+    monkeypatch.setattr(program_key, "_source_stamp", lambda: None)  # no sources to be read
     assert name_of(np.sin, X) is None
 
 
-def test_sources_edited_while_the_process_runs_name_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    digest = program_key.source_digest.__wrapped__
-    assert digest() is not None
+@pytest.mark.parametrize("name", ["source_digest", "_source_stamp"])
+def test_sources_edited_while_the_process_runs_name_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = getattr(program_key, name).__wrapped__
+    assert sources() is not None
     monkeypatch.setattr(config, "IMPORTED", 1e9)
-    assert digest() is None
+    assert sources() is None
+
+
+def test_any_edit_changes_the_stamp_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in program_key._SOURCES:
+        (tmp_path / folder).mkdir()
+    source, stamp = tmp_path / "compile" / "program_key.py", program_key._source_stamp.__wrapped__
+    monkeypatch.setattr(program_key, "__file__", str(source))
+    assert stamp() is None
+    source.write_text("a = 1")
+    os.utime(source, (1e9, 1e9))
+    found = [stamp()]
+    for text, when in (("a = 1", 1e9 + 1), ("a = 10", 1e9)):
+        source.write_text(text)
+        os.utime(source, (when, when))
+        found.append(stamp())
+    (tmp_path / "ops" / "new.py").write_text("")
+    os.utime(tmp_path / "ops" / "new.py", (1e9, 1e9))
+    found.append(stamp())
+    assert None not in found and len(set(found)) == 4
 
 
 def test_what_only_this_process_knows_has_no_name() -> None:

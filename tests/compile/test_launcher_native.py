@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def test_make_launcher_uses_the_portable_one_where_native_is_refused(monkeypatch
 
 def test_unknown_interpreters_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = launcher_native.native_refusal.__wrapped__
-    monkeypatch.setattr(launcher_native.sysconfig, "get_config_var", lambda name: name == "Py_GIL_DISABLED")
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda name: name == "Py_GIL_DISABLED")
     monkeypatch.setattr(launcher_native.sys, "version_info", (3, 13))
     assert "free-threaded" in refusal()
     monkeypatch.setattr(launcher_native.sys, "implementation", type("Implementation", (), {"name": "pypy"}))
