@@ -2,14 +2,15 @@
 
     python tests/benchmarks/data_stream.py --gigabytes 4 --directory /where/the/disk/is
 
-Prints megabytes per second of plain reads, of batches in order, shuffled, and shuffled with `prefetch`, each with the
-file evicted from the page cache before, and by how much the process grew.
+Prints megabytes per second of plain reads, of batches in order, shuffled, and shuffled with `prefetch`, in turn, each
+with the file evicted from the page cache before; medians over rounds, and by how much the process grew.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -53,35 +54,45 @@ def plain(path: Path) -> Iterable[np.ndarray]:
             yield np.frombuffer(buffer, np.uint8)[:count]
 
 
-def measure(name: str, path: Path, run: Callable[[], Iterable[np.ndarray]]) -> float:
-    """Print and return bytes per second."""
+def measure(path: Path, run: Callable[[], Iterable[np.ndarray]]) -> tuple[float, int]:
+    """Bytes per second, and bytes by which the process grew."""
     evict(path)
     before, most, begin = resident(), 0, time.perf_counter()
     for i, batch in enumerate(run()):
         batch[0]
         if i % 64 == 0:
             most = max(most, resident() - before)
-    speed = path.stat().st_size / (time.perf_counter() - begin)
-    print(f"{name:24s} {speed / 1e6:8.0f} MB/s   memory +{most / 1e6:.0f} MB")
-    return speed
+    return path.stat().st_size / (time.perf_counter() - begin), most
 
 
 def main() -> None:
-    """Write the file, measure, and say whether shuffled streaming reaches 80 % of the plain speed."""
+    """Write the file, measure every way in turn, and give medians of ratios formed within a round."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--gigabytes", type=float, default=2.0)
     parser.add_argument("--directory", type=Path, default=None)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
         path = Path(directory) / "rows.bin"
         write(path, int(options.gigabytes * 1e9) // PIECE * PIECE)
         rows = np.memmap(path, np.uint8, "r", shape=(path.stat().st_size // ROW, ROW))
         key = random.key(0)
-        base = measure("plain reads", path, lambda: plain(path))
-        measure("batches in order", path, lambda: data.batches(rows, 256))
-        alone = measure("batches shuffled", path, lambda: data.batches(rows, 256, key=key))
-        ahead = measure("shuffled and prefetched", path, lambda: data.prefetch(data.batches(rows, 256, key=key), 4))
-        print(f"share of the plain speed, shuffled: {alone / base:.0%}; and prefetched: {ahead / base:.0%}")
+        ways: dict[str, Callable[[], Iterable[np.ndarray]]] = {
+            "plain reads": lambda: plain(path),
+            "batches in order": lambda: data.batches(rows, 256),
+            "batches shuffled": lambda: data.batches(rows, 256, key=key),
+            "shuffled and prefetched": lambda: data.prefetch(data.batches(rows, 256, key=key), 4),
+        }
+        names = list(ways)
+        rounds = []
+        for k in range(options.rounds):
+            turn = names[k % len(names) :] + names[: k % len(names)]
+            rounds.append({name: measure(path, ways[name]) for name in turn})
+    for name in names:
+        speed = statistics.median(r[name][0] for r in rounds) / 1e6
+        share = statistics.median(r[name][0] / r["plain reads"][0] for r in rounds)
+        grown = max(r[name][1] for r in rounds) / 1e6
+        print(f"{name:24s} {speed:6.0f} MB/s   {share:4.0%} of plain   memory +{grown:.0f} MB")
 
 
 if __name__ == "__main__":
