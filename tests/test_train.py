@@ -125,6 +125,8 @@ def test_step_errors() -> None:
         train.make_step(lambda w, x: w, optimizer, has_aux=True)(state, 1.0)
     with pytest.raises(ValueError, match="two metrics have the name 'loss'"):
         train.make_step(lambda w, x: (w, {"loss": w}), optimizer, has_aux=True)(state, 1.0)
+    with pytest.raises(ValueError, match="make_epoch: size must be at least 1, got 0"):
+        train.make_epoch(lambda w, x: w, optimizer, 0)
     with pytest.raises(ValueError, match="the state has no key to shuffle by"):
         train.make_epoch(lambda w, x: w, optimizer, 2)(state, np.ones(4))
     with pytest.raises(ValueError, match=r"batches of 5 need a common first axis as long, got \[4\]"):
