@@ -206,6 +206,21 @@ def test_metrics_against_brute_force(name: str) -> None:
     np.testing.assert_allclose(fg.jit(f)(*args), value, rtol=1e-12)
 
 
+def test_errors_of_unsigned_integers_do_not_wrap_around() -> None:
+    p, t = np.array([1, 2, 250], np.uint8), np.array([2, 1, 5], np.uint8)
+    assert train.mean_absolute_error(p, t) == (1 + 1 + 245) / 3
+    assert train.mean_squared_error(p, t) == (1 + 1 + 245**2) / 3
+    assert train.r2(p, t) == train.r2(p.astype(np.float64), t.astype(np.float64))
+    assert train.mean_absolute_error(np.array([True, False]), np.array([False, False])) == 0.5
+    assert train.mean_squared_error(np.float32([1.0]), np.float32([0.5])).dtype == np.float32
+
+
+def test_scores_that_are_nan_are_not_right() -> None:
+    scores = np.array([[np.nan, np.nan, np.nan], [np.nan, 2.0, 1.0], [0.0, 2.0, 1.0]])
+    assert train.top_k_accuracy(scores, np.array([1, 1, 1]), k=2) == 2 / 3  # NaN counts as larger than 2
+    assert train.top_k_accuracy(scores, np.array([1, 2, 0]), k=2) == 0
+
+
 def test_metric_errors() -> None:
     for f, args, message in (
         (train.accuracy, (np.ones((3, 2)), np.ones(4)), r"predictions \(3,\) do not fit labels \(4,\).\nFix"),
