@@ -271,6 +271,13 @@ def test_loggers_continue_their_files(tmp_path: Path) -> None:
                 log.write({"step": step}, loss=np.float64(1 / step))
     assert (tmp_path / "a.csv").read_text().split() == ["step,loss", "1,1.0", "2,0.5"]
     assert train.History.from_jsonl(tmp_path / "a.jsonl") == {"step": [1, 2], "loss": [1.0, 0.5]}
+    for kind, name, rest in ((train.CSVLogger, "a.csv", "3,0."), (train.JSONLLogger, "a.jsonl", '{"step": 3, "lo')):
+        with open(tmp_path / name, "a") as file:
+            file.write(rest)  # cut short by a crash
+        with kind(tmp_path / name) as log:
+            log.write(step=3, loss=0.25)
+    assert (tmp_path / "a.csv").read_text().split() == ["step,loss", "1,1.0", "2,0.5", "3,0.25"]
+    assert train.History.from_jsonl(tmp_path / "a.jsonl") == {"step": [1, 2, 3], "loss": [1.0, 0.5, 0.25]}
     with train.CSVLogger(tmp_path / "a.csv") as log, pytest.raises(ValueError, match=r"\['norm'\] are no columns"):
         log.write(norm=1)
     with train.CSVLogger(tmp_path / "a.csv", append=False) as log:
