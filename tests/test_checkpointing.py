@@ -127,6 +127,7 @@ def test_what_cannot_be_saved_is_named_and_nothing_is_written(tmp_path: Path) ->
         ({"x": object()}, r"\['x'\] has type object, which cannot be saved.\nFix: save arrays"),
         ({1.5: 1}, "keys of dicts must be texts or integers, got 1.5"),
         ({"x": np.array([None])}, "has dtype object"),
+        ({"x": np.ma.array([1.0, 2.0], mask=[False, True])}, r"\['x'\] has type MaskedArray, which cannot be saved"),
     ):
         with pytest.raises(CheckpointError, match=message):
             save(tmp_path / "a", leaf)
