@@ -127,6 +127,7 @@ def test_what_cannot_be_saved_is_named_and_nothing_is_written(tmp_path: Path) ->
         ({"x": object()}, r"\['x'\] has type object, which cannot be saved.\nFix: save arrays"),
         ({1.5: 1}, "keys of dicts must be texts or integers, got 1.5"),
         ({"x": np.array([None])}, "has dtype object"),
+        ({"x": np.ma.array([1.0, 2.0], mask=[False, True])}, r"\['x'\] has type MaskedArray, which cannot be saved"),
     ):
         with pytest.raises(CheckpointError, match=message):
             save(tmp_path / "a", leaf)
@@ -322,6 +323,11 @@ def test_manager_keeps_the_last_ones(tmp_path: Path) -> None:
     assert manager.restore() == {"step": 25} and manager.restore(10, like={"step": 0}) == {"step": 10}
     with pytest.raises(CheckpointError, match=r"no checkpoint of step 5; there are \[10, 20, 25\]"):
         manager.restore(5)
+    manager.save(12, {"step": 12})  # a run that went back to step 10 and on from there
+    assert manager.restore(12) == {"step": 12} and manager.steps() == [10, 12, 20, 25]
+    manager.save(13, {"step": 13})
+    assert manager.steps() == [10, 13, 20, 25]
+    manager.path(13).unlink()
     (manager.directory / "step-0000000099.safetensors.bak").write_text("")
     assert checkpointing.Manager(manager.directory).latest() == 25
     for wrong in (dict(keep=0), dict(keep_every=0)):

@@ -255,6 +255,7 @@ def test_splits() -> None:
     train, test = data.train_test_split({"x": x, "y": y}, 0.2, key=KEY, stratify=y)
     assert sorted([*train["x"], *test["x"]]) == list(range(50)) and test["y"].sum() == 2 and len(test["x"]) == 10
     assert [a.tolist() for a in data.train_test_split(np.arange(5), 2)] == [[0, 1, 2], [3, 4]]
+    assert [len(a) for a in data.train_test_split(x, np.float32(0.2))] == [40, 10]
     folds = list(data.k_fold(x, 4, key=KEY))
     assert sorted(np.concatenate([v for _, v in folds])) == list(range(50))
     assert all(sorted([*t, *v]) == list(range(50)) for t, v in folds) and {len(v) for _, v in folds} == {12, 13}

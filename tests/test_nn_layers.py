@@ -284,3 +284,9 @@ def test_dropout_edges() -> None:
         nn.dropout(None, x, 0.3)
     with pytest.raises(ValueError, match=r"dropout: rate=1.5"):
         nn.dropout(random.key(0), x, 1.5)
+
+
+@pytest.mark.parametrize("pool", [nn.max_pool, nn.min_pool, nn.avg_pool, nn.sum_pool])
+def test_one_number_is_no_window(pool: Any) -> None:
+    with pytest.raises(TypeError, match="window_shape must be a tuple with one size for each axis of space, got 2"):
+        pool(np.ones((1, 4, 4, 1)), 2, 2)

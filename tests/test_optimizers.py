@@ -280,3 +280,11 @@ def test_vmap_over_learning_rates() -> None:
 
     rates = np.array([0.5, 1.0])
     np.testing.assert_allclose(fg.vmap(last)(rates), [last(r) for r in rates], rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (2, 0)])
+def test_muon_leaves_empty_matrices_empty(shape: tuple[int, int]) -> None:
+    params = {"empty": np.zeros(shape), "w": np.ones((2, 3))}
+    optimizer = optim.muon(0.1)
+    updates, _ = optimizer.update(params, optimizer.init(params), params)
+    assert updates["empty"].shape == shape and np.isfinite(updates["w"]).all()

@@ -125,6 +125,8 @@ def test_step_errors() -> None:
         train.make_step(lambda w, x: w, optimizer, has_aux=True)(state, 1.0)
     with pytest.raises(ValueError, match="two metrics have the name 'loss'"):
         train.make_step(lambda w, x: (w, {"loss": w}), optimizer, has_aux=True)(state, 1.0)
+    with pytest.raises(ValueError, match="make_epoch: size must be at least 1, got 0"):
+        train.make_epoch(lambda w, x: w, optimizer, 0)
     with pytest.raises(ValueError, match="the state has no key to shuffle by"):
         train.make_epoch(lambda w, x: w, optimizer, 2)(state, np.ones(4))
     with pytest.raises(ValueError, match=r"batches of 5 need a common first axis as long, got \[4\]"):
@@ -204,6 +206,21 @@ def test_metrics_against_brute_force(name: str) -> None:
     np.testing.assert_allclose(fg.jit(f)(*args), value, rtol=1e-12)
 
 
+def test_errors_of_unsigned_integers_do_not_wrap_around() -> None:
+    p, t = np.array([1, 2, 250], np.uint8), np.array([2, 1, 5], np.uint8)
+    assert train.mean_absolute_error(p, t) == (1 + 1 + 245) / 3
+    assert train.mean_squared_error(p, t) == (1 + 1 + 245**2) / 3
+    assert train.r2(p, t) == train.r2(p.astype(np.float64), t.astype(np.float64))
+    assert train.mean_absolute_error(np.array([True, False]), np.array([False, False])) == 0.5
+    assert train.mean_squared_error(np.float32([1.0]), np.float32([0.5])).dtype == np.float32
+
+
+def test_scores_that_are_nan_are_not_right() -> None:
+    scores = np.array([[np.nan, np.nan, np.nan], [np.nan, 2.0, 1.0], [0.0, 2.0, 1.0]])
+    assert train.top_k_accuracy(scores, np.array([1, 1, 1]), k=2) == 2 / 3  # NaN counts as larger than 2
+    assert train.top_k_accuracy(scores, np.array([1, 2, 0]), k=2) == 0
+
+
 def test_metric_errors() -> None:
     for f, args, message in (
         (train.accuracy, (np.ones((3, 2)), np.ones(4)), r"predictions \(3,\) do not fit labels \(4,\).\nFix"),
@@ -254,6 +271,13 @@ def test_loggers_continue_their_files(tmp_path: Path) -> None:
                 log.write({"step": step}, loss=np.float64(1 / step))
     assert (tmp_path / "a.csv").read_text().split() == ["step,loss", "1,1.0", "2,0.5"]
     assert train.History.from_jsonl(tmp_path / "a.jsonl") == {"step": [1, 2], "loss": [1.0, 0.5]}
+    for kind, name, rest in ((train.CSVLogger, "a.csv", "3,0."), (train.JSONLLogger, "a.jsonl", '{"step": 3, "lo')):
+        with open(tmp_path / name, "a") as file:
+            file.write(rest)  # cut short by a crash
+        with kind(tmp_path / name) as log:
+            log.write(step=3, loss=0.25)
+    assert (tmp_path / "a.csv").read_text().split() == ["step,loss", "1,1.0", "2,0.5", "3,0.25"]
+    assert train.History.from_jsonl(tmp_path / "a.jsonl") == {"step": [1, 2, 3], "loss": [1.0, 0.5, 0.25]}
     with train.CSVLogger(tmp_path / "a.csv") as log, pytest.raises(ValueError, match=r"\['norm'\] are no columns"):
         log.write(norm=1)
     with train.CSVLogger(tmp_path / "a.csv", append=False) as log:

@@ -70,11 +70,12 @@ class Manager:
         return max(self.steps(), default=None)
 
     def save(self, step: Any, tree: Any) -> None:
-        """Write a checkpoint, then remove those that are too old."""
-        save(self.path(step), tree)
+        """Write a checkpoint, then remove those that are too old; the new one stays, also among later steps."""
+        written = self.path(step)
+        save(written, tree)
         if self.keep is not None:
             for old in self.steps()[: -self.keep]:
-                if self.keep_every is None or old % self.keep_every:
+                if self.path(old) != written and (self.keep_every is None or old % self.keep_every):
                     self.path(old).unlink(missing_ok=True)
 
     def restore(self, step: Any = None, like: Any = None) -> Any:

@@ -67,7 +67,8 @@ def _encode_leaf(leaf: Any, arrays: dict[str, np.ndarray], path: Path) -> Any:
         return ["complex", leaf.real.hex(), leaf.imag.hex()]
     if isinstance(leaf, Tracer):
         raise CheckpointError(f"{label(path)} is a traced value. Fix: save outside of jit, grad and vmap.")
-    if not isinstance(leaf, (np.ndarray, np.generic)):
+    # The mask of a masked array would be lost.
+    if not isinstance(leaf, (np.ndarray, np.generic)) or isinstance(leaf, np.ma.MaskedArray):
         raise CheckpointError(f"{label(path)} has type {type(leaf).__name__}, which cannot be saved.\n{_WHAT}")
     return _encode_array(leaf, arrays, path)
 

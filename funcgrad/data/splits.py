@@ -40,7 +40,7 @@ def train_test_split(data: Any, test: float | int = 0.2, *, key: Any = None, str
     """
     where = "data.train_test_split"
     source = Source(data, where)
-    number = round(test * source.count) if isinstance(test, float) else promotion.static_int(test, where)
+    number = round(test * source.count) if isinstance(test, (float, np.floating)) else promotion.static_int(test, where)
     if not 0 < number < source.count:
         raise ValueError(f"{where}: test={test} of {source.count} examples leaves a part empty.")
     order = _order(source, key)

@@ -15,6 +15,10 @@ from .operands import real
 
 
 def _pooled(where: str, x: Any, init: float, computation: Any, window_shape: Any, strides: Any, padding: Any) -> Any:
+    if np.ndim(window_shape) == 0:  # one number would be a window along the last axis of space alone
+        raise TypeError(
+            f"{where}: window_shape must be a tuple with one size for each axis of space, got {window_shape!r}."
+        )
     sizes = promotion.static_ints(window_shape, where)
     steps = (1,) * len(sizes) if strides is None else promotion.static_ints(strides, where)
     batch = x.ndim - len(sizes) - 1
@@ -45,6 +49,7 @@ def max_pool(
         An array with one element for each window and channel.
 
     Raises:
+        TypeError: window_shape is one number.
         ValueError: sizes, strides or padding do not fit the inputs.
 
     Example:

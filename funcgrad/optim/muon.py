@@ -179,7 +179,7 @@ def scale_by_shape(weight_dimension_numbers: Any = None, consistent_rms: Any = N
     def one(x: Any, numbers: MuonDimensionNumbers) -> Any:
         rows, columns = (math.prod(x.shape[d] for d in axes) for axes in _rows_and_columns(x, numbers))
         if consistent_rms is None:
-            return x * math.sqrt(max(1, columns / rows))
+            return x * math.sqrt(max(1, columns / max(rows, 1)))
         return x * number_like(math.sqrt(max(rows, columns)) * consistent_rms, x)
 
     return stateless(lambda updates, params: _mapped(one, updates, weight_dimension_numbers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -113,10 +114,21 @@ def _from_json(value: Any) -> Any:
     return _SPECIAL.get(value, value) if isinstance(value, str) else value
 
 
+def _drop_unfinished_line(path: str | os.PathLike) -> None:
+    """Remove the end of a file that a crash has cut within a line: the next line would be joined to it."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb+") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
 class _Logger:
-    """A text file that is written line by line; what was written is there after a crash of the process."""
+    """A text file that is written line by line; what was written is there after a crash of the process.
+
+    Where such a crash cut the last line short, that line is removed when the file is continued.
+    """
 
     def __init__(self, path: str | os.PathLike, append: bool = True) -> None:
+        if append:
+            _drop_unfinished_line(path)
         self._file: TextIO = open(path, "a+" if append else "w+", newline="", encoding="utf-8")  # noqa: SIM115
 
     def close(self) -> None:

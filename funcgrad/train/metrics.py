@@ -31,8 +31,10 @@ def _classes(predictions: Any, labels: Any, where: str) -> tuple[Any, Any]:
 
 
 def _pair(predictions: Any, targets: Any, where: str) -> tuple[Any, Any]:
-    """Two real arrays of one shape; broadcasting one against the other is almost always a mistake."""
-    p, t = (promotion.array_operand(v, where) for v in (predictions, targets))
+    """Two floating arrays of one shape; broadcasting one against the other is almost always a mistake."""
+    # Differences of unsigned integers wrap around, and truth values have none.
+    given = (promotion.array_operand(v, where) for v in (predictions, targets))
+    p, t = (v if v.dtype.kind in "fc" else promotion.convert(v, FLOAT) for v in given)
     if tuple(p.shape) != tuple(t.shape):
         raise ValueError(
             f"{where}: predictions have shape {tuple(p.shape)} and targets {tuple(t.shape)}; give both one."
@@ -86,7 +88,9 @@ def top_k_accuracy(scores: Any, labels: Any, k: int = 5) -> Any:
         )
     own = fnp.take_along_axis(scores, labels[..., None], axis=-1)
     earlier = np.arange(scores.shape[-1]) < labels[..., None]
-    rank = fnp.sum((scores > own) | ((scores == own) & earlier), axis=-1)
+    # What is neither smaller nor equal counts as larger, so that NaN is never right.
+    behind = (scores < own) | ((scores == own) & fnp.logical_not(earlier))
+    rank = fnp.sum(fnp.logical_not(behind), axis=-1)
     return fnp.mean(promotion.convert(rank < k, FLOAT))
 
 

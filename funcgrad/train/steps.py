@@ -163,7 +163,8 @@ def make_epoch(
         The function; its metrics are those of `make_step`, one for each update along a new first axis.
 
     Raises:
-        ValueError: in the first epoch, when the state has no key, or there are less examples than one batch.
+        ValueError: when size is less than 1; in the first epoch, when the state has no key, or there are less examples
+            than one batch.
 
     Example:
         >>> import numpy as np
@@ -175,6 +176,8 @@ def make_epoch(
         >>> metrics["loss"].shape, int(state.step)
         ((2,), 2)
     """
+    if promotion.static_int(size, "make_epoch") < 1:
+        raise ValueError(f"make_epoch: size must be at least 1, got {size}.")
     donate = options.pop("donate", False)
     step = make_step(loss, optimizer, jit=False, **options)
 
