@@ -19,7 +19,7 @@ from .triangular import solve_triangular
 _KINDS = {
     None: "general", "gen": "general", "general": "general", "sym": "symmetric", "symmetric": "symmetric",
     "her": "hermitian", "hermitian": "hermitian", "pos": "positive", "positive definite": "positive",
-    "diagonal": "diagonal", "tridiagonal": "general", "banded": "general", "upper triangular": "upper",
+    "diagonal": "diagonal", "tridiagonal": "tridiagonal", "banded": "general", "upper triangular": "upper",
     "lower triangular": "lower",
 }  # fmt: skip
 
