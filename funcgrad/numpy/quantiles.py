@@ -58,6 +58,11 @@ def _place(q: Any, n: int, method: str) -> Any:
     return ufuncs.add(ufuncs.multiply(q, n + 1 - alpha - beta), alpha - 1)
 
 
+def _middle(a: Any, b: Any) -> Any:
+    """The mean of two, infinite where one is, and of two large ones not."""
+    return ufuncs.add(ufuncs.multiply(a, 0.5), ufuncs.multiply(b, 0.5))
+
+
 # Hyndman and Fan, Sample quantiles in statistical packages, The American Statistician 50, 1996.
 _OFFSETS = {
     "inverted_cdf": (0.0, 1.0), "averaged_inverted_cdf": (0.0, 1.0), "interpolated_inverted_cdf": (0.0, 1.0),
@@ -76,7 +81,7 @@ _METHODS: dict[str, Callable] = {
     ),
     "lower": lambda a, b, w, low: a,
     "higher": lambda a, b, w, low: b,
-    "midpoint": lambda a, b, w, low: ufuncs.multiply(ufuncs.add(a, b), 0.5),
+    "midpoint": lambda a, b, w, low: _middle(a, b),
     "nearest": lambda a, b, w, low: ew.select(*promotion.same_shape([_rounds_up(w, low), b, a], "quantile")),
 }
 
@@ -137,7 +142,7 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 
     Reference: numpy.median
     """
-    return _quantiles(array_operand(a, "median"), 0.5, axis, "linear", keepdims, "median")
+    return _quantiles(array_operand(a, "median"), 0.5, axis, "midpoint", keepdims, "median")
 
 
 @numpy_function
@@ -160,7 +165,7 @@ def nanquantile(
     return _nan_quantiles(array_operand(a, "nanquantile"), q, axis, keepdims)
 
 
-def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool) -> Any:
+def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool, median: bool = False) -> Any:
     x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
     axes = promotion.many_axes(axis, x.ndim, "nanquantile")
     kept = tuple(d for d in range(x.ndim) if d not in axes)
@@ -177,7 +182,7 @@ def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool) -> Any:
         take_along_axis(ordered, promotion.convert(v, layout.INDEX), -1)
         for v in (low, ufuncs.maximum(ufuncs.ceil(place), 0))
     )
-    value = below + (above - below) * (place - low)
+    value = _middle(below, above) if median else below + (above - below) * (place - low)
     value = layout.reshape(layout.move_axis(value, value.ndim - 1, 0), shape=(*q.shape, *(x.shape[d] for d in kept)))
     shape = (*q.shape, *(1 if d in axes else n for d, n in enumerate(x.shape)))
     return layout.reshape(value, shape=shape) if keepdims else value
@@ -206,7 +211,9 @@ def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool =
 
     Reference: numpy.nanmedian
     """
-    return _nan_quantiles(array_operand(a, "nanmedian"), 0.5, axis, bool(keepdims) and keepdims is not np._NoValue)
+    return _nan_quantiles(
+        array_operand(a, "nanmedian"), 0.5, axis, bool(keepdims) and keepdims is not np._NoValue, True
+    )
 
 
 __all__ = [

@@ -28,3 +28,12 @@ def test_methods(method: str) -> None:
 def test_other_methods_are_refused() -> None:
     with pytest.raises(ValueError, match="method 'closest_observation' is not supported on traced values; use one of"):
         fg.jit(lambda x: fnp.quantile(x, 0.5, method="closest_observation"))(X)
+
+
+@pytest.mark.parametrize(
+    "a", [[np.inf, np.inf, 1.0], [-np.inf, 2.0], [-np.inf, 1.0, np.inf], [1e308, 1e308, 1e308], [1.0, 2.0]]
+)
+def test_medians_of_infinite_and_large_numbers(a: list[float]) -> None:
+    for f in (fnp.median, fnp.nanmedian):
+        assert fg.jit(f)(np.array(a)) == f(np.array(a))
+        np.testing.assert_allclose(fg.grad(f)(np.array(a)).sum(), 1.0)
