@@ -22,7 +22,7 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     if method not in _ELEMENTS and name != "median":
         differences.refuse_truth(x, name)
     kept_dtype = x.dtype
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    x = x if method in _ELEMENTS and x.dtype.kind == "f" else _with_dtype_for(x, q)
     kept = tuple(d for d in range(x.ndim) if d not in axes)
     rows = layout.reshape(
         layout.transpose(x, axes=(*kept, *axes)), shape=(*(shape[d] for d in kept), math.prod(shape[d] for d in axes))
@@ -48,6 +48,13 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     if not keepdims:
         return value
     return layout.reshape(value, shape=(*q.shape, *(1 if d in axes else m for d, m in enumerate(shape))))
+
+
+def _with_dtype_for(x: Any, q: Any) -> Any:
+    """Floats; float64 where q is an array of it. Of a single traced number it is not known whether it was Python's."""
+    double = np.dtype(np.float64)
+    many = array_operand(q, "quantile")
+    return promotion.convert(x, double) if x.dtype.kind != "f" or (many.ndim and many.dtype == double) else x
 
 
 def _place(q: Any, n: int, method: str) -> Any:
@@ -166,7 +173,7 @@ def nanquantile(
 
 
 def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool, median: bool = False) -> Any:
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    x = _with_dtype_for(x, q)
     axes = promotion.many_axes(axis, x.ndim, "nanquantile")
     kept = tuple(d for d in range(x.ndim) if d not in axes)
     rows = layout.reshape(
