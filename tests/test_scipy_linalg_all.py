@@ -36,6 +36,7 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "solve sym": (lambda m, a, b: m.solve(a + a.T, b, assume_a="sym"), (A, B)),
     "solve her": (lambda m, a, b: m.solve(a + a.T, b, assume_a="her"), (A, B)),
     "solve upper": (lambda m, a, b: m.solve(np.triu(a), b, assume_a="upper triangular"), (A, B)),
+    "solve tridiagonal, which reads three diagonals": (lambda m, a, b: m.solve(a, b, assume_a="tridiagonal"), (A, B)),
     "solve diagonal": (lambda m, a, b: m.solve(a * np.eye(3), b, assume_a="diagonal"), (A, B)),
     "inv": (lambda m, a: m.inv(a), (A,)), "det": (lambda m, a: m.det(a), (A,)), "pinv": (lambda m, a: m.pinv(a), (T,)),
     "norm": (lambda m, a: m.norm(a), (T,)), "norm 2": (lambda m, a: m.norm(a, 2), (T,)),

@@ -124,13 +124,16 @@ def matrix_power(a: Any, n: int) -> Any:
 
     Reference: numpy.linalg.matrix_power
     """
-    x, n = square_matrices(a, "matrix_power", "fc"), promotion.static_int(n, "linalg.matrix_power")
+    n = promotion.static_int(n, "linalg.matrix_power")
+    x = square_matrices(a, "matrix_power", "fc")
+    given = array_operand(a, "linalg.matrix_power")
+    x = given if n >= 0 and given.dtype.kind in "iu" else x  # powers of integers are integers
     x, n = (ops.inv(x), -n) if n < 0 else (x, n)
     result = None
     while n:
         if n & 1:
-            result = x if result is None else ops.matmul(result, x)
-        x, n = (ops.matmul(x, x) if n > 1 else x), n >> 1
+            result = x if result is None else matmul(result, x)
+        x, n = (matmul(x, x) if n > 1 else x), n >> 1
     return promotion.broadcast(np.eye(x.shape[-1], dtype=x.dtype), tuple(x.shape)) if result is None else result
 
 

@@ -22,7 +22,7 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     if method not in _ELEMENTS and name != "median":
         differences.refuse_truth(x, name)
     kept_dtype = x.dtype
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+    x = x if method in _ELEMENTS and x.dtype.kind == "f" else _with_dtype_for(x, q)
     kept = tuple(d for d in range(x.ndim) if d not in axes)
     rows = layout.reshape(
         layout.transpose(x, axes=(*kept, *axes)), shape=(*(shape[d] for d in kept), math.prod(shape[d] for d in axes))
@@ -50,12 +50,24 @@ def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str
     return layout.reshape(value, shape=(*q.shape, *(1 if d in axes else m for d, m in enumerate(shape))))
 
 
+def _with_dtype_for(x: Any, q: Any) -> Any:
+    """Floats; float64 where q is an array of it. Of a single traced number it is not known whether it was Python's."""
+    double = np.dtype(np.float64)
+    many = array_operand(q, "quantile")
+    return promotion.convert(x, double) if x.dtype.kind != "f" or (many.ndim and many.dtype == double) else x
+
+
 def _place(q: Any, n: int, method: str) -> Any:
     """Where the quantile lies among the sorted elements: n q + alpha + q (1 - alpha - beta) - 1, by Hyndman and Fan."""
     if method not in _OFFSETS:
         return ufuncs.multiply(q, n - 1)
     alpha, beta = _OFFSETS[method]
     return ufuncs.add(ufuncs.multiply(q, n + 1 - alpha - beta), alpha - 1)
+
+
+def _middle(a: Any, b: Any) -> Any:
+    """The mean of two, infinite where one is, and of two large ones not."""
+    return ufuncs.add(ufuncs.multiply(a, 0.5), ufuncs.multiply(b, 0.5))
 
 
 # Hyndman and Fan, Sample quantiles in statistical packages, The American Statistician 50, 1996.
@@ -76,7 +88,7 @@ _METHODS: dict[str, Callable] = {
     ),
     "lower": lambda a, b, w, low: a,
     "higher": lambda a, b, w, low: b,
-    "midpoint": lambda a, b, w, low: ufuncs.multiply(ufuncs.add(a, b), 0.5),
+    "midpoint": lambda a, b, w, low: _middle(a, b),
     "nearest": lambda a, b, w, low: ew.select(*promotion.same_shape([_rounds_up(w, low), b, a], "quantile")),
 }
 
@@ -137,7 +149,7 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 
     Reference: numpy.median
     """
-    return _quantiles(array_operand(a, "median"), 0.5, axis, "linear", keepdims, "median")
+    return _quantiles(array_operand(a, "median"), 0.5, axis, "midpoint", keepdims, "median")
 
 
 @numpy_function
@@ -160,8 +172,8 @@ def nanquantile(
     return _nan_quantiles(array_operand(a, "nanquantile"), q, axis, keepdims)
 
 
-def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool) -> Any:
-    x = x if x.dtype.kind == "f" else promotion.convert(x, np.dtype(np.float64))
+def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool, median: bool = False) -> Any:
+    x = _with_dtype_for(x, q)
     axes = promotion.many_axes(axis, x.ndim, "nanquantile")
     kept = tuple(d for d in range(x.ndim) if d not in axes)
     rows = layout.reshape(
@@ -177,7 +189,7 @@ def _nan_quantiles(x: Any, q: Any, axis: Any, keepdims: bool) -> Any:
         take_along_axis(ordered, promotion.convert(v, layout.INDEX), -1)
         for v in (low, ufuncs.maximum(ufuncs.ceil(place), 0))
     )
-    value = below + (above - below) * (place - low)
+    value = _middle(below, above) if median else below + (above - below) * (place - low)
     value = layout.reshape(layout.move_axis(value, value.ndim - 1, 0), shape=(*q.shape, *(x.shape[d] for d in kept)))
     shape = (*q.shape, *(1 if d in axes else n for d, n in enumerate(x.shape)))
     return layout.reshape(value, shape=shape) if keepdims else value
@@ -206,7 +218,9 @@ def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool =
 
     Reference: numpy.nanmedian
     """
-    return _nan_quantiles(array_operand(a, "nanmedian"), 0.5, axis, bool(keepdims) and keepdims is not np._NoValue)
+    return _nan_quantiles(
+        array_operand(a, "nanmedian"), 0.5, axis, bool(keepdims) and keepdims is not np._NoValue, True
+    )
 
 
 __all__ = [

@@ -84,7 +84,10 @@ def _unique_sized(x: Any, axis: Any, equal_nan: bool, size: int, fill_value: Any
     n = x.shape[axis]
     if n == 0 and size:
         raise ValueError("unique: an array without elements cannot fill a result of size > 0")
-    rows = layout.reshape(layout.move_axis(x, axis, 0), shape=(n, -1 if n == 0 else x.size // n))
+    if n == 0:
+        none = layout.fill(0, (0,), layout.INDEX)
+        return x, none, layout.reshape(none, shape=shape) if x.ndim == 1 else none, none
+    rows = layout.reshape(layout.move_axis(x, axis, 0), shape=(n, x.size // n))
     order = _order(rows)
     new = _starts(indexing.gather(rows, order, axes=(0,)), equal_nan)
     starts = places(new, size, n)
@@ -98,6 +101,12 @@ def _unique_sized(x: Any, axis: Any, equal_nan: bool, size: int, fill_value: Any
         elements = taken_or_filled(x, ew.select(ufuncs.less(starts, n), first, _to_size(n, size)), axis, fill_value)
     inverse = layout.reshape(inverse, shape=shape) if x.ndim == 1 else inverse
     return elements, first, inverse, counts
+
+
+def _filled(fill_value: Any, size: int, like: Any) -> Any:
+    """The result where there is no element to take."""
+    value = 0 if fill_value is None else fill_value
+    return promotion.broadcast(promotion.convert(array_operand(value, "fill_value"), like.dtype), (size,))
 
 
 def _to_size(value: Any, size: int) -> Any:
@@ -232,6 +241,8 @@ def setdiff1d(
         known = concrete(x, sized("setdiff1d"))
         candidates = np.arange(x.size) if assume_unique else np.unique(known, return_index=True)[1]
         return pick(x, candidates[np.isin(known[candidates], y, invert=True)], 0)
+    if x.size == 0:
+        return _filled(fill_value, size, x)
     if assume_unique:
         order, distinct = np.arange(x.size), np.ones(x.size, bool)
     else:
@@ -266,6 +277,9 @@ def intersect1d(
         known = [concrete(v, sized("intersect1d")) for v in (x, y)]
         _, i, j = np.intersect1d(*known, assume_unique, return_indices=True)
         return (pick(x, i, 0), i, j) if return_indices else pick(x, i, 0)
+    if 0 in (x.size, y.size, size):
+        values = _filled(fill_value, size, x)
+        return (values, *(_to_size(v.size, size) for v in (x, y))) if return_indices else values
     order = sorting.argsort(x, axis=0)
     ordered = indexing.gather(x, order, axes=(0,))
     first = _starts(layout.reshape(ordered, shape=(x.size, 1)), True)
@@ -303,10 +317,13 @@ def setxor1d(
         everything = np.concatenate(known)
         order = np.argsort(everything, kind="stable")
         return pick(both, order[np.searchsorted(everything[order], wanted)], 0)
+    if 0 in (both.size, size):
+        return _filled(fill_value, size, both)
     order = sorting.argsort(both, axis=0)
     ordered = indexing.gather(both, order, axes=(0,))
-    first = _starts(layout.reshape(ordered, shape=(both.size, 1)), True)
-    alone = ufuncs.not_equal(isin(ordered, x), isin(ordered, y))
+    second = promotion.convert(ufuncs.greater_equal(order, x.size), both.dtype)
+    first = _starts(joining.stack([ordered, second], axis=1), True)  # NaN of each array counts once, as NumPy has it
+    alone = ufuncs.logical_or(ufuncs.not_equal(isin(ordered, x), isin(ordered, y)), ufuncs.not_equal(ordered, ordered))
     spots = places(ufuncs.logical_and(first, alone), size, both.size)
     smallest = indexing.gather(ordered, layout.slice_axis(spots, 0, 0, 1), axes=(0,))
     return taken_or_filled(ordered, spots, 0, layout.reshape(smallest, shape=()) if fill_value is None else fill_value)

@@ -190,3 +190,11 @@ def test_errors() -> None:
         jit(np.linalg.inv)(np.zeros((2, 2)))
     with pytest.raises(np.linalg.LinAlgError, match="positive definite"):
         fg.grad(lambda a: np.linalg.cholesky(a).sum())(-S)
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, -1])
+def test_powers_of_integers_are_integers(n: int) -> None:
+    a = np.array([[1, 2], [3, 5]])
+    actual, expected = fg.jit(lambda a: np.linalg.matrix_power(a, n))(a), np.linalg.matrix_power(a, n)
+    assert actual.dtype == expected.dtype
+    np.testing.assert_allclose(actual, expected)

@@ -28,3 +28,21 @@ def test_methods(method: str) -> None:
 def test_other_methods_are_refused() -> None:
     with pytest.raises(ValueError, match="method 'closest_observation' is not supported on traced values; use one of"):
         fg.jit(lambda x: fnp.quantile(x, 0.5, method="closest_observation"))(X)
+
+
+@pytest.mark.parametrize(
+    "a", [[np.inf, np.inf, 1.0], [-np.inf, 2.0], [-np.inf, 1.0, np.inf], [1e308, 1e308, 1e308], [1.0, 2.0]]
+)
+def test_medians_of_infinite_and_large_numbers(a: list[float]) -> None:
+    for f in (fnp.median, fnp.nanmedian):
+        assert fg.jit(f)(np.array(a)) == f(np.array(a))
+        np.testing.assert_allclose(fg.grad(f)(np.array(a)).sum(), 1.0)
+
+
+@pytest.mark.parametrize("q", [0.3, [0.3, 0.7], np.array([0.3]), np.array([0.3], np.float32)], ids=str)
+def test_dtypes_of_float32(q: object) -> None:
+    for f in (np.quantile, np.nanquantile):
+        expected = f(X.astype(np.float32), q)
+        actual = fg.jit(lambda x, f=f: f(x, q))(X.astype(np.float32))
+        assert actual.dtype == expected.dtype
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)

@@ -18,6 +18,7 @@ A = np.array([3.0, 1.0, 3.0, 2.0, 1.0])
 B = np.array([2.0, 7.0, 3.0])
 M = np.array([[True, False], [False, True]])
 ROWS = np.array([[1, 2], [0, 1], [1, 2]])
+NOTHING = np.zeros(0)
 GAPS = np.array([1.0, np.nan, np.nan])
 
 # The expected values are JAX's, written down.
@@ -51,6 +52,16 @@ SIZED: list[tuple[str, Callable, tuple, Any]] = [
     ("setdiff1d", lambda a, b: fnp.setdiff1d(a, b, size=3), (A, B), [1.0, 0.0, 0.0]),
     ("setdiff1d, in order", lambda a, b: fnp.setdiff1d(a, b, size=4, assume_unique=True), (A, B), [1.0, 1.0, 0.0, 0.0]),
     ("setxor1d", lambda a, b: fnp.setxor1d(a, b, size=4), (A, B), [1.0, 7.0, 1.0, 1.0]),
+    ("setxor1d, NaN of both", lambda a, g: fnp.setxor1d(a, g, size=6, fill_value=-1), (GAPS, np.array([np.nan, 2.0])), [1.0, 2.0, np.nan, np.nan, -1.0, -1.0]),
+    ("setxor1d, NaN of one", lambda a, g: fnp.setxor1d(a, g, size=3), (GAPS, np.array([1.0])), [np.nan, np.nan, np.nan]),
+    ("setxor1d, size 0", lambda a: fnp.setxor1d(a, a, size=0), (A,), np.zeros(0)),
+    ("setxor1d, one side empty", lambda a, e: fnp.setxor1d(a, e, size=3), (A, NOTHING), [1.0, 2.0, 3.0]),
+    ("setxor1d, both empty", lambda e: fnp.setxor1d(e, e, size=2, fill_value=5), (NOTHING,), [5.0, 5.0]),
+    ("unique, empty", lambda e: fnp.unique(e, True, True, True, size=0), (NOTHING,), (NOTHING, *[np.zeros(0, int)] * 3)),
+    ("intersect1d, one side empty", lambda a, e: fnp.intersect1d(a, e, return_indices=True, size=1), (A, NOTHING), ([0.0], [5], [0])),
+    ("intersect1d, other side empty", lambda a, e: fnp.intersect1d(e, a, size=2, fill_value=7), (A, NOTHING), [7.0, 7.0]),
+    ("intersect1d, size 0", lambda a: fnp.intersect1d(a, a, size=0), (A,), np.zeros(0)),
+    ("setdiff1d, empty", lambda a, e: fnp.setdiff1d(e, a, size=2), (A, NOTHING), [0.0, 0.0]),
     ("setxor1d, filled", lambda a, b: fnp.setxor1d(a, b, size=3, fill_value=-1), (A, B), [1.0, 7.0, -1.0]),
 ]  # fmt: skip
 

@@ -9,6 +9,7 @@ import numpy as np
 from ...numpy import linalg as numpy_linalg
 from ...numpy import ufuncs
 from ...numpy.linear import diagonal
+from ...numpy.rearrange import tril, triu
 from ...ops import decompositions, layout, least_squares
 from ...ops import linalg as ops
 from ...ops.matrix_rules import conjugate
@@ -19,7 +20,7 @@ from .triangular import solve_triangular
 _KINDS = {
     None: "general", "gen": "general", "general": "general", "sym": "symmetric", "symmetric": "symmetric",
     "her": "hermitian", "hermitian": "hermitian", "pos": "positive", "positive definite": "positive",
-    "diagonal": "diagonal", "tridiagonal": "general", "banded": "general", "upper triangular": "upper",
+    "diagonal": "diagonal", "tridiagonal": "tridiagonal", "banded": "general", "upper triangular": "upper",
     "lower triangular": "lower",
 }  # fmt: skip
 
@@ -80,6 +81,8 @@ def solve(
         x = hermitian_part(x)
     elif kind == "symmetric":
         x = (x + numpy_linalg.matrix_transpose(x)) * 0.5
+    elif kind == "tridiagonal":
+        x = tril(triu(x, -1), 1)  # SciPy reads nothing else
     return as_given(ops.solve(x, y, trans=bool(transposed)), vector)
 
 
