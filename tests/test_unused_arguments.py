@@ -77,6 +77,11 @@ SILENT: list[tuple[str, Callable]] = [
     ("inner unused", lambda: fg.grad(lambda x: fg.grad(forgets, 1)(x, x) + x)(1.0)),
     ("vjp", lambda: fg.vjp(forgets, 1.0, 2.0)[1](1.0)),
     ("no leaves", lambda: fg.grad(lambda p, x: x, (0, 1))(None, 1.0)),
+    ("no elements", lambda: fg.grad(lambda p, x: x, (0, 1))(np.zeros(0), 1.0)),
+    (
+        "a known branch",
+        lambda: fg.grad(lambda x, y: fg.lax.cond(True, lambda a, b: a, lambda a, b: b, x, y), (0, 1))(1.0, 2.0),
+    ),  # noqa: E501
     ("where", lambda: fg.grad(lambda x: fnp.where(x > 5, x, 0.0))(1.0)),
     ("scan", lambda: fg.grad(lambda x: fg.lax.fori_loop(0, 3, lambda i, c: c, x))(1.0)),
 ]

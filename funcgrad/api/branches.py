@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import tree
 from ..core.program import Program, Var
-from ..core.tracing import Tracer, check_array, replay, retrace, run
+from ..core.tracing import Tracer, check_array, current_trace, replay, retrace, run
 from ..numpy import promotion
 from ..ops import branching, elementwise
 from . import carry as carried
@@ -96,6 +96,9 @@ def _choose(where: str, index: Any, functions: list[Callable], names: list[str],
         branches = tuple(rec.canonical(_widened(p, traced, k)) for k, p in enumerate(programs))
         outs = branching.switch(index, *captures, *leaves, branches=branches)
     else:
+        trace = current_trace()
+        if trace is not None:
+            trace.hosts = True  # what the other branches would have read, nobody knows
         chosen = min(max(index, 0), len(functions) - 1)
         outs = run(rec.canonical(programs[chosen]), [*traced[chosen].captures, *leaves])
         outs = rec.owned(outs, [*captures, *leaves])

@@ -4,6 +4,7 @@ Reported is an argument none of whose leaves is connected with the result. Nothi
 
 - where Python code may have chosen its way by the values (`x if x > 0 else 0.0`, a `while` that was not entered): a
   comparison or an integer was computed that no operation has used;
+- where `cond` or `switch` chose a branch by a known condition;
 - where the function differentiates itself: the derivative of a linear function is constant, rightly;
 - under another transformation, where the argument may be constant on purpose.
 
@@ -39,7 +40,8 @@ def _unread(program: Program) -> tuple[bool, ...]:
 
 def report(choice: Any, r: rec.Recording, treedef: Any) -> None:
     """Warn of chosen arguments on which the result of a recording does not depend."""
-    unread = _unread(r.program)[r.captured :]
+    avals = r.program.in_avals[r.captured :]
+    unread = [alone and a.size > 0 for alone, a in zip(_unread(r.program)[r.captured :], avals)]
     if r.hosts or not any(unread):
         return
     start = 0

@@ -113,7 +113,7 @@ class Trace:
         self.values: list[Any] = []  # of every equation's results, in order; only in an eager Trace
         self.parent: Trace | None = parent
         self.captures: list[tuple[Var, Any]] = []
-        self.hosts = False  # whether another function was recorded, to be transformed, while this Trace was open
+        self.hosts = False  # whether a function was recorded to be transformed meanwhile, or a branch chosen by Python
         self.source: Any = None  # where the user caused what is being recorded, when it is not the line that runs now
         self._captured: dict[int, tuple[Var, Any, Any]] = {}  # id -> variable, value kept, the object that has this id
 
