@@ -286,6 +286,19 @@ def test_counting_and_zeta() -> None:
 # --- edges ------------------------------------------------------------------------------------------------------------
 
 
+def test_outside_of_the_domain_the_compiled_values_are_those_of_scipy() -> None:
+    negative = np.array([-1.5, -1e-3, 0.4])
+    for name, args in {
+        "chdtr": (negative,), "chdtrc": (negative,), "pdtr": (), "pdtrc": (), "gdtr": (-negative, negative[::-1].copy()),
+        "gdtrc": (-negative, negative[::-1].copy()), "fdtr": (np.array([0.0, -1.0, 2.0]), np.array([1.0, 1.0, 0.0])),
+        "fdtrc": (np.array([0.0, -1.0, 2.0]), np.array([1.0, 1.0, 0.0]))}.items():  # fmt: skip
+        for last in (negative, np.ones(3)):
+            values = (negative, last) if not args else (*args, last)
+            with np.errstate(all="ignore"):
+                expected = getattr(real, name)(*values)
+            assert_values(fg.jit(getattr(special, name))(*values), expected, 1e-12, name)
+
+
 def test_edges_of_the_domain() -> None:
     grads = [fg.grad(f, k)(*args) for f, k, args in (
         (special.gammainc, 0, (2.0, 0.0)), (special.gammainc, 0, (2.0, np.inf)), (special.betainc, 0, (2.0, 3.0, 0.0)),

@@ -142,12 +142,12 @@ def inv_boxcox1p(y: Any, power: Any) -> Any:
 
 def chdtr(v: Any, x: Any) -> Any:
     """The chi-square distribution with v degrees of freedom; 1 of its tail is `chdtrc`."""
-    return incomplete.gammainc(0.5 * v, _half_line(0.5 * x))
+    return incomplete.gammainc(0.5 * v, 0.5 * x)
 
 
 def chdtrc(v: Any, x: Any) -> Any:
     """1 - chdtr(v, x)."""
-    return ew.select(ew.lt(x, like(x, 0)), like(x, 1), incomplete.gammaincc(0.5 * v, _half_line(0.5 * x)))
+    return incomplete.gammaincc(0.5 * v, 0.5 * x)
 
 
 def chdtri(v: Any, p: Any) -> Any:
@@ -155,30 +155,37 @@ def chdtri(v: Any, p: Any) -> Any:
     return 2 * incomplete.gammainccinv(0.5 * v, p)
 
 
-def _half_line(x: Any) -> Any:
-    return ew.select(ew.lt(x, like(x, 0)), like(x, 0), x)
+def _from_zero(x: Any, value: Any) -> Any:
+    """NaN where x is negative, as in SciPy: what the functions below hand on of it may be a point of their domain."""
+    return ew.select(ew.lt(x, like(x, 0)), like(value, math.nan), value)
 
 
 def gdtr(a: Any, b: Any, x: Any) -> Any:
     """The gamma distribution of shape b and rate a."""
-    return incomplete.gammainc(b, ew.strong_product(a, x))
+    return _from_zero(x, incomplete.gammainc(b, ew.strong_product(a, x)))
 
 
 def gdtrc(a: Any, b: Any, x: Any) -> Any:
     """1 - gdtr(a, b, x)."""
-    return incomplete.gammaincc(b, ew.strong_product(a, x))
+    return _from_zero(x, incomplete.gammaincc(b, ew.strong_product(a, x)))
 
 
 def fdtr(dfn: Any, dfd: Any, x: Any) -> Any:
     """The F distribution."""
     share, _ = _shares(dfn, dfd, x)
-    return incomplete.betainc(0.5 * dfn, 0.5 * dfd, share)
+    return _f_domain(dfn, dfd, x, incomplete.betainc(0.5 * dfn, 0.5 * dfd, share))
 
 
 def fdtrc(dfn: Any, dfd: Any, x: Any) -> Any:
     """1 - fdtr(dfn, dfd, x)."""
     _, rest = _shares(dfn, dfd, x)
-    return incomplete.betainc(0.5 * dfd, 0.5 * dfn, rest)
+    return _f_domain(dfn, dfd, x, incomplete.betainc(0.5 * dfd, 0.5 * dfn, rest))
+
+
+def _f_domain(dfn: Any, dfd: Any, x: Any, value: Any) -> Any:
+    """NaN where there is no F distribution, and for negative x, as in SciPy."""
+    inside = ew.and_(ew.gt(dfn, like(dfn, 0)), ew.gt(dfd, like(dfd, 0)))
+    return _from_zero(x, ew.select(inside, value, like(value, math.nan)))
 
 
 def _shares(dfn: Any, dfd: Any, x: Any) -> tuple[Any, Any]:
@@ -192,12 +199,12 @@ def _shares(dfn: Any, dfd: Any, x: Any) -> tuple[Any, Any]:
 
 def pdtr(k: Any, m: Any) -> Any:
     """The Poisson distribution function: of at most k events."""
-    return incomplete.gammaincc(ew.floor(k) + 1, m)
+    return _from_zero(k, incomplete.gammaincc(ew.floor(k) + 1, m))
 
 
 def pdtrc(k: Any, m: Any) -> Any:
     """1 - pdtr(k, m)."""
-    return incomplete.gammainc(ew.floor(k) + 1, m)
+    return _from_zero(k, incomplete.gammainc(ew.floor(k) + 1, m))
 
 
 # --- two results, orders that may be integers -------------------------------------------------------------------------
