@@ -231,7 +231,8 @@ class Jitted(functools.partial):
         program, captures, out_tree = trace_flat(self.fun, leaves, treedef, "jit", self._rebuild(args, kwargs))
         kinds = [KINDS.get(type(x), "array") for x in leaves]
         paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(len(leaves))))
-        donated = [i for i, (path, _) in enumerate(paths) if path[0].idx == 0 and path[1].idx in self.donate_argnums]
+        given = [i for i, (path, _) in enumerate(paths) if path[0].idx == 0 and path[1].idx in self.donate_argnums]
+        donated = [i for i in given if program.in_avals[len(captures) + i].ndim]  # numbers have no memory to give
         return Traced(program, captures, out_tree, kinds, donated)
 
     def _compile(self, leaves: Sequence[Any], treedef: Any, args: tuple, kwargs: dict) -> _Entry:
