@@ -167,3 +167,14 @@ def test_long_chains_between_the_stages_of_a_row_are_no_deep_recursion() -> None
     x = np.random.default_rng(1).uniform(1, 2, (3, 4))
     for f in (of_rows, of_elements):
         np.testing.assert_allclose(fg.jit(f)(x), f(x), rtol=1e-9)
+
+
+def test_long_chains_beside_row_operations_are_no_deep_recursion() -> None:
+    def f(x: np.ndarray) -> Any:
+        x = np.cumsum(x, -1)
+        for k in range(250):
+            x = np.sin(x) * (1.0 + k / 1000)
+        return np.cumsum(x, -1)
+
+    x = np.random.default_rng(2).uniform(1, 2, (3, 5))
+    np.testing.assert_allclose(fg.jit(f)(x), f(x), rtol=1e-9)
