@@ -73,6 +73,14 @@ def test_donated_arguments_are_overwritten() -> None:
     np.testing.assert_allclose(x, 3 * X)
 
 
+@pytest.mark.parametrize("number", [3.0, 3, np.float64(3.0), np.array(3.0)])
+def test_donated_numbers_are_numbers(number: object) -> None:
+    f = fg.jit(lambda x, y: x + y, donate_argnums=0)
+    for _ in range(2):
+        result = f(number, 4.0)
+        assert result == 7.0 and type(result) is np.float64 and number == 3.0
+
+
 def test_closed_over_arrays_are_frozen() -> None:
     w = np.ones(6)
     f = compiled(lambda x: x * w, X)

@@ -153,3 +153,20 @@ def test_a_call_outlives_what_it_runs() -> None:
     for t in threads:
         t.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("static", [(), 1])
+def test_a_function_may_be_called_while_it_is_collected(static: Any) -> None:
+    found = []
+
+    class Model:
+        def __init__(self) -> None:
+            self.me = self
+            self.step = fg.jit(pair, static_argnums=static)
+
+        def __del__(self) -> None:
+            found.append(self.step(2.0, 3.0))
+
+    Model()
+    gc.collect()
+    assert found == [(6.0, 5.0)]

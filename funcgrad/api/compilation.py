@@ -93,12 +93,18 @@ def _no_function(*args: Any, **kwargs: Any) -> Any:
     raise RuntimeError("jit: called before it was made")
 
 
-def _dispatcher(jitted: weakref.ref[Jitted], recent: dict, has_static: bool) -> Callable[..., Any]:
-    """The Python side of a call: tries recent signatures, then looks further. It does not keep the Jitted alive."""
+def _dispatcher(
+    jitted: weakref.ref[Jitted], again: Callable[[], Jitted], recent: dict, has_static: bool
+) -> Callable[..., Any]:
+    """The Python side of a call: tries recent signatures, then looks further. It does not keep the Jitted alive.
+
+    In a `__del__` of the garbage that the Jitted itself belongs to, as when Python exits, calls are made while weak
+    references are dead: to another one, which `again` makes.
+    """
 
     def dispatch(*args: Any, **kwargs: Any) -> Any:
         if state.trace is None:
-            whole = jitted()._split(args, kwargs) if has_static else ((args, kwargs), ())
+            whole = (jitted() or again())._split(args, kwargs) if has_static else ((args, kwargs), ())
             for entry in recent.get(whole[1], ()):
                 if entry.flat and not kwargs:
                     outs = entry.launch(*args)
@@ -107,7 +113,7 @@ def _dispatcher(jitted: weakref.ref[Jitted], recent: dict, has_static: bool) -> 
                     outs = entry.launch(*leaves) if entry.flatten(whole[0], leaves) else None
                 if outs is not None:
                     return entry.unflatten(outs)
-        return jitted()._call(args, kwargs)
+        return (jitted() or again())._call(args, kwargs)
 
     return dispatch
 
@@ -133,7 +139,8 @@ class Jitted(functools.partial):
         self._recent: dict[tuple, tuple[_Entry, ...]] = {}  # by static arguments: the signatures tried first
         self._traced: dict[Any, Traced] = {}
         self._has_static = bool(self.static_argnums or self.static_argnames)
-        self._dispatch = _dispatcher(weakref.ref(self), self._recent, self._has_static)
+        again = functools.partial(Jitted, fun, self.static_argnums, self.static_argnames, self.donate_argnums)
+        self._dispatch = _dispatcher(weakref.ref(self), again, self._recent, self._has_static)
         self._go_to(self._dispatch)
         _all.add(self)
 
@@ -231,7 +238,8 @@ class Jitted(functools.partial):
         program, captures, out_tree = trace_flat(self.fun, leaves, treedef, "jit", self._rebuild(args, kwargs))
         kinds = [KINDS.get(type(x), "array") for x in leaves]
         paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(len(leaves))))
-        donated = [i for i, (path, _) in enumerate(paths) if path[0].idx == 0 and path[1].idx in self.donate_argnums]
+        given = [i for i, (path, _) in enumerate(paths) if path[0].idx == 0 and path[1].idx in self.donate_argnums]
+        donated = [i for i in given if program.in_avals[len(captures) + i].ndim]  # numbers have no memory to give
         return Traced(program, captures, out_tree, kinds, donated)
 
     def _compile(self, leaves: Sequence[Any], treedef: Any, args: tuple, kwargs: dict) -> _Entry:

@@ -255,7 +255,7 @@ class GroupLowering(Builder):
     def run(self) -> tuple[Kernel, list[Any]]:
         stages = 1 + max(self.group.stage[eqn.outs[0]] for eqn in self.group.anchors)
         for self.current in range(stages):
-            self.memo.clear()
+            self.memo = {key: e for key, e in self.memo.items() if key[1:] == (self.row_index, False)}
             here = [eqn for eqn in self.group.anchors if self.group.stage[eqn.outs[0]] == self.current]
             for eqn in here:
                 if self._is_row_level(eqn):
@@ -285,16 +285,17 @@ class GroupLowering(Builder):
         body: list[Any] = []
         after: list[Any] = []
         self.inside = True
-        for v, stage in self.group.kept.items():
-            if stage == self.current:
-                value = self.element(v, self.index)
-                body.append(Store(self._row_buffer(v).name, self.index[len(self.row_index) :], value))
         for eqn in anchors:
             if isinstance(eqn.prim.lower, lowering.Reduce):
                 self._reduce(eqn, self.index, body, after)
             else:
                 for v in eqn.outs:
                     self._store(v, self.index, self.element(v, self.index), body)
+        # Lowered after the anchors, in whose order each finds what is below it remembered, as lowering recurses; stored
+        # first.
+        kept = {v: self.element(v, self.index) for v, stage in self.group.kept.items() if stage == self.current}
+        place = self.index[len(self.row_index) :]
+        body = [*[Store(self._row_buffer(v).name, place, value) for v, value in kept.items()], *body]
         self.inside = False
         self.row += [*nest(self.index[len(self.row_index) :], self.inner_counts, body), *after]
 

@@ -18,6 +18,7 @@ process.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -45,6 +46,8 @@ Pipeline = Literal["full", "light"]
 
 # llvmlite locks single calls only; parse-optimize-emit is a sequence that shares pass managers and the linker.
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # else the child of a fork would wait for a thread that it does not have
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _symbols: dict[str, int] = {}
 _NONE: Mapping[str, int] = {}
 

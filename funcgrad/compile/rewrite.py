@@ -30,15 +30,22 @@ class Rewriter:
 
     def expr(self, e: sc.Expr) -> sc.Expr:
         """An expression rewritten."""
-        if e not in self.memo:
-            self.memo[e] = self._expr(e)
+        stack = [e]
+        while stack:  # explicit, since fused expressions nest deeper than Python's recursion limit
+            node = stack[-1]
+            missing = [a for a in node.args if isinstance(a, sc.Expr) and a not in self.memo]
+            if missing and node not in self.memo:
+                stack += missing
+                continue
+            if stack.pop() not in self.memo:
+                self.memo[node] = self._node(node)
         return self.memo[e]
 
-    def _expr(self, e: sc.Expr) -> sc.Expr:
+    def _node(self, e: sc.Expr) -> sc.Expr:
         if e.op == "sym":
             new = self.syms.get(e.args[0], e)
             return sc.sym(new, e.dtype) if isinstance(new, str) else new
-        args = tuple([self.expr(a) if isinstance(a, sc.Expr) else a for a in e.args])
+        args = tuple([self.memo[a] if isinstance(a, sc.Expr) else a for a in e.args])
         if e.op == "load":
             name, index = self.place(args[0], args[1:])
             return sc.load(name, index, e.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -210,3 +211,31 @@ def test_compiling_keeps_no_memory() -> None:
 
     before = repeat(40)
     assert repeat(60) - before < 60 * 40  # pass managers that are not freed keep 85 kB each
+
+
+FORK = """
+import os, signal, threading
+from funcgrad.compile import native
+
+held, done = threading.Event(), threading.Event()
+
+
+def compile_long():
+    with native._lock:
+        held.set()
+        done.wait(0.5)
+
+
+threading.Thread(target=compile_long).start()
+held.wait()
+if os.fork() == 0:
+    signal.alarm(20)
+    native.compile_text("define i64 @three() { ret i64 3 }")
+    os._exit(0)
+assert os.wait()[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_process_may_fork_while_a_thread_compiles() -> None:
+    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=120)

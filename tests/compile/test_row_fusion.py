@@ -146,3 +146,35 @@ def test_long_arrays_of_kernels_inside_branches_are_in_memory(flag: bool) -> Non
         return lax.cond(flag, np.sort, lambda x: lax.cumlogsumexp(x), lax.cumsum(x))
 
     np.testing.assert_allclose(fg.jit(f)(flag, x), f(flag, x), rtol=1e-9, atol=1e-9)
+
+
+def steps(x: Any) -> Any:
+    for _ in range(110):
+        x = np.sin(x) * 1.01
+    return x
+
+
+def test_long_chains_between_the_stages_of_a_row_are_no_deep_recursion() -> None:
+    def of_rows(x: np.ndarray) -> Any:
+        s = steps(np.sum(x, -1))
+        y = x / s[..., None]
+        return x - np.sin(np.sum(y * y, -1) + s)[..., None]
+
+    def of_elements(x: np.ndarray) -> Any:
+        y = steps(x)
+        return y / np.sum(y, -1, keepdims=True)
+
+    x = np.random.default_rng(1).uniform(1, 2, (3, 4))
+    for f in (of_rows, of_elements):
+        np.testing.assert_allclose(fg.jit(f)(x), f(x), rtol=1e-9)
+
+
+def test_long_chains_beside_row_operations_are_no_deep_recursion() -> None:
+    def f(x: np.ndarray) -> Any:
+        x = np.cumsum(x, -1)
+        for k in range(250):
+            x = np.sin(x) * (1.0 + k / 1000)
+        return np.cumsum(x, -1)
+
+    x = np.random.default_rng(2).uniform(1, 2, (3, 5))
+    np.testing.assert_allclose(fg.jit(f)(x), f(x), rtol=1e-9)
