@@ -81,7 +81,7 @@ SILENT: list[tuple[str, Callable]] = [
     (
         "a known branch",
         lambda: fg.grad(lambda x, y: fg.lax.cond(True, lambda a, b: a, lambda a, b: b, x, y), (0, 1))(1.0, 2.0),
-    ),  # noqa: E501
+    ),
     ("where", lambda: fg.grad(lambda x: fnp.where(x > 5, x, 0.0))(1.0)),
     ("scan", lambda: fg.grad(lambda x: fg.lax.fori_loop(0, 3, lambda i, c: c, x))(1.0)),
 ]
