@@ -203,7 +203,7 @@ def _build(
 
 def _builtin(words: Sequence[int] | np.ndarray, keep: tuple[Any, ...], method: _MethodDefinition) -> Launcher:
     table = np.asarray(words, np.int64).view(_Table)
-    table.keep = keep
+    table.keep = (*keep, method)  # of two threads that make the first one at once, each has its own
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
     return make(("PyCFunction_NewEx", ctypes.pythonapi))(ctypes.addressof(method), table, None)
 
