@@ -4,7 +4,9 @@ against problems solved again.
 
 from __future__ import annotations
 
+import gc
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from scipy import optimize as scipy_optimize
 
 import funcgrad as fg
+from funcgrad.scipy import optimize
 from funcgrad.scipy.optimize import brentq, curve_fit, least_squares, root, root_scalar
 from funcgrad.test_util import check_grads
 
@@ -281,3 +284,22 @@ def test_brentq_errors() -> None:
         brentq(lambda x: x**3 - 0.1, -9.0, 5.0, maxiter=2)
     with pytest.raises(TypeError, match=r"brentq of <lambda>: the function must return one real number"):
         brentq(lambda x: np.stack([x]), 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda k, data: optimize.minimize(lambda z: np.mean((z - data) ** 2) + k * z**2, 0.0).x,
+        lambda k, data: optimize.least_squares(lambda z: np.append(z - data, k * z), 0.0).x,
+        lambda k, data: optimize.root(lambda z: np.mean(z - data) + k * z**3, 0.1).x,
+    ],
+)
+def test_remembered_derivatives_do_not_keep_the_data(solve: Any) -> None:
+    alive = []
+    for i in range(2):
+        data = np.linspace(0.0, 1.0 + i, 300)
+        assert np.isfinite(fg.grad(lambda k, data=data: solve(k, data))(0.3))
+        alive.append(weakref.ref(data))
+        del data
+    gc.collect()
+    assert not any(ref() is not None for ref in alive)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..api import carry as carried
 from ..api import recording as rec
@@ -23,7 +25,8 @@ from ..ops import calls
 from ..ops.programs import type_of
 from .vectors import FLOAT
 
-HOLE: Any = object()  # where a traced value was
+HOLE: Any = object()  # where a traced value was, or a large array
+SMALL = 1 << 10  # bytes of an array that may be kept
 
 
 class Function:
@@ -44,13 +47,15 @@ class Function:
         return run(self.program, [*self.captures, *arrays])[0]
 
     @property
-    def outer(self) -> list[Any]:
-        """The captures that belong to a transformation outside."""
-        return [c for c in self.captures if type(c) is Tracer]
+    def is_traced(self) -> bool:
+        """Whether a capture belongs to a transformation outside."""
+        return any(type(c) is Tracer for c in self.captures)
 
-    def hollow(self) -> Function:
-        """The same function without the values of `outer`, for rules and callbacks, which outlive a transformation."""
-        return self._with([HOLE if type(c) is Tracer else c for c in self.captures])
+    def hollow(self, least: float = SMALL) -> Function:
+        """The same function without traced captures and arrays of more than `least` bytes, for rules and callbacks:
+        programs that are remembered hold these, and would keep the data of a thousand calls.
+        """
+        return self._with([HOLE if _is_outer(c, least) else c for c in self.captures])
 
     def bound(self, values: Iterator[Any]) -> Function:
         """A hollow function with values, taken from an iterator."""
@@ -74,6 +79,10 @@ class Function:
         return lambda *arrays: launch(*captures, *arrays)
 
 
+def _is_outer(capture: Any, least: float) -> bool:
+    return type(capture) is Tracer or isinstance(capture, np.ndarray) and capture.nbytes > least
+
+
 def program_of(f: Callable, operands: Sequence[Any]) -> Program:
     """A function of arrays to a list of arrays, which closes over nothing traced, as a program."""
     program, captures = trace(f, [type_of(x) for x in operands], purpose="a solver")
@@ -86,17 +95,19 @@ class Outer:
 
     Attributes:
         functions, vectors: the problem. Vectors may be traced, or None.
-        values: the traced values in both.
+        values: the traced values in both, and large arrays; none where nothing is traced.
         problem: the problem as a function of these values, which keeps none of them.
     """
 
-    def __init__(self, functions: Sequence[Function], vectors: Sequence[Any]) -> None:
-        """Gather the traced values of a problem."""
+    def __init__(self, functions: Sequence[Function], vectors: Sequence[Any], least: float = SMALL) -> None:
+        """Gather the traced values of a problem, and arrays of more than `least` bytes."""
         self.functions, self.vectors = list(functions), list(vectors)
         held = [v for v in self.vectors if type(v) is Tracer]
-        self.values: list[Any] = [*held, *(c for f in self.functions for c in f.outer)]
+        traced = held or any(f.is_traced for f in self.functions)
+        captures = [c for f in self.functions for c in f.captures if _is_outer(c, least)]
+        self.values: list[Any] = [*held, *captures] if traced else []
         self.problem = Problem(
-            [f.hollow() for f in self.functions], [HOLE if type(v) is Tracer else v for v in self.vectors]
+            [f.hollow(least) for f in self.functions], [HOLE if type(v) is Tracer else v for v in self.vectors]
         )
 
 

@@ -84,7 +84,7 @@ def solve_ivp(
     f = Function(where, slope, [(vector.size,), ()])
     start, span = vector.flatten(y0, "y0"), joined(list(t_span))
     times = None if t_eval is None else joined([t_eval])
-    if any(type(v) is Tracer for v in (start, span, times)) or f.outer:
+    if any(type(v) is Tracer for v in (start, span, times)) or f.is_traced:
         if times is None or events is not None or dense_output:
             raise ValueError(
                 f"{where}: under a transformation the number of steps and events is unknown.\n"

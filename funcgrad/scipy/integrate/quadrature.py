@@ -65,7 +65,7 @@ def quad(
     f = Function(where, lambda x: scalar(where, func(x, *args)), [()])
     limits = [promotion.convert(promotion.array_operand(v), FLOAT) for v in (a, b)]
     settings = dict(epsabs=epsabs, epsrel=epsrel, limit=limit, points=points)
-    if not Outer([f], limits).values:
+    if not Outer([f], limits, np.inf).values:
         return _by_scipy(f, limits, full_output=full_output, **settings)
     if full_output:
         raise ValueError(f"{where}: full_output is for calls outside transformations.")
@@ -85,7 +85,7 @@ def _by_scipy(f: Function, limits: Sequence[Any], **settings: Any) -> tuple:
 
 def _integral(f: Function, limits: Sequence[Any], settings: dict) -> tuple[Any, Any]:
     """(value, error) under a transformation, for functions to numbers or vectors."""
-    outer, shape = Outer([f], limits), f.shape
+    outer, shape = Outer([f], limits, np.inf), f.shape  # every value that is given has an integral of its own
     types, problem = [ShapeDtypeStruct(shape, FLOAT), ShapeDtypeStruct((), FLOAT)], outer.problem
 
     def found_by(*values: Any) -> list[Any]:
