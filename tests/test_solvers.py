@@ -5,8 +5,8 @@ against problems solved again.
 from __future__ import annotations
 
 import gc
+import tracemalloc
 import warnings
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -295,11 +295,17 @@ def test_brentq_errors() -> None:
     ],
 )
 def test_remembered_derivatives_do_not_keep_the_data(solve: Any) -> None:
-    alive = []
-    for i in range(2):
-        data = np.linspace(0.0, 1.0 + i, 300)
-        assert np.isfinite(fg.grad(lambda k, data=data: solve(k, data))(0.3))
-        alive.append(weakref.ref(data))
-        del data
-    gc.collect()
-    assert not any(ref() is not None for ref in alive)
+    def gradients(count: int) -> int:
+        """Bytes in use after so many gradients, each with data of its own."""
+        for i in range(count):
+            data = np.linspace(0.0, 1.0 + i, 100_000)
+            assert np.isfinite(fg.grad(lambda k, data=data: solve(k, data))(0.3))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = gradients(2)
+        assert gradients(5) - before < 3 * 8 * 100_000
+    finally:
+        tracemalloc.stop()
