@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 from .. import errors
 from ..core.program import Program, Var, memoized
+from ..core.tracing import is_internal
 from . import recording as rec
-
-_PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
 @memoized
@@ -56,10 +54,6 @@ def report(choice: Any, r: rec.Recording, treedef: Any) -> None:
 def _user_level() -> int:
     """How many frames up the user's call is, so that a warning is shown once for each such line."""
     level, frame = 1, sys._getframe(2)
-    while frame is not None and _is_ours(frame.f_code.co_filename):
+    while frame is not None and is_internal(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
     return level + 1
-
-
-def _is_ours(filename: str) -> bool:
-    return filename.startswith((_PACKAGE, "<funcgrad"))

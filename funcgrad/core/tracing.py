@@ -354,17 +354,21 @@ _INTERNAL = (_PACKAGE, "<funcgrad", "<__array_function__", f"{_SITE}numpy{os.sep
 _is_internal: dict[str, bool] = {}  # by file name: whether it is one of these
 
 
+def is_internal(filename: str) -> bool:
+    """Whether code is of this package, NumPy or SciPy, and not the user's."""
+    found = _is_internal.get(filename)
+    if found is None:
+        found = _is_internal[filename] = filename.startswith(_INTERNAL)
+    return found
+
+
 def user_source() -> tuple[str, int, str] | None:
     """(file, line, function) of the innermost frame outside this package, NumPy and SciPy."""
     frame = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
-        filename = code.co_filename
-        internal = _is_internal.get(filename)
-        if internal is None:
-            internal = _is_internal[filename] = filename.startswith(_INTERNAL)
-        if not internal:
-            return filename, frame.f_lineno, code.co_name
+        if not is_internal(code.co_filename):
+            return code.co_filename, frame.f_lineno, code.co_name
         frame = frame.f_back
     return None
 
@@ -372,7 +376,7 @@ def user_source() -> tuple[str, int, str] | None:
 def scipy_call() -> str | None:
     """`scipy.linalg.solve`, or `scipy.stats`, if that is what the user's code has called."""
     frame, found = sys._getframe(1), None
-    while frame is not None and frame.f_code.co_filename.startswith(_INTERNAL):
+    while frame is not None and is_internal(frame.f_code.co_filename):
         code, (_, _, place) = frame.f_code, frame.f_code.co_filename.partition(f"{_SITE}scipy{os.sep}")
         package = place.split(os.sep)[0]
         if place.count(os.sep) and not package.startswith("_"):

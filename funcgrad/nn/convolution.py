@@ -83,6 +83,7 @@ def _finished(params: Params, out: Any, batch: tuple[int, ...]) -> Any:
 
 
 def same_dtype(images: Any, weights: Any) -> tuple[Any, Any]:
+    """Both in their common dtype."""
     dtype = promotion.result_dtype(images, weights)
     return promotion.convert(images, dtype), promotion.convert(weights, dtype)
 
