@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from .. import tree
 from ..core.tracing import Tracer, check_array, trace
 from ..numpy import promotion
+from ..records import record
 from . import recording as rec
 
 Tracing = Callable[[list[Any], list[bool]], "Traced"]
@@ -23,7 +23,7 @@ INDEX = np.dtype(np.int64)
 ROUNDS = 3  # as given, with the dtypes the body gives, and once more for numbers derived from those
 
 
-@dataclass
+@record
 class Traced:
     """A function traced at some types: its program with the captures in front, and what it returns."""
 

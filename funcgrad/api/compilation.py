@@ -243,8 +243,9 @@ class Jitted(functools.partial):
         return Traced(program, captures, out_tree, kinds, donated)
 
     def _compile(self, leaves: Sequence[Any], treedef: Any, args: tuple, kwargs: dict) -> _Entry:
-        from ..compile.executable import build
+        from ..compile.executable import begin, build
 
+        begin()
         traced = self._trace(leaves, treedef, args, kwargs)
         executable, _ = build(traced.program, traced.kinds, traced.captures, traced.donated)
         return _Entry(treedef, traced.out_tree, executable)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import gc
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from ..core.avals import aval_of, is_inexact, is_weak
 from ..core.check import maybe_check
 from ..core.program import Eqn, Program, Var, memoized
 from ..core.tracing import Trace, Tracer, check_array, concrete_value, current_trace, run, state
+from ..records import record
 
 # Programs by structure: eager gradients of the same computation find the derivative that was built the first time.
 _canonical: OrderedDict[Program, Program] = OrderedDict()
@@ -68,7 +68,7 @@ def forget_all() -> None:
         forget()
 
 
-@dataclass
+@record
 class Recording:
     """A function recorded at some arguments.
 

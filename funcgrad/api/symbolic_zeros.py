@@ -4,7 +4,6 @@ that say whether they are differentiated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from .. import tree
 from ..core.avals import ShapedArray, is_inexact, shaped
 from ..core.primitive import Typed
 from ..ops.layout import fill
+from ..records import record
 
 FLOAT0 = np.dtype([("float0", np.void, 0)])
 
@@ -30,7 +30,7 @@ class SymbolicZero(Typed):
     __slots__ = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CustomVJPPrimal:
     """An argument of the forward rule of a `custom_vjp`: its value, and whether it is differentiated.
 

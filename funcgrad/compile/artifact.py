@@ -8,7 +8,6 @@ and a part of pickled compiled functions.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from ..core.avals import ShapedArray, shaped
 from ..core.primitive import Primitive
 from ..core.program import Eqn, Var
+from ..records import record
 from . import blas_threads, callback, lapack, library, native, scipy_library, thread_pool
 
 _SYMBOL = re.compile(r"@(funcgrad_\w+)")
@@ -24,7 +24,7 @@ _PROVIDERS = (library.define_blas_symbols, blas_threads.prelude, callback.define
               lapack.define_lapack_symbols)  # fmt: skip
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class MemoryAnalysis:
     """The bytes of a call of a compiled function, with JAX's names.
 
@@ -55,7 +55,7 @@ class MemoryAnalysis:
         return held + self.output_size_in_bytes - self.alias_size_in_bytes
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Artifact:
     """How machine code is called.
 

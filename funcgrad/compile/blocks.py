@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import Any
 
+from ..records import record, replace
 from .cuts import Cut, cut_of_kernel, cut_of_product, split
 from .kernel import For, Param, structure
 from .steps import CONTROL, Buffer, Call, Loop, Multiply, buffers_of, every_step, own_buffers, root_buffers, whole
@@ -26,7 +26,7 @@ LEAST_ROWS = 64  # of a product; with fewer, BLAS does not reach its speed
 READ_AGAIN = 1.0  # bytes that may be read once for every block, as a share of those kept out of memory
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Group:
     """Steps connected by arrays that they alone touch."""
 

@@ -100,13 +100,13 @@ def preload_launcher() -> None:
     global _launcher_done
     if _launcher_done or directory() is None:
         return
-    _launcher_done = True
     name = name_of([launcher_native.launcher_key()], ".launcher.o")
     code = read(name)
     if code is None:
         code = launcher_native.launcher_object()
         write(name, code)
     launcher_native.preload_launcher(code)
+    _launcher_done = True
 
 
 # --- entries ----------------------------------------------------------------------------------------------------------

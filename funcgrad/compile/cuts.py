@@ -10,12 +10,12 @@ for i0 in 64:                                            p0 is read in parts tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..core import scalar as sc
 from ..core.scalar import Expr
+from ..records import record
 from .kernel import Accumulate, For, Kernel, Store, expressions, statements, walk
 from .steps import Multiply
 
@@ -23,7 +23,7 @@ NO_SHIFTS = (0, 0, 0)
 INDEX = np.dtype(np.int64)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Cut:
     """How a step can be cut: into any divisor of `count`.
 
@@ -72,7 +72,7 @@ def cut_of_kernel(kernel: Kernel) -> Cut | None:
     return Cut(math.gcd(*counts), tuple(step is True for step in found), shifts)
 
 
-@dataclass
+@record
 class _Reads:
     """How the rows of a loop index arrays: True, by the loop's symbol; a number, so many rows further on each time."""
 

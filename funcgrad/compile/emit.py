@@ -17,10 +17,12 @@ from ..core import lowering
 from ..core.scalar import Expr
 from . import blas_threads, thread_pool
 from .control_emit import EMIT
-from .kernel import Kernel, expressions, statements, walk
+from .generator import NO_LOOPS
+from .kernel import For, Kernel, expressions, statements, walk
 from .library import blas_prelude
 from .llvm import KernelEmitter, memory_type
 from .matrices import LapackCall, emit_lapack
+from .modules import deal
 from .outline import Outliner
 from .plan import Plan
 from .products import emit_multiply
@@ -121,7 +123,18 @@ class EntryEmitter:
             calls = "\n".join(f"  call void @part_{k}(ptr %table)" for k in range(len(parts)))
             functions.append(f"define void @entry(ptr noalias %table) nounwind {{\n{calls}\n  ret void\n}}\n")
         functions += self.step_table.functions.values()
-        return "\n".join([*self.declarations.values(), *self.preludes.values(), *kernels, *functions])
+        if self.has_no_loops():
+            return NO_LOOPS + "\n".join(
+                [*self.declarations.values(), *self.preludes.values(), *(k.text for k in kernels), *functions]
+            )
+        return deal(self.declarations, kernels, [*self.preludes.values(), *functions])
+
+    def has_no_loops(self) -> bool:
+        """Whether the module is straight-line code, which LLVM need not look at long."""
+        kernels = (s for kernel, _ in self.plan.kernels for s in statements(kernel.body))
+        return all(isinstance(s, (Call, Multiply)) for s in self.plan.steps) and not any(
+            isinstance(s, For) for s in kernels
+        )
 
     def part(self, number: int, steps: list[Any]) -> str:
         """A function that runs some of the steps."""

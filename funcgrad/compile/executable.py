@@ -6,19 +6,18 @@ artifact and its machine code, and put it together again in another process.
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import config
 from ..core.program import Program
-from . import cache
+from . import cache, native
 from .artifact import Artifact
 from .callback import raise_pending
 from .launcher import InputSpec, OutputSpec, launcher_kind, make_launcher
@@ -48,7 +47,7 @@ class Executable:
             LookupError: the machine code refers to something this process does not have.
         """
         keep_freed_blocks()
-        cache.preload_launcher()
+        _prepare_launcher()
         self.artifact, self.kinds, self.constants = artifact, tuple(kinds), tuple(constants)
         self.library, callbacks = artifact.link(code)
         self.call: Callable[..., Any] = make_launcher(
@@ -121,35 +120,33 @@ def _stored(
 def _compiled(
     program: Program, name: str | None, kinds: Sequence[str], constants: list, donated: Sequence[int]
 ) -> tuple[Executable, bytes]:
-    with _launcher_meanwhile():
-        from . import pipeline  # most of the compiler; what is found on disk does without
+    from . import pipeline  # most of the compiler; what is found on disk does without
 
-        compiled = pipeline.compile_program(program, len(constants))
+    compiled = pipeline.compile_program(program, len(constants))
     artifact = pipeline.artifact_of(compiled, len(constants), donated)
     if name:
         _keep(name, artifact)
     return Executable(artifact, compiled.code, kinds, constants), compiled.code
 
 
-@contextlib.contextmanager
-def _launcher_meanwhile() -> Iterator[None]:
-    """Let a thread compile what every warm call goes through, as the first compilation of a process has to import the
-    compiler first: 17 ms of LLVM's work beside 25 ms of Python's.
+_begun = False
+_launcher_lock = native.fork_safe_lock()
+
+
+def begin() -> None:
+    """Let a thread make what every warm call goes through, beside the tracing of the first program of a process and
+    the import of the compiler: 25 ms of LLVM's work beside 25 ms of Python's. Called when a program is to be compiled.
     """
-    if "funcgrad.compile.pipeline" in sys.modules:
-        yield
-        return
-    thread = threading.Thread(target=_prepare_launcher)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+    global _begun
+    if not _begun:
+        _begun = True
+        threading.Thread(target=_prepare_launcher, name="funcgrad launcher").start()
 
 
 def _prepare_launcher() -> None:
-    cache.preload_launcher()
-    launcher_kind()
+    with _launcher_lock:  # who needs the launcher meanwhile, waits
+        cache.preload_launcher()
+        launcher_kind()
 
 
 def _keep(name: str, artifact: Artifact) -> None:

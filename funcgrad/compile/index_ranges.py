@@ -10,7 +10,6 @@ condition is decided and the clamps do nothing; without them the loop reads neig
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..core import scalar as sc
+from ..records import replace
 from .kernel import Accumulate, For, If, Kernel, Store, expressions, walk
 
 Bounds = tuple[int, int] | None
@@ -114,7 +114,7 @@ def _gathered(op: str, a: sc.Expr, b: sc.Expr) -> tuple[sc.Expr, sc.Expr]:
 
 def simplified(kernel: Kernel) -> Kernel:
     """A kernel with its index arithmetic simplified."""
-    return dataclasses.replace(kernel, body=_block(kernel.body, {}))
+    return replace(kernel, body=_block(kernel.body, {}))
 
 
 def _block(body: list[Any], ranges: dict[str, Bounds]) -> list[Any]:
@@ -126,7 +126,7 @@ def _block(body: list[Any], ranges: dict[str, Bounds]) -> list[Any]:
 def _statement(s: Any, simplifier: Ranges) -> Any:
     simple = simplifier.simple
     if isinstance(s, For):
-        return dataclasses.replace(s, body=_block(s.body, {**simplifier.ranges, s.sym: (0, s.count - 1)}))
+        return replace(s, body=_block(s.body, {**simplifier.ranges, s.sym: (0, s.count - 1)}))
     if isinstance(s, If):
         return If(simple(s.condition), _block(s.body, simplifier.ranges))
     fields = {k: v for k, v in vars(s).items() if isinstance(v, (sc.Expr, tuple))}
@@ -134,7 +134,7 @@ def _statement(s: Any, simplifier: Ranges) -> Any:
         k: simple(v) if isinstance(v, sc.Expr) else tuple([simple(e) if isinstance(e, sc.Expr) else e for e in v])
         for k, v in fields.items()
     }
-    return dataclasses.replace(s, **changed)
+    return replace(s, **changed)
 
 
 # --- which elements a loop touches ------------------------------------------------------------------------------------

@@ -27,13 +27,13 @@ expansion and loop distribution.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..core import scalar as sc
 from ..core.scalar import FUNCTIONS, Expr
+from ..records import replace
 from .kernel import Accumulate, Declare, For, Kernel, Param, Store, Update, expressions, statements, walk
 from .rewrite import Rewriter, renamed
 

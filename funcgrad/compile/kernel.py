@@ -23,18 +23,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..core.scalar import Expr
+from ..records import field, record
 
 CHUNK = "chunk"  # the symbol that is the number of a chunk
 LOCAL_BYTES = 1 << 14  # an array of a kernel's own up to this size is on the stack, a longer one in the workspace
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Param:
     """An array a kernel reads or writes: its name inside the kernel, type, and whether it is written."""
 
@@ -49,7 +49,7 @@ class Param:
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
-@dataclass
+@record
 class For:
     """`for sym in 0..count`: the loop symbol is an int64. With a grain, only the part that belongs to the chunk."""
 
@@ -59,7 +59,7 @@ class For:
     grain: int = 0
 
 
-@dataclass
+@record
 class Store:
     """Write one element of a buffer."""
 
@@ -68,7 +68,7 @@ class Store:
     value: Expr
 
 
-@dataclass
+@record
 class Accumulate:
     """Combine a value into one element of a buffer."""
 
@@ -78,7 +78,7 @@ class Accumulate:
     value: Expr
 
 
-@dataclass
+@record
 class Declare:
     """A scalar variable that later statements update."""
 
@@ -86,7 +86,7 @@ class Declare:
     value: Expr
 
 
-@dataclass
+@record
 class Update:
     """Combine a value into a declared variable; floating sums may be reassociated."""
 
@@ -95,7 +95,7 @@ class Update:
     value: Expr
 
 
-@dataclass
+@record
 class Assign:
     """Give declared variables new values, all computed from the old ones."""
 
@@ -103,7 +103,7 @@ class Assign:
     values: tuple[Expr, ...]
 
 
-@dataclass
+@record
 class If:
     """Statements that run only where a condition holds."""
 
@@ -111,7 +111,7 @@ class If:
     body: list[Any]
 
 
-@dataclass
+@record
 class Kernel:
     """A loop nest with its parameters, and the user's lines (file, number) that caused it.
 

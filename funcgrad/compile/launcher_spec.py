@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+from ..records import record
 
 __all__ = ["InputSpec", "Kind", "Launcher", "OutputSpec", "check_specs"]
 
@@ -38,7 +39,7 @@ def _builtin_dtype(dtype: DTypeLike) -> np.dtype:
     return np.dtype(given.char)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class InputSpec:
     """What one leaf must be.
 
@@ -72,7 +73,7 @@ class InputSpec:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class OutputSpec:
     """What one output is.
 

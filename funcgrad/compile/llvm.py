@@ -15,11 +15,13 @@ import numpy as np
 from ..core.scalar import Expr
 from .kernel import CHUNK, Accumulate, Assign, Declare, For, If, Kernel, Store, Update
 from .llvm_scalar import ScalarEmitter, llvm_type
+from .modules import KernelText
 from .outline import Outliner
 
 SHORT = range(8, 65)  # lengths of loops that LLVM would unroll before it thinks of vectors
 LONG_BODY, MANY_ITERATIONS = 56, 1024  # instructions and rounds from which on loops are interleaved in pairs
 VECTOR = 8  # an inner loop that stores so many elements, or some times as many, is not to be unrolled
+FEW = 1024  # iterations in all, up to which a loop over more than 64 elements is not unrolled: half the time to compile
 LEAST_AROUND = 256  # iterations of the loops around it: with few, unrolling turns small arrays into registers
 
 
@@ -59,7 +61,7 @@ class KernelEmitter:
         scope.bind(CHUNK, f"%{CHUNK}", np.int64)
         self.block(self.kernel.body, scope)
 
-    def text(self, inline: bool) -> str:
+    def text(self, inline: bool) -> KernelText:
         """The whole function; the number of a chunk is its last argument."""
         args = ", ".join(
             [f"ptr noalias nocapture {'' if p.out else 'readonly '}%{p.name}" for p in self.kernel.params]
@@ -69,7 +71,8 @@ class KernelEmitter:
         body = "\n".join(
             "  " + line if not line.endswith(":") else line for line in [*self.allocas, *self.lines, "ret void"]
         )
-        return f"define internal void @{self.name}({args}) {attributes} {{\nentry:\n{body}\n}}\n"
+        signature = f"@{self.name}({args})"
+        return KernelText(f"define internal void {signature} {attributes} {{\nentry:\n{body}\n}}\n", signature, inline)
 
     def scope(self, parent: ScalarEmitter | None) -> ScalarEmitter:
         """An emitter for a nested block; values computed outside stay usable inside."""
@@ -164,6 +167,12 @@ class KernelEmitter:
         """
         sums, stores = (all(isinstance(t, (kind, Accumulate)) for t in s.body) for kind in (Update, Store))
         if s.count in SHORT and (sums or stores and s.count % VECTOR == 0 and self.around >= LEAST_AROUND):
+            return self.metadata('!"llvm.loop.unroll.disable"')
+        import os
+
+        if s.count * self.around < int(os.environ.get("FGT", "0")) and not any(
+            isinstance(t, (For, If)) for t in s.body
+        ):
             return self.metadata('!"llvm.loop.unroll.disable"')
         many = s.count * self.kernel.blocks >= MANY_ITERATIONS
         if size >= LONG_BODY and many and not any(isinstance(t, (For, If)) for t in s.body):

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core import scalar as sc
+from ..records import record
 from . import blas_threads, factors, lapack, lapack_own
 from .kernel import Assign, Declare, Kernel, Param, Store, nest
 from .llvm import memory_type
@@ -30,14 +30,14 @@ ZERO = sc.const(0, INDEX)
 DEFINITE, SINGULAR, EIGENVALUES, SVD, TRIANGULAR = lapack.ERRORS
 
 
-@dataclass
+@record
 class Shared:
     """Memory that all calls of a batch work in, one after the other."""
 
     buffer: Buffer
 
 
-@dataclass
+@record
 class LapackCall:
     """Call a routine for each of `batch` matrices: letters, integers, factors, and buffers, of which each call gets its
     part. `error` is the number of the exception that a positive info means.

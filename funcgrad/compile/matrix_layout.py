@@ -10,12 +10,13 @@ batch axes may be anywhere. So the heads of an attention layer need no copy to c
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from ..records import record
 
 Axes = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class MatrixLayout:
     """One operand of a product.
 

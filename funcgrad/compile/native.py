@@ -7,9 +7,7 @@ call its functions by address, look at the optimized IR or assembly, and store a
     library = load_object(data)             # ... which any process with an equal target_key() may reload
 
 LLVM is driven through `llvmlite.binding` directly: going through Numba's typing costs seven times as much for the same
-code. Two pipelines exist. "full" is LLVM's -O3 (loop and SLP vectorization, unrolling). "light" only promotes stack
-slots and cleans up (mem2reg, instruction combining, control flow, dead code): it suits text that already uses vector
-types, and takes a twentieth of the optimization time. Both are linear in the length of straight-line code.
+code. The pipelines are those of `generator.py`.
 
 Code refers to functions outside the module (BLAS, the C API of Python) through named symbols given to `define_symbols`,
 never through literal addresses, because the addresses differ from process to process and the object code outlives the
@@ -19,15 +17,16 @@ process.
 from __future__ import annotations
 
 import os
+import struct
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Literal
 
 import llvmlite
 import llvmlite.binding as llvm
-from llvmlite.binding.ffi import ObjectRef
-from llvmlite.binding.newpassmanagers import NewPassManager
+
+from . import generator
+from .generator import Pipeline
 
 __all__ = [
     "Library",
@@ -35,6 +34,7 @@ __all__ = [
     "compile_object",
     "compile_text",
     "define_symbols",
+    "fork_safe_lock",
     "load_object",
     "optimized",
     "target_key",
@@ -42,12 +42,16 @@ __all__ = [
     "vector_bits",
 ]
 
-Pipeline = Literal["full", "light"]
 
-# llvmlite locks single calls only; parse-optimize-emit is a sequence that shares pass managers and the linker.
-_lock = threading.RLock()
-if hasattr(os, "register_at_fork"):  # else the child of a fork would wait for a thread that it does not have
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+def fork_safe_lock() -> threading.RLock:
+    """A lock that nobody holds in the child of a fork: else it would wait for a thread that it does not have."""
+    made = threading.RLock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=made.acquire, after_in_parent=made.release, after_in_child=made.release)
+    return made
+
+
+_lock = fork_safe_lock()  # of the linkers, which all threads share
 _symbols: dict[str, int] = {}
 _NONE: Mapping[str, int] = {}
 
@@ -98,7 +102,7 @@ def compile_text(llvm_text: str, pipeline: Pipeline = "full", symbols: Mapping[s
 
     Args:
         llvm_text: a module in LLVM's textual form. Functions to be called from outside have external linkage.
-        pipeline: "full" (-O3 with vectorization) or "light" (for text that is vectorized already).
+        pipeline: "full" (-O2 with vectorization) or "light" (for text that is vectorized already).
         symbols: addresses of functions for this library only, beside those of `define_symbols`.
 
     Returns:
@@ -114,9 +118,8 @@ def compile_text(llvm_text: str, pipeline: Pipeline = "full", symbols: Mapping[s
         >>> ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(library.address("twice"))(21.0)
         42.0
     """
-    with _lock:
-        module = _optimize(llvm_text, pipeline)
-        return _link(_generator().emit_object(module), _external_functions(module), symbols)
+    made = generator.each_module(llvm_text, pipeline, generator.object_and_functions)
+    return _link([code for code, _ in made], [name for _, names in made for name in names], symbols)
 
 
 def compile_object(llvm_text: str, pipeline: Pipeline = "full") -> bytes:
@@ -137,8 +140,7 @@ def compile_object(llvm_text: str, pipeline: Pipeline = "full") -> bytes:
         >>> load_object(data, ["three"]).address("three") != 0
         True
     """
-    with _lock:
-        return _generator().emit_object(_optimize(llvm_text, pipeline))
+    return _join(generator.objects(llvm_text, pipeline))
 
 
 def load_object(data: bytes, names: Sequence[str] = ("entry",), symbols: Mapping[str, int] = _NONE) -> Library:
@@ -159,8 +161,7 @@ def load_object(data: bytes, names: Sequence[str] = ("entry",), symbols: Mapping
         >>> load_object(compile_object("define void @entry(ptr %table) { ret void }")).address("entry") != 0
         True
     """
-    with _lock:
-        return _link(data, names, symbols)
+    return _link(_taken_apart(data), names, symbols)
 
 
 def assembly(llvm_text: str, pipeline: Pipeline = "full") -> str:
@@ -180,8 +181,7 @@ def assembly(llvm_text: str, pipeline: Pipeline = "full") -> str:
         >>> "nine:" in assembly("define i64 @nine() { ret i64 9 }")
         True
     """
-    with _lock:
-        return _generator().emit_assembly(_optimize(llvm_text, pipeline))
+    return "\n".join(generator.assemblies(llvm_text, pipeline))
 
 
 def optimized(llvm_text: str, pipeline: Pipeline = "full") -> str:
@@ -201,8 +201,7 @@ def optimized(llvm_text: str, pipeline: Pipeline = "full") -> str:
         >>> "ret i64 5" in optimized("define i64 @five() { %x = add i64 2, 3 ret i64 %x }")
         True
     """
-    with _lock:
-        return str(_optimize(llvm_text, pipeline))
+    return "\n".join(generator.each_module(llvm_text, pipeline, lambda machine, module: str(module)))
 
 
 def define_symbols(addresses: Mapping[str, int]) -> None:
@@ -254,7 +253,8 @@ def target_key() -> str:
         True
     """
     version = ".".join(map(str, llvm.llvm_version_info))
-    return f"{llvm.get_process_triple()} {_processor()} {_features()} llvm {version} llvmlite {llvmlite.__version__}"
+    machine = f"{llvm.get_process_triple()} {generator.processor()} {generator.features()}"
+    return f"{machine} llvm {version} llvmlite {llvmlite.__version__}"
 
 
 @cache
@@ -268,32 +268,7 @@ def vector_bits() -> tuple[int, ...]:
         >>> 256 in vector_bits()
         True
     """
-    return (256, 512) if "+avx512f" in _features() else (256,)
-
-
-@cache
-def _processor() -> str:
-    return llvm.get_host_cpu_name()
-
-
-@cache
-def _features() -> str:
-    return llvm.get_host_cpu_features().flatten()
-
-
-def _machine() -> llvm.TargetMachine:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    # The small model keeps constants and calls PC-relative; the large one spends a register and a 10-byte move on each
-    # vector constant. It is safe because the linker places a module in one block and reaches outward through stubs.
-    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=_processor(), features=_features(), opt=3, reloc="pic", codemodel="small", jit=True
-    )
-
-
-@cache
-def _generator() -> llvm.TargetMachine:
-    return _machine()
+    return (256, 512) if "+avx512f" in generator.features() else (256,)
 
 
 class _Linkers:
@@ -312,7 +287,9 @@ class _Linkers:
     def next(self) -> tuple[llvm.LLJIT, str]:
         """A linker and a library name that is new to it."""
         if self._current is None or self._count == self.LIBRARIES:
-            self._current = llvm.create_lljit_compiler(_machine(), use_jit_link=True, suppress_errors=True)
+            self._current = llvm.create_lljit_compiler(
+                generator.make_machine(), use_jit_link=True, suppress_errors=True
+            )
             self._count = 0
         self._count += 1
         return self._current, f"funcgrad.{self._count}"
@@ -321,72 +298,36 @@ class _Linkers:
 _linkers = _Linkers()
 
 
-def _passes(pipeline: Pipeline) -> tuple[llvm.ModulePassManager, llvm.PassBuilder]:
-    # Both are built anew for each module: running a manager consumes it, and each run leaves callbacks in the builder,
-    # which would make every compilation slower than the one before.
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
-    # Of LLVM 22.1's, the vectorizer of straight-line code makes invalid code of some loops over small arrays and aborts
-    # the process at others; none of the benchmarks is slower without it.
-    options.slp_vectorization = False
-    options.loop_interleaving = True
-    options.loop_unrolling = True
-    builder = llvm.create_pass_builder(_generator(), options)
-    if pipeline == "full":
-        return builder.getModulePassManager(), builder
-    manager = llvm.create_new_module_pass_manager()
-    manager.add_sroa_pass()
-    manager.add_instruction_combine_pass()
-    manager.add_simplify_cfg_pass()
-    manager.add_global_dead_code_eliminate_pass()
-    return manager, builder
+_SEVERAL = b"funcgrad objects\n"
 
 
-def _optimize(llvm_text: str, pipeline: Pipeline) -> llvm.ModuleRef:
-    # A context of its own: types and constants interned in the global context would never be freed.
-    module = llvm.parse_assembly(llvm_text, llvm.create_context())
-    module.verify()
-    manager, builder = _passes(pipeline)
-    _run(manager, module, builder)
-    if ".lanes(" in llvm_text:  # rare paths for vectors, which nothing called before the loops were vectorized
-        _inline_rare_paths(module)
-    module.verify()
-    return module
+def _join(objects: Sequence[bytes]) -> bytes:
+    """One object file as it is, several behind a table of their lengths."""
+    if len(objects) == 1:
+        return objects[0]
+    return b"".join([_SEVERAL, struct.pack(f"<{len(objects) + 1}q", len(objects), *map(len, objects)), *objects])
 
 
-def _run(manager: llvm.ModulePassManager, module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:
-    # llvmlite 0.50 never frees a pass manager, 85 kB for each module: its class takes `_dispose`, which does nothing,
-    # from the first of its two bases.
-    try:
-        manager.run(module, builder)
-    finally:
-        if type(manager)._dispose is ObjectRef._dispose:
-            NewPassManager._dispose(manager)
-            manager.detach()
+def _taken_apart(data: bytes) -> list[bytes]:
+    if not data.startswith(_SEVERAL):
+        return [data]
+    (count,) = struct.unpack_from("<q", data, len(_SEVERAL))
+    lengths = struct.unpack_from(f"<{count}q", data, len(_SEVERAL) + 8)
+    start = len(_SEVERAL) + 8 * (count + 1)
+    return [data[start + sum(lengths[:k]) : start + sum(lengths[: k + 1])] for k in range(count)]
 
 
-def _inline_rare_paths(module: llvm.ModuleRef) -> None:
-    """Put the test for the rare path into the loop: a call there would spill every register in every iteration."""
-    builder = llvm.create_pass_builder(_generator(), llvm.create_pipeline_tuning_options(speed_level=3))
-    manager = llvm.create_new_module_pass_manager()
-    manager.add_always_inliner_pass()
-    manager.add_instruction_combine_pass()
-    manager.add_simplify_cfg_pass()
-    _run(manager, module, builder)
-
-
-def _external_functions(module: llvm.ModuleRef) -> list[str]:
-    return [f.name for f in module.functions if not f.is_declaration and f.linkage == llvm.Linkage.external]
-
-
-def _link(data: bytes, names: Sequence[str], symbols: Mapping[str, int]) -> Library:
-    builder = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
-    for name, address in {**_symbols, **symbols}.items():
-        builder.import_symbol(name, address)
-    for name in names:
-        builder.export_symbol(name)
-    linker, identity = _linkers.next()
-    tracker = builder.link(linker, identity)
+def _link(objects: Sequence[bytes], names: Sequence[str], symbols: Mapping[str, int]) -> Library:
+    builder = llvm.JITLibraryBuilder().add_current_process()
+    for data in objects:
+        builder.add_object_img(data)
+    with _lock:
+        for name, address in {**_symbols, **symbols}.items():
+            builder.import_symbol(name, address)
+        for name in names:
+            builder.export_symbol(name)
+        linker, identity = _linkers.next()
+        tracker = builder.link(linker, identity)
     # Python drops the attributes of an object after running its finalizer: the code is freed before its linker.
     tracker.linker = linker
     return Library(tracker, {name: tracker[name] for name in names})

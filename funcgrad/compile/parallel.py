@@ -22,13 +22,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..core import scalar as sc
 from ..core.scalar import Expr
+from ..records import record, replace
 from .costs import INDEX, MEMORY, node_cost
 from .index_ranges import accesses, in_own_block
 from .kernel import (
@@ -62,7 +62,7 @@ MOST_COST = 500.0  # of one statement
 LEAST_PIECE = 512  # bytes of a row for one chunk, where each chunk goes through all rows: below, memory is the limit
 
 
-@dataclass
+@record
 class Split:
     """Kernels that do what one did, in order, and the arrays in which chunks leave their results. The operands of each
     kernel are numbers: those of the parameters of the one kernel, then those of the results.

@@ -23,12 +23,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .. import config
 from ..core.check import maybe_check
 from ..core.program import Eqn, Program
+from ..records import field, record
 from . import cache
 from .artifact import Artifact, aval, symbols_of
 from .cost import program_cost
@@ -43,7 +43,7 @@ UNBOUNDED = (While, TapeLoop, LanePool)  # nobody knows how long these run
 _dump_number = threading.local()
 
 
-@dataclass
+@record
 class Compiled:
     """All stages of one compilation."""
 

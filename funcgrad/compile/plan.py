@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import bisect
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..core import lowering
 from ..core.avals import shaped
 from ..core.program import Eqn, Literal, Program, Var
 from ..ops import elementwise, layout
+from ..records import field, record
 from .blocks import run_in_blocks
 from .callback import Callback
 from .control_plan import CONTROL
@@ -43,7 +43,7 @@ KERNELS = {**OWN_KERNEL, **dict.fromkeys(RUNNING, lower_running), lowering.Sort:
 BLAS_MINIMUM = 2048  # multiplications below which a loop nest beats the call
 
 
-@dataclass
+@record
 class Plan:
     """All steps of a program, its distinct kernels, and its buffers."""
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
+from ..records import replace
 from .blas_threads import PART, SHARED
 from .matrix_layout import MatrixLayout
 from .step_table import blas_arguments, routine_name

@@ -17,10 +17,10 @@ what comes from further than NEAR is "far" for both, since backward runs read fo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..core import lowering
 from ..core.program import Eqn, Literal, Program, Var
+from ..records import record
 
 NEAR = 64  # equations; operands from further back are not told apart
 GRAM = 12  # equations in a row that must be alike before a distance is tried as a period
@@ -29,7 +29,7 @@ LEAST_PERIODS = 4
 LENGTH = 96  # equations of a segment
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Run:
     """Equations start to end, each like the one a period before."""
 

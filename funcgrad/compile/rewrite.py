@@ -4,13 +4,13 @@ shapes.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core import scalar as sc
+from ..records import replace
 from .kernel import CHUNK, LOCAL_BYTES, Accumulate, Assign, For, If, Kernel, Param, Store
 
 INDEX = np.dtype(np.int64)
@@ -61,15 +61,15 @@ class Rewriter:
     def statement(self, s: Any) -> Any:
         """A statement rewritten."""
         if isinstance(s, For):
-            return dataclasses.replace(s, sym=self.name(s.sym), body=self.block(s.body))
+            return replace(s, sym=self.name(s.sym), body=self.block(s.body))
         if isinstance(s, If):
             return If(self.expr(s.condition), self.block(s.body))
         if isinstance(s, (Store, Accumulate)):
             name, index = self.place(s.buffer, tuple([self.expr(i) for i in s.index]))
-            return dataclasses.replace(s, buffer=name, index=index, value=self.expr(s.value))
+            return replace(s, buffer=name, index=index, value=self.expr(s.value))
         if isinstance(s, Assign):
             return Assign(tuple(map(self.name, s.syms)), tuple(map(self.expr, s.values)))
-        return dataclasses.replace(s, sym=self.name(s.sym), value=self.expr(s.value))
+        return replace(s, sym=self.name(s.sym), value=self.expr(s.value))
 
     def block(self, body: list[Any]) -> list[Any]:
         """Statements rewritten."""
@@ -87,12 +87,12 @@ def own_arrays_in_memory(kernel: Kernel) -> tuple[Kernel, list[Param]]:
     if not long:
         return kernel, []
     lead = (kernel.chunks,) if kernel.chunks else ()
-    params = [dataclasses.replace(p, shape=(*lead, *p.shape)) for p in long]
+    params = [replace(p, shape=(*lead, *p.shape)) for p in long]
     number = sc.sym(CHUNK, INDEX)
     rules = {p.name: _of_chunk(p.name, number) for p in long} if lead else {}
     short = [p for p in kernel.locals if p not in long]
     body = Rewriter({}, rules).block(kernel.body)
-    return dataclasses.replace(kernel, params=[*kernel.params, *params], body=body, locals=short), params
+    return replace(kernel, params=[*kernel.params, *params], body=body, locals=short), params
 
 
 def _of_chunk(name: str, number: sc.Expr) -> Callable[[tuple], tuple[str, tuple]]:

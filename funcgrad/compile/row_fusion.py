@@ -16,12 +16,11 @@ distribution, LCPC 1993.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from ..core import scalar as sc
+from ..records import record, replace
 from .index_ranges import accesses, flat, in_own_block
 from .kernel import Accumulate, Declare, For, If, Kernel, Param, Store, statements
 from .lower import INDEX
@@ -32,7 +31,7 @@ LEAST, MOST = 1024, 1 << 15  # elements of a block
 BLOCK = sc.sym("block", INDEX)
 
 
-@dataclass
+@record
 class Loop:
     """A kernel as statements before, in and after one loop over blocks; buffers by name."""
 
@@ -60,7 +59,7 @@ def loop_of(kernel: Kernel, args: list[Buffer], number: int) -> Loop | None:
     params = {f"{p.name}_{number}": (p, b) for p, b in zip(kernel.params, args)}
     return Loop(rewriter.block(kernel.body[:at]), outer.count, rewriter.block(outer.body),
                 rewriter.block(kernel.body[at + 1 :]), params,
-                [dataclasses.replace(p, name=f"{p.name}_{number}") for p in kernel.locals])  # fmt: skip
+                [replace(p, name=f"{p.name}_{number}") for p in kernel.locals])  # fmt: skip
 
 
 def split(loop: Loop, count: int, number: int) -> Loop:
@@ -69,7 +68,7 @@ def split(loop: Loop, count: int, number: int) -> Loop:
         return loop
     inner = sc.sym(f"part_{number}", INDEX)
     body = Rewriter({BLOCK.args[0]: BLOCK * (loop.count // count) + inner}, {}).block(loop.body)
-    return dataclasses.replace(loop, count=count, body=[For(inner.args[0], loop.count // count, body)])
+    return replace(loop, count=count, body=[For(inner.args[0], loop.count // count, body)])
 
 
 # --- what a loop touches ----------------------------------------------------------------------------------------------

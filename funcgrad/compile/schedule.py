@@ -18,11 +18,11 @@ use the reduced value of their own row run in a later stage of the same row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import lowering
 from ..core.program import Eqn, Program, Var
+from ..records import field, record
 from .costs import operation_cost
 from .keeping import Keeping
 from .reading import FUSIBLE, REDUCTIONS, domain_of, is_same, through, trailing
@@ -32,7 +32,7 @@ CHEAP_SUM = 32.0  # cost of a sum of a few products, below that of writing it to
 COMPUTE_AGAIN = 8.0  # from this cost on, a later stage of a row reads a value rather than compute it again
 
 
-@dataclass
+@record
 class Group:
     """Anchors that share a loop nest over `domain`; the first `rows` axes are the row loop (None: not split yet)."""
 
@@ -48,7 +48,7 @@ class Group:
         return [v for eqn in self.anchors for v in eqn.outs]
 
 
-@dataclass
+@record
 class Schedule:
     """Groups and opaque equations in execution order, and where every inlined value comes from."""
 

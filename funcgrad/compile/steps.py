@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..core.program import Eqn
+from ..records import field, record
 from .callback import Callback
 from .matrix_layout import MatrixLayout
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Buffer:
     """A contiguous array the program reads or writes.
 
@@ -71,7 +71,7 @@ class Buffer:
         return self.name
 
 
-@dataclass
+@record
 class Call:
     """Run a kernel on buffers; with `chunks`, once for each of them, on several threads."""
 
@@ -80,7 +80,7 @@ class Call:
     chunks: int = 0
 
 
-@dataclass
+@record
 class Multiply:
     """out[b] = x[b] @ y[b] for all b in `batch`, a shape, by BLAS: m x k by k x n, each as `places` say.
 
@@ -112,7 +112,7 @@ class Multiply:
         return [self.places[0].steps, self.places[1].steps, self.into.steps if self.into else own]
 
 
-@dataclass
+@record
 class LibraryCall:
     """Run a routine through its declared emitter, or by `steps` that work in `temporaries`, too."""
 
@@ -123,7 +123,7 @@ class LibraryCall:
     steps: list[Any] = field(default_factory=list)
 
 
-@dataclass
+@record
 class PythonCall:
     """Evaluate an equation by its NumPy implementation."""
 
@@ -135,7 +135,7 @@ class PythonCall:
 Moves = list[tuple[Buffer, Buffer]]  # (state, next)
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Loop:
     """Run steps `length` times; then carries move: state <- next."""
 
@@ -146,7 +146,7 @@ class Loop:
     moves: Moves = field(default_factory=list)
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Branch:
     """Run one of several lists of steps, the one whose number is the integer in `index`, clamped."""
 
@@ -154,7 +154,7 @@ class Branch:
     bodies: list[list[Any]]
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class While:
     """Run `test` steps; while they leave True in `going`, run `body` steps and let carries move."""
 
@@ -165,7 +165,7 @@ class While:
     moves: Moves
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class TapeLoop:
     """A While that writes `kept` buffers to a tape before every iteration; then `between`, once; then `pull` steps and
     moves for every record of the tape, the last first.
@@ -185,7 +185,7 @@ class TapeLoop:
         return max([b.offset + -(-b.nbytes // 16) * 16 for b in self.taped], default=16)
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class LanePool:
     """A While for each of `size` lanes, `width` of them at a time: `test` leaves in `going` which lanes go on; where
     all do, `body` and moves run; the place of one that has ended is written to `results` and loaded with the next lane.

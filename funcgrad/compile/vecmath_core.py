@@ -11,16 +11,16 @@ Reference: J.-M. Muller et al., "Handbook of Floating-Point Arithmetic", 2nd ed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core.scalar import Expr, bitcast, const, eq, fma, select
+from ..records import record
 from .vecmath_tables import POLYNOMIALS
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Format:
     """What the math functions need to know about float64 or float32.
 

@@ -8,8 +8,6 @@ Reference: J.-M. Muller, "Elementary Functions: Algorithms and Implementation", 
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from ..core.scalar import Expr, const, copysign, eq, fma, ne, rint, select, sqrt
 from .vecmath_core import (
     above,
@@ -179,7 +177,8 @@ def _log_double(a: Expr) -> tuple[Expr, Expr]:
     z_low = fma(s + s, s_low, z_error)
     two_thirds = const(2 / 3, a.dtype)
     r, r_error = fast_two_sum(two_thirds, z * polynomial("log_tail", z))
-    r_low = r_error + float(Fraction(2, 3) - Fraction(float(two_thirds.args[0])))
+    numerator = int(float(two_thirds.args[0]) * 2.0**53)  # exact, as are the integers that follow
+    r_low = r_error + (2**54 - 3 * numerator) / (3 * 2**53)
     q, q_error = two_product(s, z)
     q_low = fma(s, z_low, fma(s_low, z, q_error))
     v, v_error = two_product(q, r)

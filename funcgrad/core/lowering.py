@@ -28,11 +28,12 @@ names.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from ..records import record
 
-@dataclass(frozen=True)
+
+@record(frozen=True)
 class Scalar:
     """Elementwise: `fn(*exprs, **params) -> Expr`, or a tuple of Expr for an op with several results.
 
@@ -45,7 +46,7 @@ class Scalar:
     raises: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class IndexMap:
     """Data movement: `fn(index, *reads, **params) -> Expr`.
 
@@ -66,28 +67,28 @@ class IndexMap:
     cost: float | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Reduce:
     """A monoid over axes: `combine` names it (add, mul, minimum, maximum, and, or); `axes` comes from the params."""
 
     combine: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ArgReduce:
     """The position of the first extreme element along `axis`; `better(candidate, best)` compares two elements."""
 
     better: Callable[[Any, Any], Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Scan:
     """A running monoid along the parameter `axis`, from the end when `reverse`."""
 
     combine: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Recurrence:
     """`step(previous result, *elements) -> Expr` along the parameter `axis`, from the end when `reverse`.
 
@@ -98,33 +99,33 @@ class Recurrence:
     first: int
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Sort:
     """Lines along the parameter `axis` in order, stable, NaN last; with `positions`, where the elements were."""
 
     positions: bool
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Scatter:
     """`combine(old, update)` at data-dependent positions; out-of-range positions are dropped."""
 
     combine: Callable[[Any, Any], Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Spread:
     """Each element of the operand, at an index i, is added to the element `fn(i, **params)` of the result."""
 
     fn: Callable[..., tuple]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Contract:
     """dot_general: parameters `contract` and `batch` name the axes."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Library:
     """A routine called by pointer: `emit(emitter, inputs, outputs, params)` appends the call. `raises`: as Scalar."""
 
@@ -132,7 +133,7 @@ class Library:
     raises: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Matrices:
     """Dense linear algebra on the last two axes: `routine` names it. It may report an exception, as Scalar does."""
 
@@ -140,53 +141,53 @@ class Matrices:
     raises: bool = True
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Loop:
     """scan: the parameters hold the body program and say how its inputs and outputs are carried."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Branch:
     """switch: the parameter `branches` holds the programs."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class While:
     """while_loop: the parameters hold the programs of the condition and of the body."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Lanes:
     """while_lanes: as While, with the parameters `size` and `on`, which operands have the leading axis."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class WhileBackward:
     """while_backward: as While, and `step(params)` is the program that pulls one iteration back."""
 
     step: Callable[[dict], Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Barrier:
     """barrier: nothing happens, but nothing that reads its results is done before all its operands are there."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Call:
     """An equation that means its program: `program(params)` gives it; it is inlined before scheduling."""
 
     program: Callable[[dict], Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Compose:
     """An equation that means others: `fn(*operands, **params)`, written with ops, is recorded and inlined."""
 
     fn: Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Callback:
     """Evaluated by the op's NumPy implementation: there is no compiled form (yet)."""
 

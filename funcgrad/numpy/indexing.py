@@ -9,7 +9,6 @@ a program cannot raise. Negative indices count from the end in both cases.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,14 @@ import numpy as np
 from ..core.tracing import Tracer
 from ..ops import elementwise as ew
 from ..ops import indexing, layout
+from ..records import field, record
 from . import promotion
 from .promotion import array_operand
 
 Shape = tuple[int, ...]
 
 
-@dataclass
+@record
 class Plan:
     """An index taken apart. Each source axis is in `slices` (start, stop, step) or, if advanced, in `arrays`.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from ..records import field, record
 
 _rng = np.random.default_rng(20240607)
 
@@ -22,7 +23,7 @@ def restart(name: str) -> None:
     _rng = np.random.default_rng(zlib.crc32(name.encode()))
 
 
-@dataclass
+@record
 class Sample:
     """One call of an op: operands, parameters, whether the point is a kink or singular, and the numbers of the operands
     that the op has no derivative in, and says so.

@@ -14,7 +14,6 @@ are the residuals.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..core.avals import is_inexact
@@ -22,11 +21,12 @@ from ..core.check import maybe_check
 from ..core.primitive import Zero
 from ..core.program import Eqn, Program, Var, memoized
 from ..core.tracing import Trace, Tracer, bind, state
+from ..records import record
 from . import linear_ops
 from .simplify import dead_code_elimination
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Linearized:
     """What `linearize` returns.
 

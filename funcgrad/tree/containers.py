@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
+
+from ..records import record
 
 Class = TypeVar("Class", bound=type)
 Leaves = list[Any]
@@ -16,7 +17,7 @@ IsLeaf = Callable[[Any], bool] | None
 # ---- key paths -------------------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
+@record(frozen=True)
 class SequenceKey:
     """Position in a list or tuple; prints as `[idx]`."""
 
@@ -26,7 +27,7 @@ class SequenceKey:
         return f"[{self.idx!r}]"
 
 
-@dataclasses.dataclass(frozen=True)
+@record(frozen=True)
 class DictKey:
     """Key of a dict; prints as `['key']`."""
 
@@ -36,7 +37,7 @@ class DictKey:
         return f"[{self.key!r}]"
 
 
-@dataclasses.dataclass(frozen=True)
+@record(frozen=True)
 class GetAttrKey:
     """Field of a named tuple or dataclass; prints as `.name`."""
 
@@ -46,7 +47,7 @@ class GetAttrKey:
         return f".{self.name}"
 
 
-@dataclasses.dataclass(frozen=True)
+@record(frozen=True)
 class FlattenedIndexKey:
     """Position among the children of a class registered without keys; prints as `[<flat index key>]`."""
 
@@ -88,7 +89,7 @@ def _simple(key: Any) -> str:
 # ---- how each container is taken apart and rebuilt -------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
+@record(frozen=True)
 class _Handler:
     flatten: Callable[[Any], tuple[tuple[Any, ...], Any]]
     unflatten: Callable[[Any, tuple[Any, ...]], Any]

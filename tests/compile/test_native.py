@@ -215,24 +215,26 @@ def test_compiling_keeps_no_memory() -> None:
 
 FORK = """
 import os, signal, threading
-from funcgrad.compile import native
+from funcgrad.compile import generator, native
 
 held, done = threading.Event(), threading.Event()
 
 
-def compile_long():
-    with native._lock:
+def compile_long(at_work):
+    with at_work:
         held.set()
         done.wait(0.5)
 
 
-threading.Thread(target=compile_long).start()
-held.wait()
-if os.fork() == 0:
-    signal.alarm(20)
-    native.compile_text("define i64 @three() { ret i64 3 }")
-    os._exit(0)
-assert os.wait()[1] == 0
+for at_work in generator._at_work(), native._lock:
+    threading.Thread(target=compile_long, args=(at_work,)).start()
+    held.wait()
+    if os.fork() == 0:
+        signal.alarm(20)
+        native.compile_text("define i64 @three() { ret i64 3 }")
+        os._exit(0)
+    assert os.wait()[1] == 0
+    held.clear()
 """
 
 

@@ -16,6 +16,7 @@ from elementwise_kernels import Kernels, inputs
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
+from funcgrad.compile.generator import NEXT_MODULE
 from funcgrad.compile.vecmath import EXPANSIONS
 from funcgrad.core import scalar
 from funcgrad.core.scalar import FUNCTIONS
@@ -286,7 +287,8 @@ def test_where_there_are_many_functions_vectors_of_them_are_called():
     """A module with more than a dozen defines each repeated function once, for one lane and for vectors."""
     xs = [np.linspace(-2, 2, 1024 + k) for k in range(14)]
     lowered = fg.jit(lambda *args: [np.tanh(a) for a in args]).lower(*xs)
-    assert lowered.as_text("llvm").count("define weak_odr hidden double @math.tanh.f64(") == 1
+    for module in lowered.as_text("llvm").split(NEXT_MODULE):
+        assert module.count("define weak_odr hidden double @math.tanh.f64(") == 1
     assert re.search(r"call <(\d) x double> @math\.tanh\.f64\.v\1\(", lowered.as_text("optimized"))
     for x, y in zip(xs, lowered.compile()(*xs), strict=True):
         np.testing.assert_allclose(y, np.tanh(x), rtol=1e-15)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ...api.compilation import ShapeDtypeStruct
 from ...api.jacobians import jacfwd
 from ...api.loops import scan, while_loop
 from ...ops import calls
+from ...records import field, record
 from ..programs import program_of
 from . import runge_kutta as rk
 from .adjoint import Slope
@@ -19,7 +19,7 @@ from .adjoint import Slope
 IMPLICIT = ("Radau", "BDF", "LSODA")  # SciPy's methods that use a Jacobian
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Native:
     """Adaptive steps of Dormand's and Prince's formulas: a loop of machine code."""
 
@@ -72,7 +72,7 @@ def _integrated(f: Slope, y0: Any, ts: Any, *parameters: Any, tolerances: Native
     return np.concatenate([np.reshape(y0, (1, -1)), scan(reach, first, ts[1:])[1]])
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BySciPy:
     """scipy.integrate.solve_ivp with compiled slopes, and compiled Jacobians for implicit methods."""
 

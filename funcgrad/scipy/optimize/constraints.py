@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ... import tree
+from ...records import record
 from ..programs import Function, jacobian_of, value, weighted_hessian
 from ..vectors import FLOAT, Vector, joined
 
 
-@dataclass
+@record
 class Constraint:
     """lower <= function(x) <= upper, for a vector x.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ...api.differentiation import grad, value_and_grad
 from ...api.jacobians import hessian
 from ...core.tracing import Tracer
 from ...numpy import promotion
+from ...records import replace
 from ..programs import Function, Outer, hessian_product, scalar, value
 from ..vectors import FLOAT, Vector
 from . import bounds as bounded
