@@ -226,13 +226,13 @@ def test_a_pickle_of_a_pickle() -> None:
 
 
 def test_machine_code_of_another_kind_of_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from funcgrad.compile import native, program_key
+    from funcgrad.compile import native, sources
 
     data = pickle.dumps(compiled(lambda x: x * 2, X))
     monkeypatch.setattr(native, "target_key", lambda: "a processor from the future")
     with pytest.raises(RuntimeError, match=r"was compiled by or for .*, and this process has a processor from the fut"):
         pickle.loads(data)
-    monkeypatch.setattr(program_key, "source_digest", lambda: "edited")
+    monkeypatch.setattr(sources, "source_digest", lambda: "edited")
     with pytest.raises(RuntimeError, match="compiled by or for another version of funcgrad"):
         pickle.loads(data)
 

@@ -176,7 +176,7 @@ class CompiledFunction:
     def __reduce__(self) -> tuple:
         from ..compile.callback import NUMBA_SYMBOL
         from ..compile.native import target_key
-        from ..compile.program_key import source_digest
+        from ..compile.sources import source_digest
 
         foreign = [s for s in self.executable.artifact.symbols if s.startswith(NUMBA_SYMBOL)]
         if foreign:
@@ -192,7 +192,7 @@ def load(
     """A pickled `CompiledFunction` in this process; refuses machine code of another kind of machine."""
     from ..compile.executable import Executable
     from ..compile.native import target_key
-    from ..compile.program_key import source_digest
+    from ..compile.sources import source_digest
 
     if made_by[0] != source_digest():
         raise RuntimeError(errors.compiled_elsewhere(name, "another version of funcgrad", "this one"))

@@ -8,6 +8,7 @@ and a part of pickled compiled functions.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,9 @@ from ..core.avals import ShapedArray, shaped
 from ..core.primitive import Primitive
 from ..core.program import Eqn, Var
 from ..records import record
-from . import blas_threads, callback, lapack, library, native, scipy_library, thread_pool
+from . import callback, native
 
-_SYMBOL = re.compile(r"@(funcgrad_\w+)")
-# Who makes known the functions that machine code calls; code that is compiled here has asked them before.
-_PROVIDERS = (library.define_blas_symbols, blas_threads.prelude, callback.define_out_of_memory, thread_pool.prepare,
-              lapack.define_lapack_symbols)  # fmt: skip
+_SYMBOL = r"@(funcgrad_\w+)"
 
 
 @record(frozen=True)
@@ -101,16 +99,27 @@ class Artifact:
         Raises:
             LookupError: the code refers to something this process does not have.
         """
-        scipy_library.define_scipy_symbols(self.symbols)
         missing = native.undefined(self.symbols)
         if missing:
-            for define in _PROVIDERS:
-                define()
+            _define(missing)
             missing = native.undefined(self.symbols)
         if missing:
             raise LookupError(f"machine code refers to {', '.join(missing)}, which this process does not have")
         made = [_callback(k, *parts) for k, parts in enumerate(self.callbacks)]
         return native.load_object(code, symbols={c.symbol: c.address for c in made}), made
+
+
+def _define(symbols: Sequence[str]) -> None:
+    """Ask those who make known the functions that machine code calls; where it was compiled, they were asked before."""
+    from . import blas_threads, lapack, library, scipy_library, thread_pool  # programs of plain loops do without
+
+    scipy_library.define_scipy_symbols(symbols)
+    if native.undefined(symbols):
+        library.define_blas_symbols()
+        blas_threads.prelude()
+        callback.define_out_of_memory()
+        thread_pool.prepare()
+        lapack.define_lapack_symbols()
 
 
 def _callback(number: int, prim: Primitive, params: dict, operands: tuple, results: tuple) -> callback.Callback:
@@ -120,7 +129,7 @@ def _callback(number: int, prim: Primitive, params: dict, operands: tuple, resul
 
 def symbols_of(llvm_text: str) -> tuple[str, ...]:
     """The functions of this process that a module refers to by name."""
-    found = set(_SYMBOL.findall(llvm_text))
+    found = set(re.findall(_SYMBOL, llvm_text))
     return tuple(sorted(name for name in found - set(native.undefined(found)) if not name.startswith(callback.SYMBOL)))
 
 

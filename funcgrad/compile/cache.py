@@ -95,12 +95,23 @@ def read_code(name: str) -> bytes | None:
 _launcher_done = False
 
 
-def preload_launcher() -> None:
+def _launcher_name() -> str:
     """The machine code behind every warm call is an entry of the cache, too."""
+    return name_of([launcher_native.launcher_key()], ".launcher.o")
+
+
+def has_launcher() -> bool:
+    """Whether `preload_launcher` need not compile."""
+    folder = directory()
+    return _launcher_done or folder is not None and (folder / _launcher_name()).exists()
+
+
+def preload_launcher() -> None:
+    """Load the launcher; compile it where it is not on disk."""
     global _launcher_done
     if _launcher_done or directory() is None:
         return
-    name = name_of([launcher_native.launcher_key()], ".launcher.o")
+    name = _launcher_name()
     code = read(name)
     if code is None:
         code = launcher_native.launcher_object()

@@ -134,13 +134,15 @@ _launcher_lock = native.fork_safe_lock()
 
 
 def begin() -> None:
-    """Let a thread make what every warm call goes through, beside the tracing of the first program of a process and
-    the import of the compiler: 25 ms of LLVM's work beside 25 ms of Python's. Called when a program is to be compiled.
+    """Let a thread compile what every warm call goes through, unless it is on disk: beside the tracing of the first
+    program of a process and the import of the compiler, 25 ms of LLVM's work beside 25 ms of Python's. Called when a
+    program is to be compiled.
     """
     global _begun
     if not _begun:
         _begun = True
-        threading.Thread(target=_prepare_launcher, name="funcgrad launcher").start()
+        if not cache.has_launcher():
+            threading.Thread(target=_prepare_launcher, name="funcgrad launcher").start()
 
 
 def _prepare_launcher() -> None:

@@ -17,6 +17,7 @@ import contextlib
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Literal, TypeVar
@@ -67,15 +68,18 @@ def each_module(llvm_text: str, pipeline: Pipeline, use: Callable[[llvm.TargetMa
 
     def one(text: str) -> T:
         chosen: Pipeline = "light" if text.startswith(NO_LOOPS) else pipeline
-        with _at_work(), _borrowed_machine() as machine, _optimized(text, chosen, machine) as module:
+        with at_work(), _borrowed_machine() as machine, _optimized(text, chosen, machine) as module:
             return use(machine, module)
 
     texts = llvm_text.split(NEXT_MODULE)
-    return _in_threads([lambda text=text: one(text) for text in texts])  # type: ignore[misc]
+    _mend_lock()
+    return [one(texts[0])] if len(texts) == 1 else _in_threads([lambda text=text: one(text) for text in texts])  # type: ignore[misc]
 
 
 def _in_threads(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of tasks that may run beside each other, in as many threads as kernels may use."""
+    """The results of tasks that may run beside each other, in as many threads as kernels may use. The caller waits: an
+    interrupt must not come between LLVM and those who work beside it.
+    """
     results: dict[int, T] = {}
     errors: list[BaseException] = []
     waiting = list(enumerate(tasks))[::-1]
@@ -88,10 +92,9 @@ def _in_threads(tasks: Sequence[Callable[[], T]]) -> list[T]:
         except BaseException as error:
             errors.append(error)
 
-    helpers = [threading.Thread(target=work) for _ in range(min(len(tasks), int(config.THREADS.value)) - 1)]
+    helpers = [threading.Thread(target=work) for _ in range(min(len(tasks), max(1, int(config.THREADS.value))))]
     for helper in helpers:
         helper.start()
-    work()
     for helper in helpers:
         helper.join()
     if errors:
@@ -101,34 +104,43 @@ def _in_threads(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
 # --- at work ----------------------------------------------------------------------------------------------------------
 
-_working: dict[int, int] = {}  # calls of LLVM under way, by thread
-_changed = threading.Condition(threading.RLock())
+_working: set[int] = set()  # threads that are inside LLVM
+_gate = threading.RLock()
 
 
 @contextlib.contextmanager
-def _at_work() -> Iterator[None]:
+def at_work() -> Iterator[None]:
     """Keeps other threads from forking: the child would have LLVM's locks without those who hold them."""
     me = threading.get_ident()
-    with _changed:
-        _working[me] = _working.get(me, 0) + 1
     try:
+        with _gate:
+            _working.add(me)
         yield
     finally:
-        with _changed:
-            _working[me] -= 1
-            if not _working[me]:
-                del _working[me]
-            _changed.notify_all()
+        _mend_lock()
+        with _gate:
+            _working.discard(me)
 
 
 def _before_fork() -> None:
-    _changed.acquire()
-    while _working.keys() - {threading.get_ident()}:
-        _changed.wait()
+    _gate.acquire()
+    while _working - {threading.get_ident()}:
+        _gate.release()
+        time.sleep(0.001)
+        _gate.acquire()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_changed.release, after_in_child=_changed.release)
+    os.register_at_fork(before=_before_fork, after_in_parent=_gate.release, after_in_child=_gate.release)
+
+
+def _mend_lock() -> None:
+    """Let go of llvmlite's lock where an interrupt (Ctrl-C, a signal handler that raises) made a call of llvmlite's
+    forget it: in this thread one can take it again, but the threads beside it would wait for ever.
+    """
+    lock = getattr(ffi.lib._lock, "_lock", None)
+    while hasattr(lock, "_is_owned") and lock._is_owned():
+        lock.release()
 
 
 # --- the machine ------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ import numpy as np
 from funcgrad.compile import launcher_text as text
 from funcgrad.compile import native
 from funcgrad.compile.launcher_spec import PYTHON_TYPES, InputSpec, Launcher, OutputSpec, check_specs
+from funcgrad.compile.sources import source_stamp
 
 __all__ = [
     "direct_call", "launcher_key", "launcher_object", "make_native_launcher", "native_refusal", "preload_launcher",
@@ -250,8 +251,10 @@ def launcher_object() -> bytes:
     return native.compile_object(text.launch_text(_layout()), "light")
 
 
+@cache
 def launcher_key() -> str:
-    """What `launcher_object()` depends on: its text, which holds the layout of objects, and the target.
+    """What `launcher_object()` depends on: the layout of objects, the target, and its sources, or its text where one
+    cannot tell which sources were imported.
 
     Returns:
         Text; equal keys mean exchangeable object code.
@@ -260,7 +263,7 @@ def launcher_key() -> str:
         >>> native.target_key() in launcher_key()
         True
     """
-    return f"{native.target_key()}\n{text.launch_text(_layout())}"
+    return f"{native.target_key()}\n{_layout()}\n{source_stamp() or text.launch_text(_layout())}"
 
 
 def preload_launcher(data: bytes) -> None:

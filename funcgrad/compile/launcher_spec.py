@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from ..records import record
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike  # importing it takes half a millisecond
 
 __all__ = ["InputSpec", "Kind", "Launcher", "OutputSpec", "check_specs"]
 

@@ -49,10 +49,9 @@ IDENTITY_TARGET = 3
 
 
 # The two abbreviations of `launcher_code`.
-_ACCESS = re.compile(
+_ACCESS = (
     r"^  (?:(?P<result>%[\w.]+) := (?P<loaded><[^>]*>|\w+) )?(?P<base>%[\w.]+)\[(?P<unit>\w+) (?P<index>[^]]+)\]"
-    r"(?: := (?P<value>.*))?$",
-    re.MULTILINE,
+    r"(?: := (?P<value>.*))?$"
 )
 
 
@@ -100,7 +99,7 @@ def launch_text(layout: Layout) -> str:
         alignment_mask=WORKSPACE_ALIGNMENT - 1,
         identity_target=IDENTITY_TARGET,
     )
-    return _ACCESS.sub(_expand, text)
+    return re.sub(_ACCESS, _expand, text, flags=re.MULTILINE)
 
 
 def _load(words: str, name: str, word: int) -> str:

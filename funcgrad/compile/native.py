@@ -321,7 +321,7 @@ def _link(objects: Sequence[bytes], names: Sequence[str], symbols: Mapping[str, 
     builder = llvm.JITLibraryBuilder().add_current_process()
     for data in objects:
         builder.add_object_img(data)
-    with _lock:
+    with generator.at_work(), _lock:
         for name, address in {**_symbols, **symbols}.items():
             builder.import_symbol(name, address)
         for name in names:

@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import platform
 import struct
 from typing import Any
 
 import numpy as np
 
-from .. import config
 from ..core import lowering
 from ..core.avals import ShapedArray
 from ..core.primitive import Primitive
 from ..core.program import Atom, Eqn, Literal, Program, Var
 from ..ops import DECLARED
 from . import cache, native
+from .sources import source_stamp
 
-_SOURCES = ("core", "transforms", "ops", "compile")  # all that lies between a program and its machine code
 # Forms whose programs the compiler transforms further, by rules that are not in the text of these programs.
 _DERIVED = (lowering.WhileBackward, lowering.Lanes)
 
@@ -48,49 +46,11 @@ def artifact_name(program: Program, captured: int, donated: tuple[int, ...]) -> 
         text = _program(program, strict=False)
     except _Unnamed:
         return None
-    sources = _source_stamp()
+    sources = source_stamp()
     if sources is None:
         return None
     parts = [text, str(captured), str(donated), sources, _versions(), native.target_key()]
     return cache.name_of(parts, ".artifact")
-
-
-@functools.cache
-def source_digest() -> str | None:
-    """A hash of the sources of the compiler and what it builds on; None where they cannot be read, or were edited
-    after they were imported.
-    """
-    found = hashlib.sha256()
-    root = os.path.dirname(os.path.dirname(__file__))
-    try:
-        for folder in (os.path.join(root, name) for name in _SOURCES):
-            for name in sorted(os.listdir(folder)):
-                if name.endswith(".py"):
-                    with open(os.path.join(folder, name), "rb") as f:
-                        if os.fstat(f.fileno()).st_mtime > config.IMPORTED:
-                            return None
-                        text = f.read()
-                    found.update(f"{name} {len(text)}\n".encode() + text)
-    except OSError:
-        return None
-    return found.hexdigest()
-
-
-@functools.cache
-def _source_stamp() -> str | None:
-    """Names, sizes and times of the same sources, by which Python recognizes compiled modules, too; a tenth of the time
-    of reading them.
-    """
-    root = os.path.dirname(os.path.dirname(__file__))
-    try:
-        files = [(folder, f) for folder in _SOURCES for f in os.scandir(os.path.join(root, folder))]
-        found = [(folder, f.name, f.stat()) for folder, f in files if f.name.endswith(".py")]
-    except OSError:
-        return None
-    stamps = sorted((folder, name, s.st_size, s.st_mtime_ns) for folder, name, s in found)
-    if not stamps or max(stamp[-1] for stamp in stamps) > config.IMPORTED * 1e9:
-        return None
-    return repr(stamps)
 
 
 @functools.cache
@@ -190,4 +150,4 @@ def _value(value: Any, strict: bool) -> str:
     raise _Unnamed
 
 
-__all__ = ["artifact_name", "source_digest"]
+__all__ = ["artifact_name"]

@@ -19,7 +19,7 @@ import pytest
 
 import funcgrad as fg
 from funcgrad import config
-from funcgrad.compile import cache, program_key
+from funcgrad.compile import cache, program_key, sources
 
 X = np.linspace(-1.0, 2.0, 6)
 
@@ -72,25 +72,25 @@ def test_equal_programs_have_equal_names_whatever_they_are_called() -> None:
 
 def test_an_edited_compiler_finds_nothing_of_the_old_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = name_of(np.sin, X)
-    monkeypatch.setattr(program_key, "_source_stamp", lambda: "edited")
+    monkeypatch.setattr(program_key, "source_stamp", lambda: "edited")
     assert before != name_of(np.sin, X)
-    monkeypatch.setattr(program_key, "_source_stamp", lambda: None)  # no sources to be read
+    monkeypatch.setattr(program_key, "source_stamp", lambda: None)  # no sources to be read
     assert name_of(np.sin, X) is None
 
 
-@pytest.mark.parametrize("name", ["source_digest", "_source_stamp"])
+@pytest.mark.parametrize("name", ["source_digest", "source_stamp"])
 def test_sources_edited_while_the_process_runs_name_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = getattr(program_key, name).__wrapped__
-    assert sources() is not None
+    found = getattr(sources, name).__wrapped__
+    assert found() is not None
     monkeypatch.setattr(config, "IMPORTED", 1e9)
-    assert sources() is None
+    assert found() is None
 
 
 def test_any_edit_changes_the_stamp_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for folder in program_key._SOURCES:
+    for folder in sources._FOLDERS:
         (tmp_path / folder).mkdir()
-    source, stamp = tmp_path / "compile" / "program_key.py", program_key._source_stamp.__wrapped__
-    monkeypatch.setattr(program_key, "__file__", str(source))
+    source, stamp = tmp_path / "compile" / "sources.py", sources.source_stamp.__wrapped__
+    monkeypatch.setattr(sources, "__file__", str(source))
     assert stamp() is None
     source.write_text("a = 1")
     os.utime(source, (1e9, 1e9))

@@ -226,7 +226,7 @@ def compile_long(at_work):
         done.wait(0.5)
 
 
-for at_work in generator._at_work(), native._lock:
+for at_work in generator.at_work(), native._lock:
     threading.Thread(target=compile_long, args=(at_work,)).start()
     held.wait()
     if os.fork() == 0:
