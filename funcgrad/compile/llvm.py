@@ -21,7 +21,9 @@ from .outline import Outliner
 SHORT = range(8, 65)  # lengths of loops that LLVM would unroll before it thinks of vectors
 LONG_BODY, MANY_ITERATIONS = 56, 1024  # instructions and rounds from which on loops are interleaved in pairs
 VECTOR = 8  # an inner loop that stores so many elements, or some times as many, is not to be unrolled
-FEW = 1024  # iterations in all, up to which a loop over more than 64 elements is not unrolled: half the time to compile
+# Iterations in all, up to which a loop over more than 64 elements is not unrolled, or not interleaved: it compiles in
+# half the time, or in six sevenths.
+FEW, SMALL = 1024, 1 << 16
 LEAST_AROUND = 256  # iterations of the loops around it: with few, unrolling turns small arrays into registers
 
 
@@ -163,17 +165,14 @@ class KernelEmitter:
         loops that store whole vectors: LLVM would then vectorize the loop around them, and gather elements from far
         apart. Long loops of long bodies run two iterations at once: their arithmetic is a chain that the processor
         cannot look past, and LLVM leaves them alone for fear of spills. Black-Scholes with five sensitivities: 12.3 ns
-        for each option without, 10.1 with. It compiles a third slower.
+        for each option without, 10.1 with. It compiles a third slower. Loops that take microseconds are kept simple.
         """
         sums, stores = (all(isinstance(t, (kind, Accumulate)) for t in s.body) for kind in (Update, Store))
         if s.count in SHORT and (sums or stores and s.count % VECTOR == 0 and self.around >= LEAST_AROUND):
             return self.metadata('!"llvm.loop.unroll.disable"')
-        import os
-
-        if s.count * self.around < int(os.environ.get("FGT", "0")) and not any(
-            isinstance(t, (For, If)) for t in s.body
-        ):
-            return self.metadata('!"llvm.loop.unroll.disable"')
+        if 64 < s.count <= SMALL // self.around and all(isinstance(t, (Declare, Store)) for t in s.body):
+            few = s.count <= FEW // self.around
+            return self.metadata('!"llvm.loop.unroll.disable"' if few else '!"llvm.loop.interleave.count", i32 1')
         many = s.count * self.kernel.blocks >= MANY_ITERATIONS
         if size >= LONG_BODY and many and not any(isinstance(t, (For, If)) for t in s.body):
             return self.metadata('!"llvm.loop.interleave.count", i32 2')
