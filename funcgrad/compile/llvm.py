@@ -170,12 +170,12 @@ class KernelEmitter:
         sums, stores = (all(isinstance(t, (kind, Accumulate)) for t in s.body) for kind in (Update, Store))
         if s.count in SHORT and (sums or stores and s.count % VECTOR == 0 and self.around >= LEAST_AROUND):
             return self.metadata('!"llvm.loop.unroll.disable"')
-        if 64 < s.count <= SMALL // self.around and all(isinstance(t, (Declare, Store)) for t in s.body):
-            few = s.count <= FEW // self.around
-            return self.metadata('!"llvm.loop.unroll.disable"' if few else '!"llvm.loop.interleave.count", i32 1')
         many = s.count * self.kernel.blocks >= MANY_ITERATIONS
         if size >= LONG_BODY and many and not any(isinstance(t, (For, If)) for t in s.body):
             return self.metadata('!"llvm.loop.interleave.count", i32 2')
+        if 64 < s.count <= SMALL // self.around and all(isinstance(t, (Declare, Store)) for t in s.body):
+            few = s.count <= FEW // self.around
+            return self.metadata('!"llvm.loop.unroll.disable"' if few else '!"llvm.loop.interleave.count", i32 1')
         return ""
 
     def metadata(self, property_: str) -> str:

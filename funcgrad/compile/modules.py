@@ -1,9 +1,10 @@
 """Modules: the functions of a plan dealt out to a few LLVM modules, which threads compile beside each other.
 
-    kernel_0, kernel_1 (calls exp), kernel_2, entry          ->   entry, kernel_2  |  exp, kernel_0, kernel_1
+    exp, kernel_0, kernel_1 (calls exp), kernel_2, entry          ->   entry, kernel_2  |  kernel_0, kernel_1  |  exp
 
-Every module gets the declarations and the shared definitions that it refers to; a kernel of another module is declared.
-How functions are dealt out follows from their text alone, so that the text remains a key for the cache on disk.
+Kernels and outlined math functions are in one module each, and declared where they are called from others. Every module
+gets the declarations and the shared definitions that it refers to. How functions are dealt out follows from their text
+alone, so that the text remains a key for the cache on disk.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ LEAST_LINES = 48  # of a module: LLVM takes about 2 ms for any; it has more wher
 MOST = 4
 _MADE = re.compile(r"^(?:declare|define)\b[^@\n]*@([\w.$]+)|^(@[\w.$]+|![0-9]+) =", re.M)
 _NAMED = re.compile(r"@[\w.$]+|![0-9]+")
+_OUTLINED = re.compile(r"define weak_odr hidden ([^@]+@math\.[^)]*\)) noinline ([^{]*)\{")
 
 
 @record(eq=False)
@@ -27,6 +29,14 @@ class KernelText:
     text: str
     signature: str
     inlined: bool
+
+
+@record(eq=False)
+class _Unit:
+    """Functions that stay together: their text, and their declarations by name."""
+
+    text: str
+    declared: dict[str, str]
 
     @property
     def lines(self) -> int:
@@ -45,22 +55,63 @@ def deal(shared: Mapping[str, str], kernels: Sequence[KernelText], callers: Sequ
     Returns:
         One module, or several with `NEXT_MODULE` in between.
     """
-    home = [k for k in kernels if k.inlined]
-    apart = sorted((k for k in kernels if not k.inlined), key=lambda k: -k.lines)
-    repeated = sum(text.count("\n") for text in shared.values())
-    count = min(MOST, sum(k.lines for k in kernels) // max(LEAST_LINES, repeated), len(apart) + bool(home))
+    home = [k.text for k in kernels if k.inlined]
+    outlined = _outlined(shared)
+    units = [*outlined.values(), *(_kernel_unit(k) for k in kernels if not k.inlined)]
+    rest = {key: text for key, text in shared.items() if _base(key) not in outlined}
+    weight = sum(text.count("\n") for text in home)
+    repeated = sum(text.count("\n") for text in rest.values())
+    lines = weight + sum(u.lines for u in units)
+    count = min(MOST, lines // max(LEAST_LINES, repeated), len(units) + bool(home))
     if count < 2:
         return "\n".join([*shared.values(), *(k.text for k in kernels), *callers])
-    dealt = [home, *([] for _ in range(count - 1))]
-    weights = [sum(k.lines for k in home), *[0] * (count - 1)]
-    for kernel in apart:
+    parts: list[list[_Unit]] = [[] for _ in range(count)]
+    weights = [weight] + [0] * (count - 1)
+    for unit in sorted(units, key=lambda u: -u.lines):
         lightest = weights.index(min(weights))
-        dealt[lightest].append(kernel)
-        weights[lightest] += kernel.lines
-    abroad = [k for part in dealt[1:] for k in part]
-    first = [*(f"declare void {k.signature} nounwind" for k in abroad), *(k.text for k in dealt[0]), *callers]
-    others = [[k.text.replace("define internal", "define", 1) for k in part] for part in dealt[1:]]
-    return NEXT_MODULE.join("\n".join([*_needed(shared, texts), *texts]) for texts in [first, *filter(None, others)])
+        parts[lightest].append(unit)
+        weights[lightest] += unit.lines
+    declared = {name: text for unit in units for name, text in unit.declared.items()}
+    own = [[*home, *callers], *([] for _ in parts[1:])]
+    modules = [_module(rest, declared, part, texts) for part, texts in zip(parts, own)]
+    return NEXT_MODULE.join(filter(None, modules))
+
+
+def _kernel_unit(kernel: KernelText) -> _Unit:
+    name = kernel.signature.partition("(")[0]
+    text = kernel.text.replace("define internal", "define hidden", 1)
+    return _Unit(text, {name: f"declare void {kernel.signature} nounwind"})
+
+
+def _outlined(shared: Mapping[str, str]) -> dict[str, _Unit]:
+    """The outlined functions by name, each with its vector forms."""
+    found: dict[str, _Unit] = {}
+    for key, text in shared.items():
+        match = _OUTLINED.match(text)
+        if match:
+            before = found.get(_base(key), _Unit("", {}))
+            declared = {**before.declared, key: f"declare {match[1]} {match[2]}"}
+            found[_base(key)] = _Unit(before.text + text.replace("weak_odr hidden", "hidden", 1) + "\n", declared)
+    return found
+
+
+def _base(name: str) -> str:
+    """The name of the function of which this is a vector form."""
+    return re.sub(r"\.v\d+$", "", name)
+
+
+def _module(shared: Mapping[str, str], declared: Mapping[str, str], units: Sequence[_Unit], own: Sequence[str]) -> str:
+    texts = [*(u.text for u in units), *own]
+    if not texts:
+        return ""
+    made = {name for u in units for name in u.declared}
+    foreign = {name: text for name, text in declared.items() if name not in made}
+    needed = _needed({**shared, **foreign}, texts)
+    # Vector forms, which only the vectorizer will call: a mere declaration would be dropped before.
+    forms = [name for name, text in foreign.items() if _base(name) != name and text in needed]
+    used = ", ".join(f"ptr {name}" for name in forms)
+    keep = f'@llvm.compiler.used = appending global [{len(forms)} x ptr] [{used}], section "llvm.metadata"'
+    return "\n".join([*needed, *([keep] if forms else []), *texts])
 
 
 def _needed(shared: Mapping[str, str], texts: Iterable[str]) -> list[str]:
@@ -71,7 +122,7 @@ def _needed(shared: Mapping[str, str], texts: Iterable[str]) -> list[str]:
     keys = {name: key for key, text in shared.items() for name in _names(text)}
     forms: dict[str, list[str]] = {}
     for name in keys:
-        forms.setdefault(re.sub(r"\.v\d+$", "", name), []).append(name)
+        forms.setdefault(_base(name), []).append(name)
     needed: set[str] = set()
     waiting = [name for text in texts for name in _NAMED.findall(text)]
     while waiting:

@@ -10,6 +10,7 @@ The words are those of `steps`; programs inside equations are planned by `contro
 from __future__ import annotations
 
 import bisect
+import heapq
 import math
 from typing import Any
 
@@ -278,22 +279,40 @@ def assign_workspace(plan: Plan) -> None:
                 for half in (root, root.swaps) if root.swaps else (root,):
                     first.setdefault(half, time)
                     last[half] = time
-    alive: list[tuple[int, int, int]] = []  # offset, size, last use; sorted
+    alive: list[tuple[int, int, int]] = []  # last use, offset, size; a heap
+    free = _Free()
     for b in sorted(first, key=lambda b: (first[b], -b.nbytes)):
         size = -(-max(b.nbytes, 1) // 64) * 64
-        alive = [place for place in alive if place[2] >= first[b]]  # first uses only grow, so the dead stay dead
-        b.offset = _lowest_gap(alive, size)
-        bisect.insort(alive, (b.offset, size, last[b]))
+        while alive and alive[0][0] < first[b]:  # first uses only grow, so the dead stay dead
+            free.give(*heapq.heappop(alive)[1:])
+        b.offset = free.take(size)
+        heapq.heappush(alive, (last[b], b.offset, size))
         plan.workspace = max(plan.workspace, b.offset + size)
 
 
-def _lowest_gap(taken: list[tuple[int, int, int]], size: int) -> int:
-    position = 0
-    for offset, length, _ in taken:
-        if offset - position >= size:
-            return position
-        position = max(position, offset + length)
-    return position
+class _Free:
+    """The free ranges of an endless memory: (start, end) in order, none next to another."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, float]] = [(0, math.inf)]
+
+    def take(self, size: int) -> int:
+        """The lowest place for so many bytes."""
+        k = next(k for k, (start, end) in enumerate(self.ranges) if end - start >= size)
+        start, end = self.ranges[k]
+        self.ranges[k : k + 1] = [(start + size, end)] if end - start > size else []
+        return start
+
+    def give(self, start: int, size: int) -> None:
+        """Bytes that are free again."""
+        end: float = start + size
+        k = bisect.bisect(self.ranges, (start, end))
+        low = high = k
+        if k and self.ranges[k - 1][1] == start:
+            low, start = k - 1, self.ranges[k - 1][0]
+        if k < len(self.ranges) and self.ranges[k][0] == end:
+            high, end = k + 1, self.ranges[k][1]
+        self.ranges[low:high] = [(start, end)]
 
 
 def make_plan(program: Program) -> Plan:

@@ -81,6 +81,21 @@ def test_text_does_not_depend_on_the_number_of_threads(monkeypatch: pytest.Monke
     assert texts[0] == texts[1]
 
 
+def test_an_outlined_function_is_in_one_module_and_declared_in_the_others() -> None:
+    lines = "".join(f"  %y{k} = fadd double %x, %x\n" for k in range(LEAST_LINES))
+    forms = {
+        f"@math.f{form}": f"define weak_odr hidden double @math.f{form}(double %x) noinline nounwind {{\n{lines}  "
+        "ret double %x\n}"
+        for form in ("", ".v4", ".v8")
+    }
+    kernels = [kernel(k, call="  %r = call double @math.f(double %v0)\n") for k in range(3)]
+    modules = deal(forms, kernels, [ENTRY]).split(generator.NEXT_MODULE)
+    made = [m for m in modules if "define hidden double @math.f(" in m]
+    assert len(modules) > 2 and len(made) == 1 and "define hidden double @math.f.v4(" in made[0]
+    others = [m for m in modules if m not in made and "@math.f" in m]
+    assert others and all(m.count("declare double @math.f") == 3 for m in others)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_several_modules_become_one_library(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     kernels = [kernel(k) for k in range(6)]

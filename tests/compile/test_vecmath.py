@@ -16,7 +16,6 @@ from elementwise_kernels import Kernels, inputs
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
-from funcgrad.compile.generator import NEXT_MODULE
 from funcgrad.compile.vecmath import EXPANSIONS
 from funcgrad.core import scalar
 from funcgrad.core.scalar import FUNCTIONS
@@ -278,7 +277,7 @@ def test_rare_paths_are_tested_inside_the_loop():
 )
 def test_long_loops_of_long_bodies_are_interleaved(function, count, paired):
     text = fg.jit(function).lower(np.full(count, 0.5)).as_text("llvm")
-    assert ("llvm.loop.interleave.count" in text) == paired
+    assert ('llvm.loop.interleave.count", i32 2' in text) == paired
     x = np.linspace(-0.9, 0.9, count)
     np.testing.assert_allclose(fg.jit(function)(x), function(x), rtol=1e-14)
 
@@ -287,8 +286,7 @@ def test_where_there_are_many_functions_vectors_of_them_are_called():
     """A module with more than a dozen defines each repeated function once, for one lane and for vectors."""
     xs = [np.linspace(-2, 2, 1024 + k) for k in range(14)]
     lowered = fg.jit(lambda *args: [np.tanh(a) for a in args]).lower(*xs)
-    for module in lowered.as_text("llvm").split(NEXT_MODULE):
-        assert module.count("define weak_odr hidden double @math.tanh.f64(") == 1
+    assert len(re.findall(r"define .*hidden double @math.tanh.f64\(", lowered.as_text("llvm"))) == 1
     assert re.search(r"call <(\d) x double> @math\.tanh\.f64\.v\1\(", lowered.as_text("optimized"))
     for x, y in zip(xs, lowered.compile()(*xs), strict=True):
         np.testing.assert_allclose(y, np.tanh(x), rtol=1e-15)
