@@ -192,16 +192,6 @@ def unhashable_static(function: str, name: Any, value: Any) -> str:
     )
 
 
-def not_compilable(aval: Any, source: Any) -> str:
-    """The text for a dtype the compiler has no machine type for."""
-    fix = "keep real and imaginary part as two real arrays" if aval.dtype.kind == "c" else "convert with astype"
-    return (
-        f"jit: arrays of type {aval} cannot be compiled.\n{source_line(source)}\n"
-        "Reason: machine code is generated for bool, integers, float32 and float64.\n"
-        f"Fix: {fix}, or call the function without jit, where NumPy evaluates every dtype."
-    )
-
-
 def compiled_structure(what: str, expected: object, found: object) -> str:
     """The arguments of a compiled function form another tree."""
     return (

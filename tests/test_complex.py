@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Complex numbers under every transformation in eager mode: JAX's conventions, holomorphic functions, what is refused.
+"""Complex numbers under every transformation: JAX's conventions, holomorphic functions, what is refused.
 
 Cotangents are paired with tangents by Re(ct * t). Every op by itself is checked in `tests/ops`; here are the transformations,
 NumPy's functions, and values taken from JAX.
@@ -7,6 +7,7 @@ NumPy's functions, and values taken from JAX.
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -422,8 +423,6 @@ REFUSED: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("parts of two types", lambda: lax.complex(X, np.float32(X)), ["complex", "float32"]),
     ("complex parts", lambda: lax.complex(W, W), ["complex", "complex128[3]"]),
     ("half parts", lambda: fg.vjp(lambda x: lax.complex(x, x), np.float16(1)), ["complex", "float16"]),
-    ("a gradient under jit", lambda: fg.jit(fg.grad(lambda z: fnp.sum(fnp.abs(z))))(W), ["complex128[3]", "cannot be compiled"]),
-    ("in a loop under jit", lambda: fg.jit(lambda x: lax.fori_loop(0, 3, lambda _, c: abs(c * 1j), x))(1.0), ["complex128[]", "cannot be compiled"]),
 ]  # fmt: skip
 
 
@@ -433,3 +432,55 @@ def test_what_is_refused(call: Callable[[], Any], words: list[str]) -> None:
         call()
     missing = [w for w in words if w not in str(caught.value)]
     assert not missing, f"{missing} not in:\n{caught.value}"
+
+
+# --- compiled ---------------------------------------------------------------------------------------------------------
+
+
+def energy(z: Any) -> Any:
+    return fnp.sum(fnp.abs(z * z + fnp.exp(z)) ** 2)
+
+
+COMPILED: dict[str, tuple[Callable[..., Any], tuple]] = {
+    "a function": (lambda z: (z * z, z.real, fnp.conj(z) @ z), (W,)),
+    "a gradient": (fg.grad(energy), (W,)),
+    "a gradient of a compiled function": (fg.grad(fg.jit(energy)), (W,)),
+    "a batch": (fg.vmap(fg.grad(energy)), (np.stack([W, W * 1j]),)),
+    "a number": (lambda z: z + 1, (1j,)),
+    "single precision": (lambda z: fnp.sum(z * 2), (W.astype(np.complex64),)),
+    "real and complex": (lambda x, z: (x * z, fnp.sum(x * x), fnp.abs(z) + x), (X, W)),
+    "a scan": (lambda z: lax.scan(lambda c, v: (c * v + 1, (c, abs(c))), 1j, z), (W,)),
+    "a gradient of a scan": (fg.grad(lambda z: abs(lax.scan(lambda c, v: (c * v + 1, c), 1j, z)[0])), (W,)),
+    "a while loop": (lambda z: lax.while_loop(lambda c: abs(c) < 10, lambda c: c * 2 + 1j, z), (Z,)),
+    "a batch of while loops": (fg.vmap(lambda z: lax.while_loop(lambda c: abs(c) < 10, lambda c: c * 2 + 1j, z)), (W,)),
+    "a branch": (lambda z: lax.cond(z.real > 0, lambda z: z * 2, lambda z: -z, z), (Z,)),
+    "a loop": (lambda z: lax.fori_loop(0, 3, lambda i, c: c * z + i, z), (W,)),
+    "eigenvalues": (lambda a: fnp.linalg.eig(a)[0], (A.real,)),
+    "a solution": (fg.grad(lambda b: fnp.sum(fnp.abs(fnp.linalg.solve(A, b)) ** 2)), (B,)),
+    "moved parts": (lambda z: (fnp.concatenate([z, z[::-1]]), z[1:], fnp.roll(z, 1)), (W,)),
+    "nothing": (lambda z: fnp.sum(z), (np.zeros(0, complex),)),
+}
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled_programs_leave_complex_numbers_to_numpy(name: str) -> None:
+    f, args = COMPILED[name]
+    expected, found = fg.tree.leaves(f(*args)), fg.tree.leaves(fg.jit(f)(*args))
+    for x, y in zip(expected, found, strict=True):
+        assert np.asarray(y).dtype == np.asarray(x).dtype and np.shape(y) == np.shape(x)
+        np.testing.assert_allclose(y, x, rtol=1e-13, atol=1e-15)
+
+
+def test_a_compiled_function_of_complex_numbers_can_be_kept_and_called_anywhere() -> None:
+    compiled = fg.jit(energy)
+    assert compiled(W) == pickle.loads(pickle.dumps(compiled))(W) == compiled.lower(W).compile()(W)
+    text = compiled.lower(W).as_text("source")
+    assert 'REGISTRY["abs"]' in text or "np.abs" in text
+
+
+def test_real_parts_of_a_program_are_fused_beside_complex_ones() -> None:
+    def f(x: Any, z: Any) -> Any:
+        return fnp.sum(fnp.tanh(x) * x), z * z
+
+    kernels = fg.jit(f).lower(X, W).as_text("source")
+    assert kernels.count("def kernel_") == 1

@@ -29,6 +29,7 @@ from .lower import OWN_KERNEL, lower_group, notes_of
 from .matrices import plan_matrices
 from .matrix_layout import operands
 from .parallel import divide
+from .prepare import without_machine_types
 from .rewrite import own_arrays_in_memory
 from .row_fusion import fuse_rows
 from .running import lower_running
@@ -85,7 +86,7 @@ class Planner:
     def temporary(self, shape: tuple, dtype: Any) -> Buffer:
         """A fresh temporary."""
         b = Buffer("temporary", len(self.plan.temporaries), shape, np.dtype(dtype))
-        b.stack = self.depth > 0 and b.nbytes <= STACK_BYTES
+        b.stack = self.depth > 0 and b.nbytes <= STACK_BYTES and b.dtype.kind != "c" and b.dtype.char != "e"
         self.plan.temporaries.append(b)
         return b
 
@@ -231,7 +232,7 @@ class Planner:
 
     def sequence_without_record(self, program: Program, env: dict) -> list[Any]:
         """As `sequence`, for steps that belong to no equation of the user's program."""
-        steps = self.sequence(program, env)
+        steps = self.sequence(without_machine_types(program), env)
         self.plan.schedules.pop()
         return steps
 

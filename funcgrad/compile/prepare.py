@@ -1,6 +1,7 @@
 """Preparation: passes over programs that bring them into the form the scheduler expects.
 
 inline_calls               equations that mean a program (custom rules, compositions) become its equations
+without_machine_types      equations between complex numbers are left to NumPy
 canonical_contractions     operands of dot_general become batches of matrices as BLAS can read them
 separate_windows           each contraction has its own copy of an operand that repeats a smaller array's elements
 distinct_outputs           every output becomes the result of its own equation, so that each has a buffer of its own
@@ -10,38 +11,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors
 from ..core import lowering
 from ..core.program import Eqn, Literal, Program, Var, subprograms
 from ..core.tracing import retrace
-from ..ops import contraction, elementwise, layout, reduction
+from ..ops import callback, contraction, elementwise, layout, reduction
 from ..ops.identities import identities
 from ..transforms.simplify import dead_code_elimination, simplify
 from . import matrix_layout
 from .blocks import LEAST_BYTES
 
 MEANS_PROGRAM = (lowering.Call, lowering.Compose)
+CONTROL = (lowering.Loop, lowering.Branch, lowering.While, lowering.Lanes, lowering.WhileBackward)
 
 
 def prepare(program: Program) -> Program:
     """All passes of this module, and simplification, on a program and on the programs inside its equations."""
     program = inline_calls(program)
-    check_dtypes(program)
-    program = _inside(program)
+    program = without_machine_types(_inside(program))
     program = simplify(program, identities())
     program = separate_windows(canonical_contractions(program))
-    return distinct_outputs(dead_code_elimination(program))
+    return without_machine_types(distinct_outputs(dead_code_elimination(program)))  # the copies of outputs
 
 
-def check_dtypes(program: Program) -> None:
-    """Refuse what has no machine type, at the user's line."""
+def without_machine_types(program: Program) -> Program:
+    """{ b:complex128[3] = mul a a }  -->  { b:complex128[3] = in_numpy[operation=mul, arguments=()] a a }
+
+    Complex numbers and float16 have no machine code here: NumPy computes what touches them, operation by operation.
+    Loops and branches stay; what is inside of them is prepared, too.
+    """
+    if all(map(has_machine_types, program.eqns)):
+        return program
+    eqns = []
     for eqn in program.eqns:
-        for v in eqn.outs:
-            if v.aval.dtype.kind not in "biuf" or v.aval.dtype.char == "e":
-                raise TypeError(errors.not_compilable(v.aval, eqn.source))
-    for a in (*program.in_avals, *program.out_avals):
-        if a.dtype.kind not in "biuf" or a.dtype.char == "e":
-            raise TypeError(errors.not_compilable(a, None))
+        if not has_machine_types(eqn) and not isinstance(eqn.prim.lower, (*CONTROL, lowering.Callback)):
+            params = dict(operation=eqn.prim, arguments=tuple(sorted(eqn.params.items())))
+            eqn = Eqn(callback.in_numpy, eqn.inputs, params, eqn.outs, eqn.source)
+        eqns.append(eqn)
+    return Program(program.inputs, eqns, program.outputs)
+
+
+def has_machine_types(eqn: Eqn) -> bool:
+    """Whether all that an equation reads and computes is of types that machine code is generated for."""
+    dtypes = [a.aval.dtype for a in (*eqn.inputs, *eqn.outs)]
+    return all(dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.char != "e" for dtype in dtypes)
 
 
 def _inside(program: Program) -> Program:

@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.callback import in_numpy
 from .kernel import CHUNK, Kernel
 from .matrix_layout import MatrixLayout
 from .plan import Plan
@@ -183,10 +184,14 @@ class ProgramWriter:
         """A routine by its NumPy meaning: its NumPy name where it has one, else the one in the op's declaration."""
         eqn = s.eqn if isinstance(s, LibraryCall) else s.callback.eqn
         inputs = ", ".join(view(b, b.shape) for b in s.inputs)
-        params = ", ".join(f"{k}={v!r}" for k, v in eqn.params.items())
-        pattern = NUMPY_CALLS.get(eqn.prim.name, f'REGISTRY["{eqn.prim.name}"].impl({{inputs}}, {{params}})')
+        prim, params, several = eqn.prim, eqn.params, eqn.prim.multiple_results
+        if prim is in_numpy:
+            prim, params = params["operation"], dict(params["arguments"])
+            several = prim.multiple_results
+        params = ", ".join(f"{k}={v!r}" for k, v in params.items())
+        pattern = NUMPY_CALLS.get(prim.name, f'REGISTRY["{prim.name}"].impl({{inputs}}, {{params}})')
         targets = ", ".join(f"{place(b)}[...]" for b in s.outputs)
-        comma = "," if eqn.prim.multiple_results and len(s.outputs) == 1 else ""
+        comma = "," if several and len(s.outputs) == 1 else ""
         self.line(f"{targets}{comma} = ".removeprefix(" = ") + f"{pattern.format(inputs=inputs, params=params)}")
 
     def loop(self, s: Loop) -> None:

@@ -23,7 +23,7 @@ from ..core.avals import PYTHON_SCALARS, ShapedArray, shaped
 from ..core.primitive import Primitive, refused
 from ..core.program import reads_effects
 from ..core.tracing import concrete_value, current_trace, replay, untraced
-from . import branching, calls, control, custom_batching, layout, remat, while_loop
+from . import branching, calls, control, custom_batching, elementwise, layout, remat, while_loop
 from .rules import library, move_batch_first, nondiff
 from .samples import Sample, array
 
@@ -191,6 +191,32 @@ pure_callback = library(
     "pure_callback", _impl, aval=_aval, batch=_pure_batch, lower=lowering.Callback(), linearize=_refuse, multiple_results=True,
     samples=lambda: [_pair("pure_callback", lanes=(), method="sequential"),
                      Sample([array(3)], _sample("pure_callback", _nothing, lanes=(), method="expand_dims"))])  # fmt: skip
+
+# --- operations that have no machine code for their types ------------------------------------------------------------------
+
+
+def _in_numpy_impl(*args: Any, operation: Primitive, arguments: tuple) -> list[Any]:
+    with np.errstate(all="ignore"):  # compiled code does not warn
+        found = operation.impl(*args, **dict(arguments))
+    return list(found) if operation.multiple_results else [found]
+
+
+def _in_numpy_aval(*args: ShapedArray, operation: Primitive, arguments: tuple) -> list[ShapedArray]:
+    found = operation.aval(*args, **dict(arguments))
+    return list(found) if operation.multiple_results else [found]
+
+
+def _in_numpy_batch(size: int, args: list, axes: list, operation: Primitive, arguments: tuple) -> tuple[list, list]:
+    found, axis = operation.batch(size, args, axes, **dict(arguments))
+    return (list(found), list(axis)) if operation.multiple_results else ([found], [axis])
+
+
+# An operation on complex numbers or float16, inside a compiled program.
+in_numpy = library(
+    "in_numpy", _in_numpy_impl, aval=_in_numpy_aval, batch=_in_numpy_batch, lower=lowering.Callback(), linearize=_refuse,
+    multiple_results=True,
+    samples=lambda: [Sample([array(3), array(3)], dict(operation=elementwise.mul, arguments=())),
+                     Sample([array(2, 3)], dict(operation=layout.transpose, arguments=(("perm", (1, 0)),)))])  # fmt: skip
 
 # --- effects --------------------------------------------------------------------------------------------------------------
 

@@ -20,18 +20,11 @@ NOT_SAMPLED: dict[str, str] = (
 _SIZE = "the size of the result depends on data; works with size= (test_sizes)"
 _TRIM = "the size of the result depends on data"
 _COMPLEX = "the result is complex, and its size depends on data"
-_COMPILED_COMPLEX = "jit has no complex type"
-_HALF = "NumPy computes truth values in float16, and jit has no float16"
 EXCEPTIONS: dict[tuple[str, ...], str] = {
     **{(name, mode): _SIZE for mode in ("vmap", "jit") for name in (
         "unique unique_all unique_counts unique_inverse unique_values nonzero argwhere flatnonzero extract "
         "intersect1d setdiff1d setxor1d union1d").split()},
     **{(name, mode): reason for mode in ("vmap", "jit") for name, reason in (("trim_zeros", _TRIM), ("roots", _COMPLEX))},
-    **{(name, "jit", "bool"): _HALF for name in (
-        "acos arccos arcsin arcsinh arctan arctanh asin asinh atan atanh cbrt cos cosh deg2rad degrees exp exp2 expm1 fabs "
-        "log log10 log1p log2 rad2deg radians rint round around signbit sin sinh sqrt spacing tan tanh modf frexp arctan2 atan2 hypot "
-        "logaddexp logaddexp2 copysign nextafter heaviside ldexp").split()},
-    ("sort_complex", "jit"): _COMPILED_COMPLEX,
     **{("polydiv", mode): "the size of the remainder depends on data; works with trim_leading_zeros=False (test_polynomials)" for mode in ("vmap", "jit")},
     **{("polymul", mode, "bool"): "under jit and vmap leading zeros of the factors are not known, and kept" for mode in ("vmap", "jit")},
     **{("nextafter", mode): "a step function of the bits: its derivative is 0, as in JAX" for mode in ("grad", "jvp")},

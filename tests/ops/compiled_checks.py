@@ -63,10 +63,10 @@ def _second_order_job(case: Case) -> Job:
 
 
 def jobs(prim: Primitive) -> list[Job]:
-    """Everything to be compiled for an op; the compiler has no complex type."""
+    """Everything to be compiled for an op."""
     out: list[Job] = []
     real = [c for c in cases(prim) if not c.complex]
-    for case in (*real, *(c for c in single_cases(prim) if not c.complex)):
+    for case in (*cases(prim), *single_cases(prim)):
         out += [*_call_jobs(case), *_derivative_jobs(case)]
     out += [_second_order_job(c) for c in real[:2] if c.differentiable]
     for case in integer_cases(prim):
@@ -104,7 +104,7 @@ def compare(work: list[Job], results: Any) -> int:
                 f"{job.name}: {got!r} and {expected!r}"
             )
             scale = (
-                np.max(np.abs(expected), initial=0, where=np.isfinite(expected)) if expected.dtype.kind == "f" else 0
+                np.max(np.abs(expected), initial=0, where=np.isfinite(expected)) if expected.dtype.kind in "fc" else 0
             )
             rtol, atol = (2e-6, 1e-6) if job.single else (1e-13, 1e-14)
             np.testing.assert_allclose(got, expected, rtol=rtol, atol=float(scale) * atol, err_msg=job.name)
