@@ -6,6 +6,7 @@ interrupt at any of these places.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -76,6 +77,7 @@ def test_an_interrupt_anywhere_leaves_nothing_behind(name: str) -> None:
             break
         reached += 1
         assert current_trace() is None and context.axis is None, f"interrupted at the function call {entry}"
+        assert gc.isenabled(), f"interrupted at the function call {entry}"
         with pytest.raises(NameError):
             lax.axis_index("i")
     assert reached > 20
