@@ -436,7 +436,7 @@ NEED_PARAMS = [
 ]
 
 
-@pytest.mark.parametrize("optimizer", NEED_PARAMS, ids=str)
+@pytest.mark.parametrize("optimizer", NEED_PARAMS)
 def test_updates_that_need_parameters_ask_for_them(optimizer: Any) -> None:
     with pytest.raises(ValueError, match="the update needs the parameters"):
         optimizer.update(GRADS, optimizer.init(PARAMS))

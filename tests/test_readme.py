@@ -22,7 +22,7 @@ def test_the_first_command_trains_and_the_second_tests() -> None:
     first, second = (block.strip() for block in COMMANDS[:2])
     start = "python3 -m venv .venv && .venv/bin/pip install"
     assert first.startswith(start) and first.endswith("python examples/digits.py")
-    assert second.startswith(start) and second.endswith("python -m pytest -q")
+    assert second.startswith(start) and second.endswith("python -m pytest -q -n auto")
 
 
 def test_the_commands_install_extras_that_exist() -> None:
