@@ -78,8 +78,9 @@ def gradient_flow(gradients: Any, params: Any = None) -> GradientFlow:
 
     Read it at the start of training: near a minimum gradients are small because all is well. The gradient of a leaf
     vanishes where its entries are 10,000 times smaller than those of the leaf with the largest, or where no leaf has a
-    norm of a millionth of its parameters (or 1e-6); it explodes where its norm is 1000 times that of the parameters (or 1000, where these are not given or zero). A
-    unit is dead when its gradient is exactly zero; half of the units of a leaf are reported.
+    norm of a millionth of its parameters (or 1e-6); it explodes where its norm is 1000 times that of the parameters
+    (or 1000, where these are not given or zero). A unit is dead when its gradient is exactly zero; half of the units
+    of a leaf are reported.
 
     Args:
         gradients: a pytree of gradients.
