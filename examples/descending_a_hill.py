@@ -1,12 +1,14 @@
 """Walks down a hill: what a learning rate does, when it should change, and how optimizers differ on one surface.
 
-python examples/descending_a_hill.py                 walk, print where each way led, and draw
-python examples/descending_a_hill.py --steps 100     shorter walks
+    python examples/descending_a_hill.py                 walk, print where each way led, and draw
+    python examples/descending_a_hill.py --steps 100     shorter walks
 
-rates       on a valley 25 times steeper across than along: too low crawls, near 2 / steepness it swings from side to
-            side, above it flies out
-schedules   with noisy gradients a high rate never settles and a low one never arrives; start high and decay
-optimizers  seven of them on the banana valley of Rosenbrock, each a pure function that `scan` runs
+Three pictures that texts on backpropagation describe:
+
+    rates       in a valley 25 times steeper across than along: too low crawls, near 2 / steepness it swings from side
+                to side, above it flies out
+    schedules   with noisy gradients a high rate never settles and a low one never arrives; start high and decay
+    optimizers  seven of them on the banana valley of Rosenbrock, each a pure function that `scan` runs
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import funcgrad as fg
 from funcgrad import lax, optim, random
 
 STEEPNESS = np.array([1.0, 25.0])
-RATES = {"too low": 0.001, "good": 0.05, "swings": 0.078, "too high": 0.082}
+RATES = {"too low": 0.001, "good": 0.05, "swings": 0.0798, "too high": 0.082}
 
 
 def valley(place: Any) -> Any:
@@ -49,7 +51,7 @@ def walk(optimizer: optim.GradientTransformation, surface: Any, start: Any, step
 
 
 def by_rates(steps: int) -> dict[str, np.ndarray]:
-    """Heights along the valley for each rate: a walk is a function of its rate, and `vmap` makes all of them at once."""
+    """Heights along the valley for each rate: a walk is a function of it, and `vmap` makes all of them at once."""
     start = np.array([10.0, 1.0])
 
     def heights(rate: Any) -> Any:
@@ -110,7 +112,7 @@ def draw(rates: dict, noisy: dict, ways: dict[str, np.ndarray], steps: int, path
     figure = Figure(figsize=(11, 7.5), layout="constrained")
     (hill, left), (middle, right) = figure.subplots(2, 2)
     x, y = np.meshgrid(np.linspace(-1.8, 1.8, 150), np.linspace(-0.8, 2.6, 150))
-    hill.contour(x, y, np.log(banana(np.stack([x, y])) + 0.05), levels=16, cmap="Greys", linewidths=0.6)
+    hill.contour(x, y, np.log(banana(np.stack([x, y])) + 0.05), levels=10, cmap="Greys", linewidths=0.6)
     for name, way in ways.items():
         hill.plot(*way.T, lw=1.1, label=name)
     hill.plot(1, 1, "k*", ms=10)
@@ -129,7 +131,7 @@ def draw(rates: dict, noisy: dict, ways: dict[str, np.ndarray], steps: int, path
         right.semilogy(np.convolve(heights, np.ones(width) / width, "valid"), label=name)
     right.set(title="Heights with noisy gradients", xlabel="step")
     right.legend(fontsize=7)
-    figure.savefig(path, dpi=60)
+    figure.savefig(path, dpi=70)
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
