@@ -54,6 +54,7 @@ from .clipping import (
     unitwise_clip,
     unitwise_norm,
 )
+from .complex_numbers import SplitRealAndImaginaryArrays, SplitRealAndImaginaryState, split_real_and_imaginary
 from .conditional import (
     ApplyIfFiniteState,
     ConditionallyMaskState,
@@ -225,6 +226,8 @@ __all__ = [
     "Schedule",
     "ScheduleFreeState",
     "SnapshotState",
+    "SplitRealAndImaginaryArrays",
+    "SplitRealAndImaginaryState",
     "TraceState",
     "WeightDecaySchedule",
     "WrappedSchedule",
@@ -364,6 +367,7 @@ __all__ = [
     "skip_not_finite",
     "sm3",
     "snapshot",
+    "split_real_and_imaginary",
     "stateless",
     "stateless_with_tree_map",
     "trace",
