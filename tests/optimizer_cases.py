@@ -99,6 +99,18 @@ CASES: dict[str, tuple[Any, str]] = {
         lambda o: o.sophia(0.05, b1=0.5, b2=0.9, gamma=1.0, clip_threshold=None, eps=0.1, update_interval=3),
         "hessian",
     ),
+    "galore": (lambda o: o.galore(0.05, rank=1, update_proj_gap=7, weight_decay=0.01), ""),
+    "galore wide": (
+        lambda o: o.galore(
+            0.05,
+            rank=1,
+            update_proj_gap=5,
+            scale=0.5,
+            base_optimizer=o.trace(0.5),
+            weight_dimension_numbers=o.GaLoreDimensionNumbers(1, 0),
+        ),
+        "",
+    ),
     "lookahead": (lambda o: o.lookahead(o.adam(0.05), 5, 0.5), "fast"),
     "polyak_sgd": (lambda o: o.polyak_sgd(0.1), "value"),
     "polyak_sgd plus": (lambda o: o.polyak_sgd(0.1, scaling=0.5, f_min=0.1, eps=1e-3, variant="sps+"), "value"),

@@ -17,7 +17,8 @@ START = {"w": np.array([[0.5, -0.3], [1.2, 0.4]]), "b": np.array([0.3, -0.6])}
 REFUSED = {
     "madgrad", "sm3", "prodigy", "prodigy safe", "dadapt_adamw", "mechanize", "lbfgs", "lbfgs memory", "lbfgs alone",
     "backtracking", "backtracking stored", "zoom", "zoom bounded", "clip chain", "nonnegative",
-    "cocob", "cocob decay", "momo", "momo bound", "momo_adam", "momo_adam bound", "sophia", "sophia often",
+    "galore", "galore wide", "cocob", "cocob decay",
+    "momo", "momo bound", "momo_adam", "momo_adam bound", "sophia", "sophia often",
     "muon", "muon dion", "muon schatten", "muon aol",
 }  # fmt: skip
 

@@ -71,6 +71,7 @@ from .dog import DoGState, DoWGState, dog, dowg, scale_by_dog, scale_by_dowg
 from .ema import EmaState, ema
 from .flattening import flatten
 from .fromage import fromage
+from .galore import GaLoreDimensionNumbers, GaLoreState, galore, scale_by_galore
 from .injection import (
     InjectHyperparamsState,
     InjectStatefulHyperparamsState,
@@ -189,6 +190,8 @@ __all__ = [
     "EmaState",
     "EmptyState",
     "FactoredState",
+    "GaLoreDimensionNumbers",
+    "GaLoreState",
     "GradientTransformation",
     "GradientTransformationExtraArgs",
     "HutchinsonState",
@@ -289,6 +292,7 @@ __all__ = [
     "flatten",
     "freeze",
     "fromage",
+    "galore",
     "global_norm",
     "hutchinson_estimator_diag_hessian",
     "identity",
@@ -353,6 +357,7 @@ __all__ = [
     "scale_by_dog",
     "scale_by_dowg",
     "scale_by_factored_rms",
+    "scale_by_galore",
     "scale_by_lbfgs",
     "scale_by_learning_rate",
     "scale_by_lion",
