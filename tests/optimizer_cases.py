@@ -1,7 +1,8 @@
 """Optimizers and problems that the tests and the recording of reference numbers have in common.
 
 A case is (factory, kind): the factory makes the optimizer from a namespace with optax's names; the kind says what else
-`update` is given: "" nothing, "value" the value, "search" what line searches need, "fast" parameters in two copies.
+`update` is given: "" nothing, "value" the value, "search" what line searches need, "hessian" the function; "fast"
+means parameters in two copies.
 """
 
 from __future__ import annotations
@@ -81,6 +82,35 @@ CASES: dict[str, tuple[Any, str]] = {
     "schedule_free_adamw": (lambda o: o.schedule_free_adamw(0.05, weight_decay=0.01), ""),
     "sam": (lambda o: o.sam(o.sgd(0.005, 0.5), _ascent(o)), ""),
     "sam keeps": (lambda o: o.sam(o.adam(0.02), o.sgd(0.001, 0.5), sync_period=3, reset_state=False), ""),
+    "cocob": (lambda o: o.cocob(), ""),
+    "cocob decay": (lambda o: o.cocob(0.5, alpha=10.0, weight_decay=0.01), ""),
+    "acprop": (lambda o: o.acprop(0.01, weight_decay=0.01), ""),
+    "simplified_ademamix": (lambda o: o.simplified_ademamix(1e-3, alpha=2.0, weight_decay=0.1), ""),
+    "simplified_ademamix schedule": (
+        lambda o: o.simplified_ademamix(1e-3, b1=0.9, alpha=o.linear_schedule(0.0, 5.0, 40), eps_root=1e-6),
+        "",
+    ),
+    "momo": (lambda o: o.momo(0.1, weight_decay=0.01), "value"),
+    "momo bound": (lambda o: o.momo(0.01, beta=0.5, lower_bound=-1.0, adapt_lower_bound=True), "value"),
+    "momo_adam": (lambda o: o.momo_adam(0.1, weight_decay=0.01), "value"),
+    "momo_adam bound": (lambda o: o.momo_adam(0.1, b1=0.8, lower_bound=-0.5, adapt_lower_bound=True), "value"),
+    "sophia": (lambda o: o.sophia(0.05, gamma=0.5), "hessian"),
+    "sophia often": (
+        lambda o: o.sophia(0.05, b1=0.5, b2=0.9, gamma=1.0, clip_threshold=None, eps=0.1, update_interval=3),
+        "hessian",
+    ),
+    "galore": (lambda o: o.galore(0.05, rank=1, update_proj_gap=7, weight_decay=0.01), ""),
+    "galore wide": (
+        lambda o: o.galore(
+            0.05,
+            rank=1,
+            update_proj_gap=5,
+            scale=0.5,
+            base_optimizer=o.trace(0.5),
+            weight_dimension_numbers=o.GaLoreDimensionNumbers(1, 0),
+        ),
+        "",
+    ),
     "lookahead": (lambda o: o.lookahead(o.adam(0.05), 5, 0.5), "fast"),
     "polyak_sgd": (lambda o: o.polyak_sgd(0.1), "value"),
     "polyak_sgd plus": (lambda o: o.polyak_sgd(0.1, scaling=0.5, f_min=0.1, eps=1e-3, variant="sps+"), "value"),
@@ -172,6 +202,7 @@ def step(o: Any, optimizer: Any, kind: str, value_and_grad: Any, f: Any, params:
     value, grads = value_and_grad(f)(params.fast if kind == "fast" else params)
     extra = {"value": value} if kind in ("value", "search") else {}
     extra |= {"grad": grads, "value_fn": f} if kind == "search" else {}
+    extra |= {"obj_fn": f} if kind == "hessian" else {}
     updates, state = optimizer.update(grads, state, params, **extra)
     return o.apply_updates(params, updates), state
 

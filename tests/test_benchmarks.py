@@ -48,6 +48,23 @@ def test_a_row_is_measured_and_rendered(how: list[str], tmp_path: Path) -> None:
     assert text.startswith("before\n") and text.endswith("after\n") and "stale" not in text and "| 1 | jit" in text
 
 
+def test_steps_of_examples_are_rows(tmp_path: Path) -> None:
+    """The functions the scripts compile, found in the scripts; `example_steps.py` compares them with JAX's."""
+    import libraries
+
+    rows = {name: row for name, row in case.every_case().items() if name.startswith("E/")}
+    scripts = {path.stem for path in (FOLDER.parents[1] / "examples").glob("*.py")}
+    without_steps = {"pendulum", "backward_by_hand", "descending_a_hill", "learning_representations"}
+    assert {row.script for row in rows.values()} == scripts - without_steps
+    lib = libraries.load("funcgrad")
+    for name in ("E/logistic", "E/moons"):
+        given = [rows[name].given(lib, seed) for seed in (0, 1)]
+        first, second = (rows[name].outcome(rows[name].function(lib), values) for values in given)
+        assert report.worst_error(_leaves(first), _leaves(second)) > rows[name].tolerance
+    few = ["--rounds", "1", "--lives", "1", "--turn", "0.01", "--libraries", "funcgrad"]
+    assert "| E/logistic |" in script("example_steps.py", "E/logistic", *few)
+
+
 def test_code_written_by_hand_agrees() -> None:
     """On the rows that take no time; `run.py` compares all."""
     pytest.importorskip("numba")

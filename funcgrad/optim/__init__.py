@@ -15,8 +15,9 @@ along a line; `schedules` and `piecewise` are step sizes that change; `tree_util
 pytrees and parts of states by name, which `tree` offers by shorter names.
 """
 
-from . import second_order, tree, tree_utils
+from . import perturbations, projections, second_order, tree, tree_utils
 from .accumulating import ApplyEvery, MultiSteps, MultiStepsState, apply_every, skip_large_updates, skip_not_finite
+from .acprop import acprop, scale_by_acprop
 from .adabelief import ScaleByBeliefState, adabelief, scale_by_belief
 from .adadelta import ScaleByAdaDeltaState, adadelta, scale_by_adadelta
 from .adafactor import FactoredState, adafactor, scale_by_factored_rms
@@ -54,6 +55,8 @@ from .clipping import (
     unitwise_clip,
     unitwise_norm,
 )
+from .cocob import COCOBState, cocob, scale_by_cocob
+from .complex_numbers import SplitRealAndImaginaryArrays, SplitRealAndImaginaryState, split_real_and_imaginary
 from .conditional import (
     ApplyIfFiniteState,
     ConditionallyMaskState,
@@ -68,6 +71,7 @@ from .dog import DoGState, DoWGState, dog, dowg, scale_by_dog, scale_by_dowg
 from .ema import EmaState, ema
 from .flattening import flatten
 from .fromage import fromage
+from .galore import GaLoreDimensionNumbers, GaLoreState, galore, scale_by_galore
 from .injection import (
     InjectHyperparamsState,
     InjectStatefulHyperparamsState,
@@ -96,6 +100,7 @@ from .masking import (
 )
 from .mechanic import MechanicState, mechanize
 from .momentum import TraceState, sgd, trace
+from .momo import MomoAdamState, MomoState, momo, momo_adam
 from .monitoring import MonitorState, SnapshotState, measure_with_ema, monitor, snapshot
 from .muon import MuonDimensionNumbers, MuonState, muon, orthogonalize_via_newton_schulz, scale_by_muon, scale_by_shape
 from .nadam import nadam, nadamw
@@ -158,7 +163,13 @@ from .schedule_free import (
 )
 from .schedules import constant_schedule, cosine_decay_schedule, exponential_decay, linear_schedule, polynomial_schedule
 from .sign import scale_by_sign, sign_momentum, sign_sgd, signum
+from .simplified_ademamix import (
+    ScaleBySimplifiedAdEMAMixState,
+    scale_by_simplified_ademamix,
+    simplified_ademamix,
+)
 from .sm3 import ScaleBySM3State, scale_by_sm3, sm3
+from .sophia import HutchinsonState, SophiaState, hutchinson_estimator_diag_hessian, scale_by_sophia, sophia
 from .updating import incremental_update, periodic_update
 from .weight_decay import WeightDecaySchedule, add_decayed_weights
 from .yogi import scale_by_yogi, yogi
@@ -169,6 +180,7 @@ __all__ = [
     "ApplyEvery",
     "ApplyIfFiniteState",
     "BacktrackingLinesearchInfo",
+    "COCOBState",
     "ConditionallyMaskState",
     "ConditionallyTransformState",
     "DAdaptAdamWState",
@@ -178,8 +190,11 @@ __all__ = [
     "EmaState",
     "EmptyState",
     "FactoredState",
+    "GaLoreDimensionNumbers",
+    "GaLoreState",
     "GradientTransformation",
     "GradientTransformationExtraArgs",
+    "HutchinsonState",
     "InjectHyperparamsState",
     "InjectStatefulHyperparamsState",
     "LookaheadParams",
@@ -189,6 +204,8 @@ __all__ = [
     "MaskedNode",
     "MaskedState",
     "MechanicState",
+    "MomoAdamState",
+    "MomoState",
     "MonitorState",
     "MultiSteps",
     "MultiStepsState",
@@ -221,16 +238,21 @@ __all__ = [
     "ScaleByRssState",
     "ScaleBySM3State",
     "ScaleByScheduleState",
+    "ScaleBySimplifiedAdEMAMixState",
     "ScaleByZoomLinesearchState",
     "Schedule",
     "ScheduleFreeState",
     "SnapshotState",
+    "SophiaState",
+    "SplitRealAndImaginaryArrays",
+    "SplitRealAndImaginaryState",
     "TraceState",
     "WeightDecaySchedule",
     "WrappedSchedule",
     "WrappedScheduleState",
     "ZeroNansState",
     "ZoomLinesearchInfo",
+    "acprop",
     "adabelief",
     "adadelta",
     "adafactor",
@@ -254,6 +276,7 @@ __all__ = [
     "clip",
     "clip_by_block_rms",
     "clip_by_global_norm",
+    "cocob",
     "conditionally_mask",
     "conditionally_transform",
     "constant_schedule",
@@ -269,7 +292,9 @@ __all__ = [
     "flatten",
     "freeze",
     "fromage",
+    "galore",
     "global_norm",
+    "hutchinson_estimator_diag_hessian",
     "identity",
     "incremental_update",
     "inject_hyperparams",
@@ -286,6 +311,8 @@ __all__ = [
     "masked",
     "measure_with_ema",
     "mechanize",
+    "momo",
+    "momo_adam",
     "monitor",
     "multi_transform",
     "muon",
@@ -303,17 +330,20 @@ __all__ = [
     "per_example_global_norm_clip",
     "per_example_layer_norm_clip",
     "periodic_update",
+    "perturbations",
     "piecewise_constant_schedule",
     "piecewise_interpolate_schedule",
     "polyak_sgd",
     "polynomial_schedule",
     "prodigy",
+    "projections",
     "radam",
     "reduce_on_plateau",
     "rmsprop",
     "rprop",
     "sam",
     "scale",
+    "scale_by_acprop",
     "scale_by_adadelta",
     "scale_by_adam",
     "scale_by_adamax",
@@ -323,9 +353,11 @@ __all__ = [
     "scale_by_amsgrad",
     "scale_by_backtracking_linesearch",
     "scale_by_belief",
+    "scale_by_cocob",
     "scale_by_dog",
     "scale_by_dowg",
     "scale_by_factored_rms",
+    "scale_by_galore",
     "scale_by_lbfgs",
     "scale_by_learning_rate",
     "scale_by_lion",
@@ -343,7 +375,9 @@ __all__ = [
     "scale_by_schedule",
     "scale_by_shape",
     "scale_by_sign",
+    "scale_by_simplified_ademamix",
     "scale_by_sm3",
+    "scale_by_sophia",
     "scale_by_stddev",
     "scale_by_trust_ratio",
     "scale_by_yogi",
@@ -360,10 +394,13 @@ __all__ = [
     "sign_momentum",
     "sign_sgd",
     "signum",
+    "simplified_ademamix",
     "skip_large_updates",
     "skip_not_finite",
     "sm3",
     "snapshot",
+    "sophia",
+    "split_real_and_imaginary",
     "stateless",
     "stateless_with_tree_map",
     "trace",

@@ -14,7 +14,7 @@ from .base import GradientTransformation, chain, required
 from .clipping import clip_by_block_rms
 from .ema import ema
 from .masking import MaskOrFn
-from .moments import first_step, next_step, number_like
+from .moments import first_step, next_step, number_like, squared
 from .normalizing import scale_by_param_block_rms
 from .scaling import ScalarOrSchedule, scale, scale_by_learning_rate
 from .weight_decay import add_decayed_weights
@@ -107,7 +107,7 @@ def scale_by_factored_rms(
 
         def one(g: Any, rows: Any, columns: Any, whole: Any) -> tuple[Any, Any, Any, Any]:
             g = array_operand(g)
-            square, axes = g * g + number_like(epsilon, g), axes_of(g)
+            square, axes = squared(g) + number_like(epsilon, g), axes_of(g)
             if axes is None:
                 whole = average(whole, square)
                 return g / fnp.sqrt(whole), rows, columns, whole

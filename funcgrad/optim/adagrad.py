@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from .. import numpy as fnp
 from .. import tree
 from .base import GradientTransformation, chain
-from .moments import full_like, number_like
+from .moments import full_like, number_like, squared
 from .scaling import ScalarOrSchedule, scale_by_learning_rate
 
 
@@ -38,7 +38,7 @@ def scale_by_rss(initial_accumulator_value: Any = 0.1, eps: Any = 1e-7) -> Gradi
 
     def update_fn(updates: Any, state: ScaleByRssState, params: Any = None, **extra: Any) -> tuple[Any, Any]:
         del params, extra
-        total = tree.tree_map(lambda g, t: t + g * g, updates, state.sum_of_squares)
+        total = tree.tree_map(lambda g, t: t + squared(g), updates, state.sum_of_squares)
 
         def step(g: Any, t: Any) -> Any:
             # A sum of 0 means that g is 0 too, so a divisor of 1 gives the 0 wanted there, even without eps.

@@ -9,7 +9,7 @@ from .. import numpy as fnp
 from .. import tree
 from .adam import ScaleByAdamState
 from .base import GradientTransformation, chain
-from .moments import first_step, full_like, like, next_step, number_like
+from .moments import first_step, full_like, like, next_step, number_like, squared
 from .scaling import ScalarOrSchedule, scale_by_learning_rate
 
 
@@ -72,7 +72,7 @@ def scale_by_adopt(
 
         steps = tree.tree_map(scaled, updates, state.nu)
         nu = tree.tree_map(
-            lambda g, v: v * number_like(decay2, v) + g * g * number_like(1 - decay2, v), updates, state.nu
+            lambda g, v: v * number_like(decay2, v) + squared(g) * number_like(1 - decay2, v), updates, state.nu
         )
         mu = tree.tree_map(averaged, steps, state.mu)
         new = tree.tree_map(averaged, steps, mu) if nesterov else mu

@@ -13,7 +13,12 @@ from ..api.loops import while_loop
 from .base import GradientTransformationExtraArgs, required
 from .conditional import arrays
 from .linesearch import along, bound_to, needed, report, unknown_value
-from .moments import highest_dtype, number, scaled
+from .moments import (
+    highest_dtype,
+    number,
+    refuse_complex,
+    scaled,
+)
 from .tree_utils import tree_vdot
 
 
@@ -80,6 +85,7 @@ def scale_by_backtracking_linesearch(
     name = "scale_by_backtracking_linesearch"
 
     def init_fn(params: Any) -> ScaleByBacktrackingLinesearchState:
+        refuse_complex(params, "scale_by_backtracking_linesearch")
         dtype = highest_dtype(params)
         value, grad = unknown_value(params, dtype)
         info = BacktrackingLinesearchInfo(np.zeros((), np.int32), np.full((), np.inf, dtype))

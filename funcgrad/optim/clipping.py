@@ -8,12 +8,12 @@ from .. import numpy as fnp
 from .. import tree
 from ..numpy.promotion import array_operand
 from .base import GradientTransformation, required, stateless
-from .moments import number_like, scaled
+from .moments import number_like, refuse_complex, scaled, squared
 
 
 def squared_norm(updates: Any) -> Any:
     """The sum of squares over all leaves."""
-    return sum(fnp.sum(g * g) for g in tree.tree_leaves(updates))
+    return sum(fnp.sum(squared(g)) for g in tree.tree_leaves(updates))
 
 
 def safe_root(square: Any) -> Any:
@@ -58,6 +58,9 @@ def clip_by_global_norm(max_norm: Any) -> GradientTransformation:
 def clip(max_delta: Any) -> GradientTransformation:
     """Bound every element of the updates to [-max_delta, max_delta].
 
+    Raises:
+        TypeError: in `update`, for complex updates.
+
     Example:
         >>> import numpy as np
         >>> clip(1.0).update(np.array([-3.0, 0.5]), ())[0]
@@ -66,6 +69,7 @@ def clip(max_delta: Any) -> GradientTransformation:
 
     def clipped(updates: Any, params: Any) -> Any:
         del params
+        refuse_complex(updates, "clip")
         return tree.tree_map(lambda g: fnp.clip(g, number_like(-max_delta, g), number_like(max_delta, g)), updates)
 
     return stateless(clipped)
@@ -83,7 +87,7 @@ def clip_by_block_rms(threshold: Any) -> GradientTransformation:
     """
 
     def clipped(u: Any) -> Any:
-        size = safe_root(fnp.mean(u * u))
+        size = safe_root(fnp.mean(squared(u)))
         return u / fnp.maximum(size / number_like(threshold, size), number_like(1.0, size))
 
     return stateless(lambda updates, params: tree.tree_map(clipped, updates))
@@ -109,7 +113,7 @@ def unitwise_norm(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
     x = array_operand(x, "unitwise_norm")
     if axis is None:
         axis = _unit_axes(tuple(x.shape))
-    square = fnp.sum(x * x, axis=axis, keepdims=True)
+    square = fnp.sum(squared(x), axis=axis, keepdims=True)
     return fnp.broadcast_to(safe_root(square), tuple(x.shape))
 
 

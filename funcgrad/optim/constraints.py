@@ -9,6 +9,7 @@ import numpy as np
 from .. import numpy as fnp
 from .. import tree
 from .base import EmptyState, GradientTransformation, required, stateless
+from .moments import refuse_complex
 
 NonNegativeParamsState = EmptyState
 
@@ -33,6 +34,7 @@ def keep_params_nonnegative() -> GradientTransformation:
 
     def kept(updates: Any, params: Any) -> Any:
         params = required(params, "keep_params_nonnegative")
+        refuse_complex(params, "keep_params_nonnegative")
         return tree.tree_map(lambda p, u: fnp.where(p + u < 0, -p, u), params, updates)
 
     return stateless(kept)

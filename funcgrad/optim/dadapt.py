@@ -9,7 +9,17 @@ import numpy as np
 from .. import numpy as fnp
 from .. import tree
 from .base import GradientTransformationExtraArgs, required
-from .moments import first_step, full_like, lowest_dtype, next_step, number, number_like, scheduled
+from .moments import (
+    first_step,
+    full_like,
+    lowest_dtype,
+    next_step,
+    number,
+    number_like,
+    refuse_complex,
+    scheduled,
+    squared,
+)
 from .prodigy import adam_correction, larger_estimate
 from .scaling import ScalarOrSchedule
 from .tree_utils import tree_sum, tree_vdot
@@ -60,6 +70,7 @@ def dadapt_adamw(
     root = beta2**0.5
 
     def init_fn(params: Any) -> DAdaptAdamWState:
+        refuse_complex(params, "dadapt_adamw")
         dtype, zeros = lowest_dtype(params), full_like(params, 0)
         return DAdaptAdamWState(zeros, zeros, zeros, number(estim_lr0, dtype), np.zeros((), dtype), first_step())
 
@@ -78,7 +89,7 @@ def dadapt_adamw(
 
         product = number(tree_vdot(updates, tree.tree_map(scaled, state.grad_sum, state.exp_avg_sq)), dtype)
         mu = mixed(beta1, state.exp_avg, (1 - beta1) * rate, updates)
-        nu = mixed(beta2, state.exp_avg_sq, 1 - beta2, tree.tree_map(lambda g: g * g, updates))
+        nu = mixed(beta2, state.exp_avg_sq, 1 - beta2, tree.tree_map(squared, updates))
         total = mixed(root, state.grad_sum, (1 - root) * rate, updates)
         top = number(root, dtype) * state.numerator_weighted + number(1 - root, dtype) * rate * product
         bottom = number(1 - root, dtype) * number(tree_sum(tree.tree_map(fnp.absolute, total)), dtype)

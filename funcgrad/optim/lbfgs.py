@@ -13,7 +13,14 @@ from ..api.loops import scan
 from .base import GradientTransformation, GradientTransformationExtraArgs, chain, identity, required
 from .clipping import global_norm
 from .conditional import arrays
-from .moments import first_step, full_like, highest_dtype, next_step, number_like
+from .moments import (
+    first_step,
+    full_like,
+    highest_dtype,
+    next_step,
+    number_like,
+    refuse_complex,
+)
 from .scaling import ScalarOrSchedule, scale, scale_by_learning_rate
 from .tree_utils import tree_add_scale, tree_norm, tree_scale, tree_sub, tree_vdot
 from .zoom import scale_by_zoom_linesearch
@@ -56,6 +63,8 @@ def scale_by_lbfgs(memory_size: int = 10, scale_init_precond: bool = True) -> Gr
         raise ValueError(f"scale_by_lbfgs: memory_size must be at least 1, got {memory_size}.")
 
     def init_fn(params: Any) -> ScaleByLBFGSState:
+        refuse_complex(params, "scale_by_lbfgs")
+
         def ring() -> Any:
             return tree.tree_map(lambda z: fnp.zeros((memory_size, *z.shape), z.dtype), full_like(params, 0))
 

@@ -8,7 +8,15 @@ from .. import numpy as fnp
 from .. import tree
 from .base import GradientTransformation, chain, required
 from .conditional import arrays
-from .moments import first_step, full_like, next_step, number_like, scheduled
+from .moments import (
+    first_step,
+    full_like,
+    next_step,
+    number_like,
+    refuse_complex,
+    scheduled,
+    squared,
+)
 from .scaling import ScalarOrSchedule
 from .weight_decay import add_decayed_weights
 
@@ -46,13 +54,14 @@ def scale_by_madgrad(learning_rate: ScalarOrSchedule, momentum: Any = 0.9, eps: 
     """
 
     def init_fn(params: Any) -> MadgradState:
+        refuse_complex(params, "scale_by_madgrad")
         return MadgradState(first_step(), full_like(params, 0), full_like(params, 0), arrays(params))
 
     def update_fn(updates: Any, state: MadgradState, params: Any = None, **extra: Any) -> tuple[Any, MadgradState]:
         del extra
         params = required(params, "scale_by_madgrad")
         weight = (scheduled(learning_rate, state.count) + eps) * fnp.sqrt(state.count + 1.0)
-        square = tree.tree_map(lambda v, g: v + g * g * number_like(weight, g), state.grad_sum_sq, updates)
+        square = tree.tree_map(lambda v, g: v + squared(g) * number_like(weight, g), state.grad_sum_sq, updates)
         total = tree.tree_map(lambda s, g: s + g * number_like(weight, g), state.s, updates)
 
         def step(p0: Any, s: Any, v: Any, p: Any) -> Any:

@@ -10,7 +10,14 @@ from .. import numpy as fnp
 from .. import tree
 from .base import GradientTransformation, GradientTransformationExtraArgs, required, with_extra_args_support
 from .conditional import arrays
-from .moments import first_step, lowest_dtype, next_step, number, number_like
+from .moments import (
+    first_step,
+    lowest_dtype,
+    next_step,
+    number,
+    number_like,
+    refuse_complex,
+)
 from .tree_utils import tree_norm, tree_vdot
 
 
@@ -60,6 +67,7 @@ def mechanize(
     base_optimizer = with_extra_args_support(base_optimizer)
 
     def init_fn(params: Any) -> MechanicState:
+        refuse_complex(params, "mechanize")
         dtype = lowest_dtype(params)
         zeros = fnp.zeros((num_betas,), dtype)
         scale = zeros + number(s_init, dtype)

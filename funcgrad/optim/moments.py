@@ -43,6 +43,25 @@ def next_step(count: Any) -> Any:
     return fnp.minimum(count, _LAST - 1) + 1
 
 
+def squared(x: Any) -> Any:
+    """|x|^2, which for a complex number is the sum of the squares of both parts."""
+    return fnp.real(x * fnp.conj(x)) if is_complex(x) else x * x
+
+
+def is_complex(x: Any) -> bool:
+    """Whether a leaf holds complex numbers."""
+    return array_operand(x).dtype.kind == "c"
+
+
+def refuse_complex(updates: Any, where: str) -> None:
+    """Raise for a pytree with complex leaves, for algorithms that order numbers or know them as real."""
+    if any(is_complex(leaf) for leaf in tree.tree_leaves(updates)):
+        raise TypeError(
+            f"{where}: its formulas are for real numbers, and a leaf is complex.\n"
+            "Fix: wrap the whole optimizer, as in split_real_and_imaginary(optimizer), which sees two real arrays."
+        )
+
+
 def moving_average(values: Any, averages: Any, decay: Any) -> Any:
     """decay * average + (1 - decay) * value."""
     return tree.tree_map(
@@ -53,9 +72,9 @@ def moving_average(values: Any, averages: Any, decay: Any) -> Any:
 
 
 def moving_square(values: Any, averages: Any, decay: Any) -> Any:
-    """decay * average + (1 - decay) * value^2."""
+    """decay * average + (1 - decay) * |value|^2."""
     return tree.tree_map(
-        lambda v, m: m * number_like(decay, m) + v * v * number_like(1 - decay, v),
+        lambda v, m: m * number_like(decay, m) + squared(v) * number_like(1 - decay, v),
         values,
         averages,
     )
@@ -96,13 +115,19 @@ def like(values: Any, others: Any) -> Any:
 
 def lowest_dtype(params: Any) -> Any:
     """The smallest floating dtype among the leaves, in which numbers that belong to all of them are kept."""
-    dtypes = [array_operand(p).dtype for p in tree.tree_leaves(params)]
+    dtypes = _real_dtypes(params)
     return min(dtypes, key=lambda d: d.itemsize, default=np.dtype(np.float64))
 
 
-def highest_dtype(params: Any) -> Any:
-    """The largest dtype among the leaves."""
+def _real_dtypes(params: Any) -> list[np.dtype]:
+    """The dtype of every leaf, of complex ones that of their parts."""
     dtypes = [array_operand(p).dtype for p in tree.tree_leaves(params)]
+    return [np.finfo(d).dtype if d.kind == "c" else d for d in dtypes]
+
+
+def highest_dtype(params: Any) -> Any:
+    """The largest floating dtype among the leaves."""
+    dtypes = _real_dtypes(params)
     return max(dtypes, key=lambda d: d.itemsize, default=np.dtype(np.float64))
 
 

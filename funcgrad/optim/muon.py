@@ -14,7 +14,16 @@ from ..numpy.promotion import array_operand
 from .adam import adamw
 from .base import GradientTransformation, chain, stateless
 from .masking import MaskOrFn, partition
-from .moments import first_step, full_like, like, momentum_estimate, moving_average, next_step, number_like
+from .moments import (
+    first_step,
+    full_like,
+    like,
+    momentum_estimate,
+    moving_average,
+    next_step,
+    number_like,
+    refuse_complex,
+)
 from .scaling import ScalarOrSchedule, scale_by_learning_rate
 from .weight_decay import add_decayed_weights
 
@@ -226,6 +235,7 @@ def scale_by_muon(
         raise ValueError(f"scale_by_muon: {len(coefficients)} rows of ns_coeffs for {ns_steps} steps.")
 
     def init_fn(params: Any) -> MuonState:
+        refuse_complex(params, "scale_by_muon")
         return MuonState(first_step(), full_like(params, 0, mu_dtype), coefficients)
 
     def update_fn(updates: Any, state: MuonState, params: Any = None, **extra: Any) -> tuple[Any, MuonState]:

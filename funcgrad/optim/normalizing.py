@@ -9,7 +9,7 @@ from .. import tree
 from ..numpy.promotion import array_operand
 from .base import GradientTransformation, required, stateless
 from .clipping import global_norm
-from .moments import number_like
+from .moments import number_like, squared
 
 
 def _root(square: Any, least: Any) -> Any:
@@ -20,11 +20,11 @@ def _root(square: Any, least: Any) -> Any:
 
 
 def _length(x: Any, least: Any) -> Any:
-    return _root(fnp.sum(x * x), least)
+    return _root(fnp.sum(squared(x)), least)
 
 
 def _rms(x: Any, least: Any) -> Any:
-    return _root(fnp.mean(x * x), least)
+    return _root(fnp.mean(squared(x)), least)
 
 
 def normalize() -> GradientTransformation:

@@ -10,7 +10,7 @@ from .. import numpy as fnp
 from .. import tree
 from ..numpy.promotion import array_operand
 from .base import GradientTransformation, chain, required
-from .moments import first_step, full_like, like, next_step, number_like
+from .moments import first_step, full_like, like, next_step, number_like, squared
 from .scaling import ScalarOrSchedule, scale_by_learning_rate
 
 
@@ -65,7 +65,7 @@ def scale_by_novograd(
         first = fnp.equal(state.count, 0)
 
         def square(g: Any, v: Any) -> Any:
-            now = fnp.sum(g * g)
+            now = fnp.sum(squared(g))
             return fnp.where(first, now, v * number_like(b2, v) + now * number_like(1 - b2, v))
 
         def total(g: Any, p: Any, m: Any, v: Any) -> Any:

@@ -9,7 +9,7 @@ from .. import random, tree
 from ..numpy.promotion import array_operand
 from .base import GradientTransformation, GradientTransformationExtraArgs, chain, identity
 from .clipping import safe_root
-from .moments import number_like
+from .moments import number_like, squared
 from .momentum import trace
 from .noise import key_of, normal_like
 from .scaling import ScalarOrSchedule, scale_by_learning_rate
@@ -54,7 +54,7 @@ def per_example_global_norm_clip(grads: Any, l2_norm_clip: Any) -> tuple[Any, An
     Reference: M. Abadi et al., Deep learning with differential privacy, CCS 2016.
     """
     leaves = _examples(grads, "per_example_global_norm_clip")
-    square = sum(fnp.sum(g * g, axis=tuple(range(1, g.ndim))) for g in leaves)
+    square = sum(fnp.sum(squared(g), axis=tuple(range(1, g.ndim))) for g in leaves)
     norm = safe_root(square)
     bound = number_like(l2_norm_clip, norm)
     factor = bound / fnp.maximum(norm, bound)

@@ -10,7 +10,17 @@ from .. import numpy as fnp
 from .. import tree
 from .base import GradientTransformationExtraArgs, required
 from .conditional import arrays
-from .moments import first_step, full_like, lowest_dtype, next_step, number, number_like, scheduled
+from .moments import (
+    first_step,
+    full_like,
+    lowest_dtype,
+    next_step,
+    number,
+    number_like,
+    refuse_complex,
+    scheduled,
+    squared,
+)
 from .scaling import ScalarOrSchedule
 from .tree_utils import tree_sub, tree_sum, tree_vdot
 
@@ -79,6 +89,7 @@ def prodigy(
     beta3 = beta2**0.5 if beta3 is None else beta3
 
     def init_fn(params: Any) -> ProdigyState:
+        refuse_complex(params, "prodigy")
         dtype, zeros = lowest_dtype(params), full_like(params, 0)
         first, zero = number(estim_lr0, dtype), np.zeros((), dtype)
         return ProdigyState(zeros, zeros, zeros, arrays(params), first, zero, first_step())
@@ -93,7 +104,7 @@ def prodigy(
         def mixed(decay: Any, old: Any, factor: Any, new: Any) -> Any:
             return tree.tree_map(lambda o, n: o * number_like(decay, o) + n * number_like(factor, n), old, new)
 
-        square = tree.tree_map(lambda g: g * g, updates)
+        square = tree.tree_map(squared, updates)
         mu = mixed(beta1, state.exp_avg, (1 - beta1) * d, updates)
         nu = mixed(beta2, state.exp_avg_sq, (1 - beta2) * d * d, square)
         total = mixed(beta3, state.grad_sum, grown, updates)

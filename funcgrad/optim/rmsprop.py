@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 from .. import numpy as fnp
 from .. import tree
 from .base import GradientTransformation, chain, identity
-from .moments import first_step, full_like, moving_average, moving_square, next_step, number_like, unbiased
+from .moments import (
+    first_step,
+    full_like,
+    moving_average,
+    moving_square,
+    next_step,
+    number_like,
+    squared,
+    unbiased,
+)
 from .momentum import trace
 from .scaling import ScalarOrSchedule, scale_by_learning_rate
 
@@ -119,7 +128,7 @@ def scale_by_stddev(
             count = next_step(state.count)
             mean, square = (unbiased(m, decay, count) for m in (mu, nu))
             state = state._replace(count=count)
-        new = tree.tree_map(lambda g, m, n: g * _inverse_root(n - m * m, eps, eps_in_sqrt), updates, mean, square)
+        new = tree.tree_map(lambda g, m, n: g * _inverse_root(n - squared(m), eps, eps_in_sqrt), updates, mean, square)
         return new, state
 
     return GradientTransformation(init_fn, update_fn)

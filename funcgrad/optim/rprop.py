@@ -8,7 +8,11 @@ from .. import numpy as fnp
 from .. import tree
 from ..numpy.promotion import array_operand
 from .base import GradientTransformation, chain
-from .moments import full_like, number_like
+from .moments import (
+    full_like,
+    number_like,
+    refuse_complex,
+)
 from .scaling import scale
 
 
@@ -46,6 +50,7 @@ def scale_by_rprop(
     """
 
     def init_fn(params: Any) -> ScaleByRpropState:
+        refuse_complex(params, "scale_by_rprop")
         sizes = tree.tree_map(lambda p: fnp.zeros_like(p) + number_like(learning_rate, p), full_like(params, 0))
         return ScaleByRpropState(sizes, full_like(params, 0))
 

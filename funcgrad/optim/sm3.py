@@ -9,7 +9,13 @@ from .. import numpy as fnp
 from .. import tree
 from ..numpy.promotion import array_operand
 from .base import GradientTransformation, chain
-from .moments import full_like, moving_average, number_like
+from .moments import (
+    full_like,
+    moving_average,
+    number_like,
+    refuse_complex,
+    squared,
+)
 from .scaling import scale
 
 
@@ -51,13 +57,14 @@ def scale_by_sm3(b1: Any = 0.9, b2: Any = 1.0, eps: Any = 1e-8) -> GradientTrans
         return [fnp.zeros((n,), param.dtype) for n in param.shape]
 
     def init_fn(params: Any) -> ScaleBySM3State:
+        refuse_complex(params, "scale_by_sm3")
         return ScaleBySM3State(tree.tree_map(axes_of, params), full_like(params, 0))
 
     def total(g: Any, sums: list[Any]) -> Any:
         wide = [fnp.expand_dims(v, tuple(d for d in range(g.ndim) if d != i)) for i, v in enumerate(sums)]
         least = functools.reduce(fnp.minimum, wide)
         share = 1.0 if isinstance(b2, (int, float)) and b2 == 1.0 else 1.0 - b2
-        return g * g * number_like(share, g) + least * number_like(b2, least)
+        return squared(g) * number_like(share, g) + least * number_like(b2, least)
 
     def scaled(g: Any, t: Any) -> Any:
         safe = fnp.where(t > 0, t + number_like(eps, t), fnp.ones_like(t))

@@ -8,7 +8,16 @@ from .. import numpy as fnp
 from .. import tree
 from .adam import ScaleByAdamState
 from .base import GradientTransformation, chain
-from .moments import first_step, full_like, moving_average, next_step, number_like, over_root, unbiased
+from .moments import (
+    first_step,
+    full_like,
+    moving_average,
+    next_step,
+    number_like,
+    over_root,
+    squared,
+    unbiased,
+)
 from .scaling import ScalarOrSchedule, scale_by_learning_rate
 
 
@@ -39,7 +48,7 @@ def scale_by_yogi(
         return ScaleByAdamState(first_step(), full_like(params, value), full_like(params, value))
 
     def moved(g: Any, v: Any) -> Any:
-        square = g * g
+        square = squared(g)
         return v - fnp.sign(v - square) * square * number_like(1 - b2, v)
 
     def update_fn(updates: Any, state: ScaleByAdamState, params: Any = None, **extra: Any) -> tuple[Any, Any]:

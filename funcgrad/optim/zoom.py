@@ -18,7 +18,12 @@ from ..api.loops import while_loop
 from .base import GradientTransformationExtraArgs, required
 from .conditional import arrays
 from .linesearch import along, bound_to, needed, report, unknown_value
-from .moments import highest_dtype, number, scaled
+from .moments import (
+    highest_dtype,
+    number,
+    refuse_complex,
+    scaled,
+)
 from .tree_utils import tree_vdot
 
 
@@ -289,6 +294,7 @@ def scale_by_zoom_linesearch(
     )
 
     def init_fn(params: Any) -> ScaleByZoomLinesearchState:
+        refuse_complex(params, "scale_by_zoom_linesearch")
         dtype = highest_dtype(params)
         infinite = np.full((), np.inf, dtype)
         info = ZoomLinesearchInfo(np.zeros((), np.int32), infinite, infinite)

@@ -13,6 +13,7 @@ import numpy as np
 from .. import numpy as fnp
 from ..numpy import promotion
 from ..ops import elementwise
+from .compiled import pointwise
 from .keys import Shape, random_bits
 from .parameters import arguments, high_precision
 from .reuse import consumes
@@ -49,15 +50,19 @@ def uniform(key: Any, shape: Any = (), dtype: Any = np.float64, minval: Any = 0.
         True
     """
     key, shape, dtype = arguments(key, shape, dtype, "random.uniform")
-    return _between(unit(key, shape, dtype), minval, maxval, dtype, "random.uniform")
-
-
-def _between(number: Any, minval: Any, maxval: Any, dtype: np.dtype, where: str) -> Any:
-    """Scale samples of the unit interval; rounding may not take them below `minval`."""
+    number = unit(key, shape, dtype)
     if _is(minval, 0) and _is(maxval, 1):
         return number
-    low, high = (promotion.convert(promotion.array_operand(v, where), dtype) for v in (minval, maxval))
+    ends = (promotion.convert(promotion.array_operand(v, "random.uniform"), dtype) for v in (minval, maxval))
+    return _scaled(number, *ends)
+
+
+def between(number: Any, low: Any, high: Any) -> Any:
+    """Scale samples of the unit interval; rounding may not take them below `low`."""
     return fnp.maximum(low, number * (high - low) + low)
+
+
+_scaled = pointwise(between)
 
 
 def _is(value: Any, number: float) -> bool:
@@ -83,10 +88,17 @@ def normal(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         >>> abs(float(x.mean())) < 0.05 and abs(float(x.std()) - 1) < 0.05
         True
     """
-    key, shape, dtype = arguments(key, shape, dtype, "random.normal")
+    return _normal(unit(*arguments(key, shape, dtype, "random.normal")))
+
+
+def normal_from(number: Any) -> Any:
+    """Normal samples from those of the unit interval."""
+    dtype = number.dtype
     lowest = np.nextafter(dtype.type(-1), dtype.type(0))
-    number = _between(unit(key, shape, dtype), lowest, 1.0, dtype, "random.normal")
-    return elementwise.erfinv(number) * dtype.type(math.sqrt(2))
+    return elementwise.erfinv(between(number, lowest, dtype.type(1))) * dtype.type(math.sqrt(2))
+
+
+_normal = pointwise(normal_from)
 
 
 @consumes
@@ -113,14 +125,17 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
     shape = promotion.common_shape([promotion.shape_of(v) for v in (lower, upper)], where) if shape is None else shape
     key, shape, dtype = arguments(key, shape, dtype, where)
     lower, upper = (promotion.convert(promotion.array_operand(v, where), dtype) for v in (lower, upper))
+    return _truncated(unit(key, shape, dtype), lower, upper)
+
+
+@pointwise
+def _truncated(number: Any, lower: Any, upper: Any) -> Any:
+    dtype = number.dtype
     root = dtype.type(math.sqrt(2))
-    number = _between(
-        unit(key, shape, dtype), elementwise.erf(lower / root), elementwise.erf(upper / root), dtype, where
-    )
-    inside = fnp.nextafter(elementwise.stop(lower), dtype.type(math.inf))
-    return fnp.clip(
-        elementwise.erfinv(number) * root, inside, fnp.nextafter(elementwise.stop(upper), dtype.type(-math.inf))
-    )
+    number = between(number, elementwise.erf(lower / root), elementwise.erf(upper / root))
+    least = fnp.nextafter(elementwise.stop(lower), dtype.type(math.inf))
+    most = fnp.nextafter(elementwise.stop(upper), dtype.type(-math.inf))
+    return fnp.clip(elementwise.erfinv(number) * root, least, most)
 
 
 @consumes
@@ -141,8 +156,15 @@ def exponential(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         >>> bool(exponential(random.key(0), (1000,)).min() >= 0)
         True
     """
-    key, shape, dtype = arguments(key, shape, dtype, "random.exponential")
-    return -fnp.log1p(-unit(key, shape, dtype))
+    return _exponential(unit(*arguments(key, shape, dtype, "random.exponential")))
+
+
+def exponential_from(number: Any) -> Any:
+    """Exponential samples from those of the unit interval."""
+    return -fnp.log1p(-number)
+
+
+_exponential = pointwise(exponential_from)
 
 
 @consumes
@@ -166,13 +188,21 @@ def gumbel(key: Any, shape: Any = (), dtype: Any = np.float64, mode: str | None 
         True
     """
     key, shape, dtype = arguments(key, shape, dtype, "random.gumbel")
-    tiny = np.finfo(dtype).tiny
     if high_precision(mode, "random.gumbel"):
-        coarse, fine = unit(key, (2, *shape), dtype)
-        number = fnp.where(coarse >= 0.5, coarse, coarse + dtype.type(2.0 ** -np.finfo(dtype).nmant) * fine + tiny)
-        return -fnp.log(-fnp.log1p(-number))
-    number = fnp.maximum(unit(key, shape, dtype), tiny)
-    return -fnp.log(-fnp.log(number))
+        return _fine_gumbel(*unit(key, (2, *shape), dtype))
+    return _gumbel(unit(key, shape, dtype))
+
+
+@pointwise
+def _gumbel(number: Any) -> Any:
+    return -fnp.log(-fnp.log(fnp.maximum(number, np.finfo(number.dtype).tiny)))
+
+
+@pointwise
+def _fine_gumbel(coarse: Any, fine: Any) -> Any:
+    info = np.finfo(coarse.dtype)
+    number = fnp.where(coarse >= 0.5, coarse, coarse + info.dtype.type(2.0**-info.nmant) * fine + info.tiny)
+    return -fnp.log(-fnp.log1p(-number))
 
 
 @consumes
@@ -193,7 +223,11 @@ def laplace(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         >>> abs(float(abs(laplace(random.key(0), (10000,))).mean()) - 1) < 0.05
         True
     """
-    key, shape, dtype = arguments(key, shape, dtype, "random.laplace")
-    lowest = dtype.type(-1) + np.finfo(dtype).epsneg
-    number = _between(unit(key, shape, dtype), lowest, 1.0, dtype, "random.laplace")
+    return _laplace(unit(*arguments(key, shape, dtype, "random.laplace")))
+
+
+@pointwise
+def _laplace(number: Any) -> Any:
+    dtype = number.dtype
+    number = between(number, dtype.type(-1) + np.finfo(dtype).epsneg, dtype.type(1))
     return fnp.sign(number) * fnp.log1p(-fnp.absolute(number))

@@ -10,6 +10,7 @@ import numpy as np
 from .. import numpy as fnp
 from ..api.loops import scan, while_loop
 from ..numpy import promotion
+from .compiled import compiled, pointwise
 from .continuous import uniform
 from .keys import Shape, check_key, split
 from .parameters import float_dtype, integer_dtype, parameter, result_shape
@@ -114,11 +115,16 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = np.int64) -> Any
     where = "random.poisson"
     key, dtype, lam = check_key(key, where), integer_dtype(dtype, where), promotion.array_operand(lam, where)
     shape = result_shape(shape, where, tuple(lam.shape))
-    rate = parameter(lam, FLOAT, shape, where)
+    return promotion.convert(_poisson(key, parameter(lam, FLOAT, shape, where)), dtype)
+
+
+@compiled
+def _poisson(key: Any, rate: Any) -> Any:
+    shape = tuple(rate.shape)
     valid, small = rate >= 0, rate < 10
     few = _poisson_small(key, fnp.where(valid & small, rate, 0.0), shape)
     many = _poisson_large(key, fnp.where(valid & ~small, rate, 100.0), shape)
-    return promotion.convert(fnp.where(valid, fnp.where(small, few, many), -1.0), dtype)
+    return fnp.where(valid, fnp.where(small, few, many), -1.0)
 
 
 # --- binomial ---------------------------------------------------------------------------------------------------------
@@ -210,7 +216,7 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = np.float6
     n, p = promotion.array_operand(n, where), promotion.array_operand(p, where)
     shape = result_shape(shape, where, tuple(n.shape), tuple(p.shape))
     n, p = (parameter(v, FLOAT, shape, where) for v in (n, p))
-    return promotion.convert(_binomial(key, n, p, shape), dtype)
+    return promotion.convert(compiled(_binomial)(key, n, p, shape=shape), dtype)
 
 
 @consumes
@@ -242,7 +248,13 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = np.
     if not p.ndim:
         raise ValueError(f"{where}: p must have at least one axis, got a number.")
     shape = result_shape(shape, where, tuple(p.shape), (*n.shape, 1))
-    p = fnp.moveaxis(parameter(p, FLOAT, shape, where), -1, 0)
+    n, p = parameter(n, FLOAT, shape[:-1], where), parameter(p, FLOAT, shape, where)
+    return promotion.convert(_multinomial(key, n, p), dtype)
+
+
+@compiled
+def _multinomial(key: Any, n: Any, p: Any) -> Any:
+    shape, p = tuple(p.shape), fnp.moveaxis(p, -1, 0)
     left = fnp.flip(fnp.cumsum(fnp.flip(p, 0), axis=0), 0)
     ratios = fnp.clip(p / fnp.where(left == 0, 1, left), 0, 1)
     keys = split(key, shape[-1])
@@ -252,8 +264,7 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = np.
         count = _binomial(now, remainder, ratio, shape[:-1])
         return remainder - count, count
 
-    counts = scan(step, parameter(n, FLOAT, shape[:-1], where), (ratios, keys))[1]
-    return promotion.convert(fnp.moveaxis(counts, 0, -1), dtype)
+    return fnp.moveaxis(scan(step, n, (ratios, keys))[1], 0, -1)
 
 
 @consumes
@@ -279,6 +290,12 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = np.int64) -> Any
     key, dtype, p = check_key(key, where), integer_dtype(dtype, where), promotion.array_operand(p, where)
     shape = result_shape(shape, where, tuple(p.shape))
     p = parameter(p, p.dtype if p.dtype.kind == "f" else FLOAT, shape, where)
-    u, certain = uniform(key, shape, p.dtype), p >= 1
+    return promotion.convert(_failures(uniform(key, shape, p.dtype), p), dtype) + 1
+
+
+@pointwise
+def _failures(u: Any, p: Any) -> Any:
+    """Failed trials before the first success."""
+    certain = p >= 1
     waits = fnp.floor(fnp.log(fnp.where(u == 0, 1, u)) / fnp.log1p(-fnp.where(certain, 0.5, p)))
-    return promotion.convert(fnp.where(certain, 0, waits), dtype) + 1
+    return fnp.where(certain, 0, waits)

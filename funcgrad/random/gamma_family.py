@@ -11,6 +11,7 @@ from ..api.custom import custom_jvp
 from ..api.loops import while_loop
 from ..api.vectorization import vmap
 from ..numpy import promotion
+from .compiled import compiled
 from .continuous import exponential, normal, uniform
 from .discrete import rademacher
 from .gamma_slope import log_gamma_slope
@@ -125,7 +126,7 @@ def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = np.float64) -> Any:
     Reference: G. Marsaglia, W. Tsang, A simple method for generating gamma variables, ACM TOMS, 2000.
     """
     key, shape, dtype, (a,) = prepared("random.gamma", key, shape, dtype, a)
-    return _gamma(key, a)
+    return compiled(_gamma)(key, a)
 
 
 @consumes
@@ -148,7 +149,7 @@ def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = np.float64) -> An
         True
     """
     key, shape, dtype, (a,) = prepared("random.loggamma", key, shape, dtype, a)
-    return _loggamma(key, a)
+    return compiled(_loggamma)(key, a)
 
 
 @consumes
@@ -171,6 +172,11 @@ def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = np.float64) -
         True
     """
     key, shape, dtype, (a, b) = prepared("random.beta", key, shape, dtype, a, b)
+    return _beta(key, a, b)
+
+
+@compiled
+def _beta(key: Any, a: Any, b: Any) -> Any:
     first, second = split(key)
     x, y = _loggamma(first, a), _loggamma(second, b)
     largest = fnp.maximum(x, y)
@@ -206,7 +212,12 @@ def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = np.float64) 
     if not alpha.ndim:
         raise ValueError(f"{where}: alpha must have at least one axis, got a number.")
     shape = (*result_shape(shape, where, tuple(alpha.shape[:-1])), alpha.shape[-1])
-    x = _loggamma(key, parameter(alpha, dtype, shape, where))
+    return _dirichlet(key, parameter(alpha, dtype, shape, where))
+
+
+@compiled
+def _dirichlet(key: Any, alpha: Any) -> Any:
+    x = _loggamma(key, alpha)
     x = fnp.exp(x - fnp.max(x, axis=-1, keepdims=True))
     return x / fnp.sum(x, axis=-1, keepdims=True)
 
@@ -231,7 +242,7 @@ def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = np.float64) -> 
         True
     """
     key, shape, dtype, (df,) = prepared("random.chisquare", key, shape, dtype, df)
-    return _chisquare(key, df)
+    return compiled(_chisquare)(key, df)
 
 
 def _chisquare(key: Any, df: Any) -> Any:
@@ -258,6 +269,11 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = np.float
         True
     """
     key, shape, dtype, (dfnum, dfden) = prepared("random.f", key, shape, dtype, dfnum, dfden)
+    return _f(key, dfnum, dfden)
+
+
+@compiled
+def _f(key: Any, dfnum: Any, dfden: Any) -> Any:
     denominator, numerator = split(key)
     return (_chisquare(numerator, dfnum) / dfnum) / (_chisquare(denominator, dfden) / dfden)
 
@@ -284,9 +300,14 @@ def t(key: Any, df: Any, shape: Any = None, dtype: Any = np.float64) -> Any:
     Reference: Student, The probable error of a mean, Biometrika, 1908.
     """
     key, shape, dtype, (df,) = prepared("random.t", key, shape, dtype, df)
+    return _t(key, df)
+
+
+@compiled
+def _t(key: Any, df: Any) -> Any:
     first, second = split(key)
     half = df / 2
-    return normal(first, shape, dtype) * fnp.sqrt(half / _gamma(second, half))
+    return normal(first, tuple(df.shape), df.dtype) * fnp.sqrt(half / _gamma(second, half))
 
 
 @consumes
@@ -309,12 +330,12 @@ def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = np.float6
         True
     """
     key, shape, dtype, (p,) = prepared("random.generalized_normal", key, shape, dtype, p)
-    return _generalized_normal(key, p, shape)
+    return compiled(_generalized_normal)(key, p)
 
 
-def _generalized_normal(key: Any, p: Any, shape: Shape) -> Any:
+def _generalized_normal(key: Any, p: Any) -> Any:
     first, second = split(key)
-    return rademacher(second, shape, p.dtype) * fnp.power(_gamma(first, 1 / p), 1 / p)
+    return rademacher(second, tuple(p.shape), p.dtype) * fnp.power(_gamma(first, 1 / p), 1 / p)
 
 
 @consumes
@@ -349,8 +370,12 @@ def ball(key: Any, d: Any, p: Any = 2.0, shape: Any = (), dtype: Any = np.float6
     where = "random.ball"
     key, shape, dtype = check_key(key, where), to_shape(shape, where), float_dtype(dtype, where)
     full = (*shape, promotion.static_int(d, where))
-    p = parameter(p, dtype, (), where)
+    return _ball(key, parameter(p, dtype, (), where), shape=full)
+
+
+@compiled
+def _ball(key: Any, p: Any, shape: Shape) -> Any:
     first, second = split(key)
-    g = _generalized_normal(first, promotion.broadcast(p, full), full)
-    norm = fnp.sum(fnp.power(fnp.absolute(g), p), axis=-1) + exponential(second, shape, dtype)
+    g = _generalized_normal(first, promotion.broadcast(p, shape))
+    norm = fnp.sum(fnp.power(fnp.absolute(g), p), axis=-1) + exponential(second, shape[:-1], p.dtype)
     return g / fnp.power(norm, 1 / p)[..., None]

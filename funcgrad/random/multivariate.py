@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import numpy as fnp
 from ..numpy import promotion
+from .compiled import compiled
 from .continuous import normal
 from .keys import check_key
 from .parameters import arguments, float_dtype, parameter, result_shape
@@ -55,7 +56,12 @@ def multivariate_normal(
     dtype = float_dtype(common if dtype is None and common.kind == "f" else dtype, where)
     lead = result_shape(shape, where, tuple(mean.shape[:-1]), tuple(cov.shape[:-2]))
     mean, cov = parameter(mean, dtype, tuple(mean.shape), where), parameter(cov, dtype, tuple(cov.shape), where)
-    x = normal(key, (*lead, mean.shape[-1]), dtype)
+    return _multivariate(key, mean, cov, lead=lead, method=method)
+
+
+@compiled
+def _multivariate(key: Any, mean: Any, cov: Any, lead: tuple[int, ...], method: str) -> Any:
+    x = normal(key, (*lead, mean.shape[-1]), mean.dtype)
     return mean + fnp.matmul(_FACTORS[method](cov), x[..., None])[..., 0]
 
 
@@ -102,12 +108,14 @@ def orthogonal(key: Any, n: Any, shape: Any = (), dtype: Any = np.float64, m: An
     key, shape, dtype = arguments(key, shape, dtype, where)
     n = promotion.static_int(n, where)
     m = n if m is None else promotion.static_int(m, where)
-    q = _orthonormal(normal(key, (*shape, max(n, m), min(n, m)), dtype))
+    q = _orthonormal(key, shape=(*shape, max(n, m), min(n, m)), dtype=dtype)
     return fnp.swapaxes(q, -1, -2) if n < m else q
 
 
-def _orthonormal(z: Any) -> Any:
-    """The factor Q of z = Q R with a positive diagonal of R: LAPACK's, columns turned round where it is negative."""
+@compiled
+def _orthonormal(key: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """Of normal Z = Q R, Q with a positive diagonal of R: LAPACK's, columns turned round where it is negative."""
+    z = normal(key, shape, dtype)
     q, r = fnp.linalg.qr(z)
     one = np.ones((), z.dtype)[()]
     return q * fnp.where(fnp.diagonal(r, axis1=-2, axis2=-1) < 0, -one, one)[..., None, :]

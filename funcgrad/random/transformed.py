@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import numpy as fnp
 from ..numpy import promotion
-from .continuous import exponential, normal, uniform
+from .compiled import pointwise
+from .continuous import between, exponential_from, normal_from, unit
 from .discrete import rademacher
 from .keys import split, to_shape
 from .parameters import arguments, parameter, prepared, result_shape
@@ -36,7 +37,13 @@ def cauchy(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         True
     """
     key, shape, dtype = arguments(key, shape, dtype, "random.cauchy")
-    u = uniform(key, shape, dtype, minval=np.finfo(dtype).eps, maxval=1.0)
+    return _cauchy(unit(key, shape, dtype))
+
+
+@pointwise
+def _cauchy(number: Any) -> Any:
+    dtype = number.dtype
+    u = between(number, np.finfo(dtype).eps, dtype.type(1))
     return fnp.tan(dtype.type(math.pi) * (u - dtype.type(0.5)))
 
 
@@ -59,7 +66,12 @@ def logistic(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
         True
     """
     key, shape, dtype = arguments(key, shape, dtype, "random.logistic")
-    u = uniform(key, shape, dtype, minval=np.finfo(dtype).tiny, maxval=1.0)
+    return _logistic(unit(key, shape, dtype))
+
+
+@pointwise
+def _logistic(number: Any) -> Any:
+    u = between(number, np.finfo(number.dtype).tiny, number.dtype.type(1))
     return fnp.log(u) - fnp.log1p(-u)
 
 
@@ -83,7 +95,12 @@ def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = np.flo
         True
     """
     key, shape, dtype, (sigma,) = prepared("random.lognormal", key, shape, dtype, sigma)
-    return fnp.exp(normal(key, shape, dtype) * sigma)
+    return _lognormal(unit(key, shape, dtype), sigma)
+
+
+@pointwise
+def _lognormal(number: Any, sigma: Any) -> Any:
+    return fnp.exp(normal_from(number) * sigma)
 
 
 @consumes
@@ -107,7 +124,22 @@ def maxwell(key: Any, shape: Any = (), dtype: Any = np.float64) -> Any:
     Reference: J. C. Maxwell, Illustrations of the dynamical theory of gases, Philosophical Magazine, 1860.
     """
     key, shape, dtype = arguments(key, shape, dtype, "random.maxwell")
-    return fnp.sqrt(fnp.sum(fnp.square(normal(key, (*shape, 3), dtype)), axis=-1))
+    return _maxwell(*_three(key, shape, dtype))
+
+
+def _three(key: Any, shape: Any, dtype: Any) -> list[Any]:
+    """Three numbers of the unit interval for each sample."""
+    numbers = unit(key, (*shape, 3), dtype)
+    return [numbers[..., k] for k in range(3)]
+
+
+def maxwell_from(a: Any, b: Any, c: Any) -> Any:
+    """The length of the vector of three normal samples."""
+    x, y, z = (normal_from(number) for number in (a, b, c))
+    return fnp.sqrt(x * x + y * y + z * z)
+
+
+_maxwell = pointwise(maxwell_from)
 
 
 @consumes
@@ -135,7 +167,12 @@ def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype:
     # As in JAX, no shape at all gives the shape of the parameters twice: one sample for each pair of places.
     shape = (to_shape(shape, where) or common) + common
     size, sign = split(key)
-    return rademacher(sign, shape, dtype) * maxwell(size, shape, dtype) * scale + loc
+    return _two_sided(*_three(size, shape, dtype), rademacher(sign, shape, dtype), scale, loc)
+
+
+@pointwise
+def _two_sided(a: Any, b: Any, c: Any, sign: Any, scale: Any, loc: Any) -> Any:
+    return sign * maxwell_from(a, b, c) * scale + loc
 
 
 @consumes
@@ -158,7 +195,12 @@ def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = np.float64) -> Any:
         True
     """
     key, shape, dtype, (b,) = prepared("random.pareto", key, shape, dtype, b)
-    return fnp.exp(exponential(key, shape, dtype) / b)
+    return _pareto(unit(key, shape, dtype), b)
+
+
+@pointwise
+def _pareto(number: Any, b: Any) -> Any:
+    return fnp.exp(exponential_from(number) / b)
 
 
 @consumes
@@ -181,7 +223,13 @@ def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = np.float64) -
         True
     """
     key, shape, dtype, (scale,) = prepared("random.rayleigh", key, shape, dtype, scale)
-    u = fnp.maximum(uniform(key, shape, dtype), np.finfo(dtype).tiny)  # the logarithm of 0 would be an infinite sample
+    return _rayleigh(unit(key, shape, dtype), scale)
+
+
+@pointwise
+def _rayleigh(number: Any, scale: Any) -> Any:
+    dtype = number.dtype
+    u = fnp.maximum(number, np.finfo(dtype).tiny)  # the logarithm of 0 would be an infinite sample
     return scale * fnp.sqrt(fnp.log(u) * dtype.type(-2))
 
 
@@ -208,7 +256,12 @@ def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dt
     """
     where = "random.triangular"
     key, shape, dtype, (left, mode, right) = prepared(where, key, shape, dtype, left, mode, right)
-    u, width = uniform(key, shape, dtype), right - left
+    return _triangular(unit(key, shape, dtype), left, mode, right)
+
+
+@pointwise
+def _triangular(u: Any, left: Any, mode: Any, right: Any) -> Any:
+    width = right - left
     below = left + fnp.sqrt(u * width * (mode - left))
     above = right - fnp.sqrt((1 - u) * width * (right - mode))
     return fnp.where(u < (mode - left) / width, below, above)
@@ -241,7 +294,12 @@ def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = np.float64) -> Any
     """
     key, shape, dtype, (mean,) = prepared("random.wald", key, shape, dtype, mean)
     first, second = split(key)
-    y, u = fnp.square(normal(first, shape, dtype)), uniform(second, shape, dtype)
+    return _wald(unit(first, shape, dtype), unit(second, shape, dtype), mean)
+
+
+@pointwise
+def _wald(number: Any, u: Any, mean: Any) -> Any:
+    y = fnp.square(normal_from(number))
     # The smaller root as 2 m / (2 + m y + sqrt(m y (4 + m y))): no difference of nearly equal numbers.
     my = mean * y
     small = 2 * mean / (2 + my + fnp.sqrt(my * (4 + my)))
@@ -274,5 +332,9 @@ def weibull_min(key: Any, scale: Any, concentration: Any, shape: Any = (), dtype
     values = [promotion.array_operand(v, where) for v in (scale, concentration)]
     full = result_shape(None, where, shape, *(tuple(v.shape) for v in values))
     scale, concentration = (parameter(v, dtype, full, where) for v in values)
-    e = promotion.broadcast(exponential(key, shape, dtype), full)
-    return fnp.power(e, 1 / concentration) * scale
+    return _weibull(promotion.broadcast(unit(key, shape, dtype), full), concentration, scale)
+
+
+@pointwise
+def _weibull(number: Any, concentration: Any, scale: Any) -> Any:
+    return fnp.power(exponential_from(number), 1 / concentration) * scale

@@ -2,7 +2,8 @@
 
 With this package one can hold all that a run is in one pytree (`TrainState`), build the compiled step from a loss and
 an optimizer (`make_step`, `make_epoch`), measure (`accuracy`, `roc_auc`, ...), keep and draw what happened (`History`,
-`plot_history`), stop in time (`EarlyStopping`) and look for a learning rate (`learning_rate_finder`).
+`plot_history`), read gradients (`gradient_flow`, `sensitivity`), stop in time (`EarlyStopping`) and look for a learning
+rate (`learning_rate_finder`).
 
     state = train.TrainState.create(params, optimizer, key=random.key(0))
     step = train.make_step(loss, optimizer)
@@ -13,6 +14,7 @@ There is no trainer object: the loop is the user's, and everything in it is a fu
 """
 
 from .finding import RateTrial, learning_rate_finder
+from .flow import GradientFlow, LeafFlow, LeafSensitivity, Sensitivity, gradient_flow, sensitivity
 from .history import CSVLogger, EarlyStopping, History, JSONLLogger
 from .metrics import (
     accuracy,
@@ -34,14 +36,19 @@ from .tensorboard import TensorBoardWriter
 __all__ = [
     "CSVLogger",
     "EarlyStopping",
+    "GradientFlow",
     "History",
     "JSONLLogger",
+    "LeafFlow",
+    "LeafSensitivity",
     "RateTrial",
+    "Sensitivity",
     "TensorBoardWriter",
     "TrainState",
     "accuracy",
     "confusion_matrix",
     "f1",
+    "gradient_flow",
     "learning_rate_finder",
     "make_epoch",
     "make_step",
@@ -55,5 +62,6 @@ __all__ = [
     "r2",
     "recall",
     "roc_auc",
+    "sensitivity",
     "top_k_accuracy",
 ]

@@ -54,6 +54,14 @@ class Case:
             return self.hand is not None
         return library == "funcgrad" or library.split("-")[0] in self.peers
 
+    def given(self, lib: Any, seed: int) -> tuple[Any, ...]:
+        """The inputs for one library, as NumPy arrays or its own ones."""
+        return self.inputs(seed)
+
+    def outcome(self, function: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+        """What is compared between the libraries: the result of one call."""
+        return function(*given)
+
     def function(self, lib: Any) -> Callable[..., Any]:
         """What is measured, with one library."""
         if lib.name != "hand":

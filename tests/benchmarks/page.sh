@@ -20,6 +20,7 @@ run() { # name, core list, arguments of run.py
 
 one_core() {
     run one 0 $warm --rounds 6 --lives 2 --turn 0.1 --clock "$clock"
+    run examples 0 E --libraries funcgrad jax --rounds 6 --lives 2 --turn 0.1 --clock "$clock"
 }
 
 once() {
@@ -39,6 +40,7 @@ run two 0,1 $warm --cores 2 --rounds 6 --lives 2 --turn 0.1
 render() { python "$here/render.py" "$folder/$1.json" --title "$2" --into "$page"; }
 render one "one core"
 render two "two cores"
+render examples "examples"
 render processes "whole processes"
 render cold "first call, cold"
 render warm "first call, warm"

@@ -27,12 +27,13 @@ def pin(cores: int) -> None:
 
 
 def map_arrays(f: Any, tree: Any) -> Any:
-    """Apply `f` to the arrays in nested dicts, lists and tuples, and leave Python numbers alone."""
+    """Apply `f` to the arrays in nested dicts, lists and (named) tuples, and leave Python numbers and None alone."""
     if isinstance(tree, dict):
         return {key: map_arrays(f, tree[key]) for key in tree}
     if isinstance(tree, (list, tuple)):
-        return type(tree)([map_arrays(f, item) for item in tree])
-    return tree if isinstance(tree, (int, float)) else f(tree)
+        items = [map_arrays(f, item) for item in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+    return tree if tree is None or isinstance(tree, (int, float)) else f(tree)
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -43,7 +44,7 @@ def leaves(tree: Any) -> list[Any]:
         return [leaf for key in sorted(tree) for leaf in leaves(tree[key])]
     if isinstance(tree, (list, tuple)):
         return [leaf for item in tree for leaf in leaves(item)]
-    return [numpy.asarray(tree)]
+    return [] if tree is None else [numpy.asarray(tree)]
 
 
 class Worker:
@@ -67,12 +68,12 @@ class Worker:
         return str(getattr(sys.modules[module], "__version__", "unknown version"))
 
     def inputs(self, seed: int) -> Any:
-        return map_arrays(self.lib.array, self.case.inputs(seed))
+        return map_arrays(self.lib.array, self.case.given(self.lib, seed))
 
     def check(self, _: Any) -> list[list[Any]]:
         """Results for both seeds, read only after the second call: a reused output buffer would show."""
         inputs = [self.inputs(seed) for seed in SEEDS]
-        results = [self.lib.wait(self.function(*given)) for given in inputs]
+        results = [self.lib.wait(self.case.outcome(self.function, given)) for given in inputs]
         for seed, given in zip(SEEDS, inputs):
             self.refuse_changes(given, self.inputs(seed))
         return [leaves(result) for result in results]
@@ -92,7 +93,8 @@ class Worker:
         def widen(array: Any) -> Any:
             return self.lib.array(array.astype(numpy.float64) if array.dtype == numpy.float32 else array)
 
-        results = [self.function(*map_arrays(widen, self.case.inputs(seed))) for seed in SEEDS]
+        inputs = [map_arrays(widen, self.case.given(self.lib, seed)) for seed in SEEDS]
+        results = [self.case.outcome(self.function, given) for given in inputs]
         return [leaves(result) for result in results]
 
     def calibrate(self, seconds: float) -> int:
@@ -195,7 +197,7 @@ def run_once(library: str, case_name: str, seed: int) -> None:
 
     case = every_case()[case_name]
     lib = libraries.load(library)
-    result = leaves(lib.wait(case.function(lib)(*map_arrays(lib.adopt, case.inputs(seed)))))
+    result = leaves(lib.wait(case.function(lib)(*map_arrays(lib.adopt, case.given(lib, seed)))))
     sys.stdout.buffer.write(pickle.dumps(result))
 
 

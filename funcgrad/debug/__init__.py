@@ -3,6 +3,7 @@
 show(f)(x)              the program, what the compiler prepared, its schedule, kernels and Python source
 print("x = {}", x)      a line with the value x has when the program runs, from inside any transformed function
 callback(g, x)          a call of g with that value
+first_nonfinite(f)(x)   the operation and the line where the first NaN or infinity of a result arose
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .api.callbacks import debug_callback as callback
-from .api.callbacks import debug_print as print
-from .api.compilation import Jitted, jit
+from ..api.callbacks import debug_callback as callback
+from ..api.callbacks import debug_print as print
+from ..api.compilation import Jitted, jit
+from .nonfinite import NonFinite, first_nonfinite
 
 STAGES = ("program", "prepared", "schedule", "kernels", "source")
 
-__all__ = ["STAGES", "callback", "print", "show"]
+__all__ = ["STAGES", "NonFinite", "callback", "first_nonfinite", "print", "show"]
 
 
 def show(fun: Callable, stages: Sequence[str] = STAGES, **options: Any) -> Callable[..., None]:
