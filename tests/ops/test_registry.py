@@ -115,9 +115,11 @@ HOLOMORPHIC = """
     windows overlap window_take window_put recurrence roots qr lu svd singular_values eig pinv slogdet cholesky eigh
     lstsq
     circular_convolve sylvester expm expm_tangent sqrtm sqrtm_tangent banded_solve definite_banded_solve
+    schur schur_turn logm logm_tangent signm signm_tangent
 """
-# Phases of complex singular vectors are by convention, not those that LAPACK finds: tests/numpy/test_linalg.py.
-FREE_PHASES = {"svd"}
+# Phases of complex vectors are by convention, not those that LAPACK finds: tests/numpy/test_linalg.py,
+# tests/test_scipy_linalg_all.py.
+FREE_PHASES = {"svd", "schur"}
 COMPLEX = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY) if complex_cases(REGISTRY[name])]
 
 
