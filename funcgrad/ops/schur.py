@@ -56,7 +56,8 @@ def _turn_impl(t: Any, m: Any, pairs: Any, *, transposed: bool) -> Any:
         m = _adjoint(q) @ m @ q
     out = _substituted(s, m, inside, transposed)
     if q is not None:
-        out = (q @ out @ _adjoint(q)).real
+        out = q @ out @ _adjoint(q)
+        out = out.real if t.dtype.kind == "f" else out
     return np.where(inside, 0, np.tril(out, -1)).astype(t.dtype)
 
 

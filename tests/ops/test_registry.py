@@ -19,7 +19,18 @@ from registry_cases import REGISTRY, Case, Primitive, complex_cases, integer_cas
 from funcgrad.compile import blocks
 from funcgrad.core import lowering
 from funcgrad.core.primitive import nondiff
-from funcgrad.ops import bessel, error_functions, gamma_functions, incomplete, integrals, student
+from funcgrad.ops import (
+    bessel,
+    cylinder,
+    distribution_functions,
+    elliptic,
+    error_functions,
+    gamma_functions,
+    incomplete,
+    integrals,
+    orthogonal,
+    student,
+)
 
 OPS = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY)]
 DIFFERENTIABLE = [
@@ -158,7 +169,20 @@ BINARY = [
 ]
 NEEDS_POSITIVE = {"div", "power"}  # their samples stay where the function is smooth
 WITH_DOMAINS = {
-    name for m in (bessel, error_functions, gamma_functions, integrals, incomplete, student) for name in m.__all__
+    name
+    for m in (
+        bessel,
+        cylinder,
+        distribution_functions,
+        elliptic,
+        error_functions,
+        gamma_functions,
+        integrals,
+        incomplete,
+        orthogonal,
+        student,
+    )
+    for name in m.__all__
 }
 
 
