@@ -48,8 +48,8 @@ OPS = {
     "eval_genlaguerre eval_hermite eval_hermitenorm eval_jacobi eval_laguerre eval_legendre eval_sh_chebyt "
     "eval_sh_chebyu eval_sh_jacobi eval_sh_legendre fdtri gdtria gdtrix jve nbdtr nbdtrc nbdtri nrdtrimn nrdtrisd "
     "pdtri radian yve zetac",
-    integrals: "boxcox boxcox1p cosdg cosm1 cotdg ellipe ellipk ellipkm1 exp1 expi exprel hyp0f1 hyp1f1 hyp2f1 powm1 sindg spence tandg "
-    "wrightomega",
+    integrals: "boxcox boxcox1p cosdg cosm1 cotdg ellipe ellipk ellipkm1 exp1 expi exprel hyp0f1 hyp1f1 hyp2f1 "
+    "powm1 sindg spence tandg wrightomega",
     student: "stdtr stdtrit",
     formulas: "xlogy xlog1py logit log_expit ndtr entr exp10 loggamma rel_entr kl_div huber pseudo_huber "
     "inv_boxcox inv_boxcox1p chdtr chdtrc chdtri gdtr gdtrc fdtr fdtrc pdtr pdtrc sici shichi fresnel "
@@ -98,8 +98,8 @@ def without_derivative(ufunc: np.ufunc) -> str | None:
     other = f"build it from {_BY_OTHERS[name]};\n" if name in _BY_OTHERS else ""
     return (
         f"scipy.special.{name} has no derivative here, and does not work on traced values.\n"
-        f"Fix: {other}{'or ' if other else ''}make its operands constants, compute it outside of the transformed function, or give it a\n"
-        "derivative with funcgrad.extend.elementwise (docs/special.md lists the functions that have one)."
+        f"Fix: {other}{'or ' if other else ''}make its operands constants, compute it outside of the transformed\n"
+        "function, or give it a derivative with funcgrad.extend.elementwise (docs/special.md lists what has one)."
     )
 
 

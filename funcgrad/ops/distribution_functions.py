@@ -1,4 +1,4 @@
-"""Kolmogorov's distribution, and inverses of distribution functions in their parameters.
+"""Kolmogorov's distribution, inverses of distribution functions in their parameters, and of those of counts.
 
 Inverses follow by the implicit function rule: where F(a, rest) = p, a_dot = (p_dot - F_rest rest_dot) / F_a.
 
@@ -7,14 +7,17 @@ Reference: W. Feller, On the Kolmogorov-Smirnov limit theorems, Ann. Math. Stat.
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
 import numpy as np
 
+from ..core import lowering
 from . import elementwise as ew
 from .elementwise import like
 from .incomplete import beta_density, betainc_ab, gamma_density, gammainc_a
+from .rules import elementwise, nondiff
 from .samples import Sample, points
 from .scipy_kernels import scipy_function
 
@@ -60,6 +63,27 @@ chdtriv = scipy_function("chdtriv", partials=(  # v with gammainc(v / 2, x / 2) 
     lambda out, p, x: -gamma_density(0.5 * out, 0.5 * x) / gammainc_a(0.5 * out, 0.5 * x, k=1)),
     samples=lambda: [Sample([np.array([0.3, 0.6, 0.7]), np.array([1.4, 2.3, 0.7])])])  # fmt: skip
 
+# --- quantiles of distributions of counts ---------------------------------------------------------------------------------------
+
+
+def _count_quantile_impl(q: Any, *shapes: Any, dist: str, upper: bool) -> Any:
+    """SciPy's, in double precision."""
+    distribution = getattr(importlib.import_module("scipy.stats"), dist)
+    wide = [np.asarray(v, np.float64) for v in (q, *shapes)]
+    with np.errstate(all="ignore"):
+        value = (distribution.isf if upper else distribution.ppf)(*wide)
+    return np.asarray(value, q.dtype)[()]
+
+
+def _count_samples() -> list[Sample]:
+    q = np.array([0.21, 0.53, 0.87])
+    return [Sample([q, np.array([1.7, 4.2, 2.6])], dict(dist="poisson", upper=False)), Sample([q, np.array([0.31, 0.53, 0.62])], dict(dist="geom", upper=True)),
+            Sample([q, np.array([4.0, 7.0, 3.0]), np.array([0.31, 0.47, 0.62])], dict(dist="binom", upper=False))]  # fmt: skip
+
+
+count_quantile = elementwise("count_quantile", _count_quantile_impl, kinds="f", partials=nondiff, samples=_count_samples)
+count_quantile.lower = lowering.Callback()
+
 __all__ = [
-    "btdtria", "btdtrib", "chdtriv", "gdtrib", "kolmogi", "kolmogorov", "kolmogorov_density",
+    "btdtria", "btdtrib", "chdtriv", "count_quantile", "gdtrib", "kolmogi", "kolmogorov", "kolmogorov_density",
 ]  # fmt: skip
