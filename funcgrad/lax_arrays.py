@@ -73,11 +73,11 @@ def _elementwise(name: str, function: Callable, kinds: str, count: int, line: st
 
 def _leading_zeros(x: Any) -> Any:
     """Bits minus the number of bits from the highest one on, which are filled for counting."""
-    bits = x.dtype.itemsize * 8
+    dtype, bits = x.dtype, x.dtype.itemsize * 8
     x = promotion.convert(x, np.dtype(f"u{x.dtype.itemsize}"))
     for k in (1, 2, 4, 8, 16, 32):
         x = fnp.bitwise_or(x, fnp.right_shift(x, np.asarray(k, x.dtype)[()])) if k < bits else x
-    return promotion.convert(bits - fnp.bitwise_count(x).astype(INDEX), x.dtype)
+    return promotion.convert(bits - fnp.bitwise_count(x).astype(INDEX), dtype)
 
 
 def _counted(x: Any) -> Any:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Thin functions of `funcgrad.lax`: strict operands, values of NumPy, SciPy and JAX, derivatives, compiled code."""
 
 from __future__ import annotations
