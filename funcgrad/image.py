@@ -1,7 +1,7 @@
 """Images in other sizes, by the names of `jax.image`.
 
-Each axis is resampled by itself. Element k of the result lies at p = (k + 1/2 - translation) / scale - 1/2 among those of
-the image, and is a mean of them with weights by distance:
+Each axis is resampled by itself. Element k of the result lies at p = (k + 1/2 - translation) / scale - 1/2 among those
+of the image, and is a mean of them with weights by distance:
 
     out[k] = sum_i h((p - i) / s) x[i] / sum_i h((p - i) / s),   s = max(1, 1 / scale) with antialias, else 1
 
