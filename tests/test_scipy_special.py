@@ -48,7 +48,7 @@ OPERANDS: dict[str, tuple[np.ndarray, ...]] = {
     "stdtr": (SHAPES, np.array([-30.0, -0.4, 0.0, 1.3, 1e8])), "owens_t": (LINE, LINE[::-1].copy()),
     "hyp0f1": (SHAPES, LINE[:5]), "hyp1f1": (SHAPES, SHAPES + 1, LINE[:5]), "hyp2f1": (SHAPES, SHAPES[::-1].copy(), SHAPES + 1, UNIT - 0.6),
     **dict.fromkeys(["bdtr", "bdtrc", "bdtri"], (np.array([0.0, 1.0, 4.5, 5.0, 7.0]), np.full(5, 5), UNIT)),
-    **dict.fromkeys(["nbdtr", "nbdtrc", "nbdtri"], (np.array([0, 1, 4, 5, 7]), np.array([1, 2, 5, 5, 3]), UNIT)),
+    **dict.fromkeys(["nbdtr", "nbdtrc", "nbdtri"], (np.array([0, 1, 4, 5, 7, 2]), np.array([1, 2, 5, 5, 3, 0]), np.append(UNIT, 0.5))),
     "pdtri": (np.array([0, 1, 4, 5, 7]), UNIT), **dict.fromkeys(["fdtri", "gdtrix"], (SHAPES, SHAPES[::-1].copy(), 0.8 * UNIT + 0.1)),
     "gdtria": (UNIT, SHAPES, SHAPES[::-1].copy()), "btdtria": (UNIT, SHAPES, UNIT[::-1].copy()), "btdtrib": (SHAPES, UNIT, np.array([0.6, 0.5, 0.4, 0.3, 0.7])),
     "gdtrib": (SHAPES, UNIT, SHAPES[::-1].copy()), "chdtriv": (UNIT, SHAPES),

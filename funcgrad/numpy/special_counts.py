@@ -59,8 +59,8 @@ def bdtri(k: Any, n: Any, y: Any) -> Any:
 def _negative_binomial(name: str, function: Callable) -> Callable:
     def apply(k: Any, n: Any, p: Any) -> Any:
         k, n = _count(k, p, name), _count(n, p, name)
-        inside = ew.and_(ew.ge(k, like(k, 0)), _probability(p))
-        return _where(inside, function(n, ew.select(inside, k, like(k, 0)) + 1, p))
+        inside = ew.and_(ew.and_(ew.ge(k, like(k, 0)), ew.gt(n, like(n, 0))), _probability(p))
+        return _where(inside, function(ew.select(inside, n, like(n, 1)), ew.select(inside, k, like(k, 0)) + 1, p))
 
     return apply
 
