@@ -139,7 +139,7 @@ FIRST: dict[str, tuple[Callable, tuple[np.ndarray, ...], float]] = {
     "ellipkm1": (lambda p: mp.ellipk(1 - p), (np.array([1e-12, 1e-4, 0.2, 0.6, 1.5]),), 1e-12),
     "expm1": (mp.expm1, (GRID,), 1e-14), "cosm1": (lambda x: mp.cos(x) - 1, (GRID,), 1e-12), "lambertw": (lambda z: mp.lambertw(z), (np.append(GRID, [-0.3, 0.0]),), 1e-12),
     "kolmogorov": (lambda x: 1 - mp.sqrt(2 * mp.pi) / x * sum(mp.exp(-(((2 * k - 1) * mp.pi / x) ** 2) / 8) for k in range(1, 40)), (np.array([0.2, 0.6, 0.99, 1.0, 1.4, 3.0]),), 1e-12),
-    "zetac": (lambda s: mp.zeta(s) - 1, (np.array([-2.5, 0.0, 0.5, 1.3, 7.0, 60.0]),), 1e-12), "sindg": (lambda x: mp.sin(x * mp.pi / 180), (np.array([0.0, 30.0, 180.0]),), 1e-13),
+    "zetac": (lambda s: mp.zeta(s) - 1, (np.array([-2.5, 0.0, 0.5, 1.3, 7.0, 60.0]),), 1e-12),
     "ber": (lambda x: mp.ber(0, x), (np.array([0.3, 2.0, 8.0]),), 1e-12), "kei": (lambda x: mp.kei(0, x), (np.array([0.3, 2.0, 8.0]),), 1e-10),
     "j0": (lambda x: mp.besselj(0, x), (GRID,), 1e-12), "y1": (lambda x: mp.bessely(1, x), (GRID,), 1e-12),
 }  # fmt: skip
@@ -415,6 +415,7 @@ ERRORS: dict[str, tuple[Callable, tuple[Any, ...], type, str]] = {
     "complex": (special.gamma, (1.0 + 2.0j,), TypeError, "gamma is not supported for traced values of dtype complex128"),
     "exact": (lambda n: special.factorial(n, exact=True), (3.0,), ValueError, "exact=True gives Python integers"),
     "no derivative": (lambda x: real.hankel1(1.0, x), (2.0,), TypeError, "scipy.special.hankel1 has no derivative here, .*\nFix: build it from jv and yv"),
+    "degrees": (lambda x: real.sindg(x), (2.0,), TypeError, "build it from sin of numpy.deg2rad"),
     "no replacement": (lambda x: real.mathieu_a(1.0, x), (2.0,), TypeError, "scipy.special.mathieu_a has no .*\nFix: make its operands constants"),
     "count": (lambda n: real.bdtr(1.0, n, 0.5), (2.0,), ValueError, "bdtr: there is no derivative with respect to the order n"),
     "branch": (lambda z: special.lambertw(z, 2), (3.0,), ValueError, "only the branches 0 and -1 have real values, got k=2"),

@@ -48,8 +48,8 @@ OPS = {
     "eval_genlaguerre eval_hermite eval_hermitenorm eval_jacobi eval_laguerre eval_legendre eval_sh_chebyt "
     "eval_sh_chebyu eval_sh_jacobi eval_sh_legendre fdtri gdtria gdtrix jve nbdtr nbdtrc nbdtri nrdtrimn nrdtrisd "
     "pdtri radian yve zetac",
-    integrals: "boxcox boxcox1p cosdg cosm1 cotdg ellipe ellipk ellipkm1 exp1 expi exprel hyp0f1 hyp1f1 hyp2f1 "
-    "powm1 sindg spence tandg wrightomega",
+    integrals: "boxcox boxcox1p cosm1 ellipe ellipk ellipkm1 exp1 expi exprel hyp0f1 hyp1f1 hyp2f1 "
+    "powm1 spence wrightomega",
     student: "stdtr stdtrit",
     formulas: "xlogy xlog1py logit log_expit ndtr entr exp10 loggamma rel_entr kl_div huber pseudo_huber "
     "inv_boxcox inv_boxcox1p chdtr chdtrc chdtri gdtr gdtrc fdtr fdtrc pdtr pdtrc sici shichi fresnel "
@@ -80,6 +80,7 @@ for _name, _apply in {"_zeta": gamma_functions.zeta, "_riemann_zeta": formulas.r
 _BY_OTHERS = {
     **dict.fromkeys(["hankel1", "hankel2"], "jv and yv, as real and imaginary part"),
     **dict.fromkeys(["hankel1e", "hankel2e"], "jv and yv, as real and imaginary part, times exp(-+ 1j x)"),
+    **{f"{f}dg": f"{f} of numpy.deg2rad(x)" for f in ("sin", "cos", "tan")}, "cotdg": "1 / numpy.tan(numpy.deg2rad(x))",
     "kelvin": "ber, bei, ker and kei", "airye": "airy, times exp(+- 2/3 x sqrt(x))",
     **dict.fromkeys(["elliprc", "elliprd", "elliprf", "elliprg", "elliprj"], "ellipkinc and ellipeinc"),
     **dict.fromkeys(["itj0y0", "iti0k0", "it2j0y0", "it2i0k0", "itairy", "itstruve0", "it2struve0", "itmodstruve0"],

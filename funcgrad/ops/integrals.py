@@ -76,14 +76,6 @@ def _cosm1_element(x: sc.Expr) -> sc.Expr:
 
 cosm1 = elementwise("cosm1", _cosm1, scalar=_cosm1_element, kinds="f", partials=lambda out, x: -ew.sin(x), samples=points(-2.0, 0.3, 1.4))
 
-def _of_degrees(name: str, slope: Any) -> Any:
-    return scipy_function(name, lambda out, x: (math.pi / 180) * slope(out, x), points(-130.0, 20.0, 60.0), strong=False)
-
-
-sindg = _of_degrees("sindg", lambda out, x: cosdg(x))
-cosdg = _of_degrees("cosdg", lambda out, x: -sindg(x))
-tandg = _of_degrees("tandg", lambda out, x: 1 + out * out)
-cotdg = _of_degrees("cotdg", lambda out, x: -(1 + out * out))
 powm1 = scipy_function("powm1", samples=lambda: [Sample([np.array([0.4, 3.0, 0.7]), np.array([0.5, -1.2, 0.7])])], partials=(
     lambda out, x, y: y * ew.power(x, y - 1), lambda out, x, y: ew.power(x, y) * ew.log(x)))
 
@@ -164,4 +156,4 @@ lambertw.lower = lowering.Callback()
 
 wrightomega = scipy_function("wrightomega", lambda out, x: out / (1 + out), points(-1.5, 0.4, 3.0))
 
-__all__ = ["boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "ellipe", "ellipk", "ellipkm1", "exp1", "expi", "expn", "exprel", "fresnel_0", "fresnel_1", "hyp0f1", "hyp1f1", "hyp2f1", "lambertw", "part", "powm1", "shichi_0", "shichi_1", "sici_0", "sici_1", "sindg", "spence", "tandg", "wrightomega"]
+__all__ = ["boxcox", "boxcox1p", "cosm1", "ellipe", "ellipk", "ellipkm1", "exp1", "expi", "expn", "exprel", "fresnel_0", "fresnel_1", "hyp0f1", "hyp1f1", "hyp2f1", "lambertw", "part", "powm1", "shichi_0", "shichi_1", "sici_0", "sici_1", "spence", "wrightomega"]
