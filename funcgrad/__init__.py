@@ -20,7 +20,8 @@ __version__ = "0.1.0"
 # Loaded at first use, so that `import funcgrad` stays cheap.
 _MODULES = (
     "cache", "checkpointing", "config", "custom_derivatives", "data", "debug", "errors", "extend", "flatten_util",
-    "lax", "losses", "modules", "nn", "optim", "random", "scipy", "stax", "test_util", "train", "tree",
+    "image", "lax", "losses", "modules", "nn", "optim", "random", "scipy", "stax", "test_util", "train", "tree",
+    "tree_util",
 )  # fmt: skip
 
 __all__ = [

@@ -37,6 +37,11 @@ from .api.windows import add, padded, padtype_to_pads, reduce_window
 from .api.windows import max_ as max
 from .api.windows import min_ as min
 from .core.tracing import Tracer
+from .lax_arrays import *  # noqa: F403
+from .lax_arrays import __all__ as _arrays
+from .lax_arrays import checked, same
+from .lax_shapes import *  # noqa: F403
+from .lax_shapes import __all__ as _shapes
 from .numpy import promotion
 from .ops import contraction, cumulative, elementwise, layout
 
@@ -44,21 +49,6 @@ INDEX = np.dtype(np.int64)
 
 
 # --- elementwise ------------------------------------------------------------------------------------------------------
-
-
-def _same(name: str, *values: Any) -> list[Any]:
-    """Operands of one shape and dtype; numbers become arrays of the others' type."""
-    values = [promotion.operand(v, name) for v in values]
-    dtype = promotion.result_dtype(*values)
-    strong = {v.dtype for v in values if not promotion.is_weak_value(v)}
-    shapes = {promotion.shape_of(v) for v in values} - {()}
-    if len(strong) > 1 or len(shapes) > 1:
-        listed = ", ".join(str(rec.abstract(v)) for v in values)
-        raise TypeError(
-            f"{name}: the arrays must have equal shapes and dtypes, got {listed}.\n"
-            "Fix: convert or broadcast them first."
-        )
-    return promotion.same_shape([promotion.convert(v, dtype) for v in values], name)
 
 
 def select(pred: Any, on_true: Any, on_false: Any) -> Any:
@@ -69,7 +59,7 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Any:
         >>> select(np.array([True, False]), np.array([1.0, 2.0]), np.array([3.0, 4.0]))
         array([1., 4.])
     """
-    x, y = _same("select", on_true, on_false)
+    x, y = same("select", on_true, on_false)
     return elementwise.select(promotion.broadcast(promotion.array_operand(pred, "select"), tuple(x.shape)), x, y)
 
 
@@ -100,7 +90,7 @@ def select_n(which: Any, *cases: Any) -> Any:
             f"select_n: `which` is {rec.abstract(number)} and there are {len(cases)} cases.\n"
             "Fix: pass booleans for two cases, or integers."
         )
-    values = _same("select_n", *cases)
+    values = same("select_n", *cases)
     shape = tuple(values[0].shape)
     chosen = promotion.broadcast(promotion.convert(number, INDEX), shape)
     result = values[-1]
@@ -118,7 +108,7 @@ def clamp(min: Any, x: Any, max: Any) -> Any:
         >>> clamp(0.0, np.array([-1.0, 0.5, 3.0]), 1.0)
         array([0. , 0.5, 1. ])
     """
-    return elementwise.clamp(*_same("clamp", min, x, max))
+    return elementwise.clamp(*same("clamp", min, x, max))
 
 
 def rsqrt(x: Any) -> Any:
@@ -138,7 +128,7 @@ def complex(x: Any, y: Any) -> Any:
         >>> complex(1.0, -2.0)
         np.complex128(1-2j)
     """
-    return elementwise.complex_(*[_floating("complex", v) for v in _same("complex", x, y)])
+    return elementwise.complex_(*[_floating("complex", v) for v in same("complex", x, y)])
 
 
 def erf(x: Any) -> Any:
@@ -154,12 +144,7 @@ def erf(x: Any) -> Any:
 
 
 def _floating(name: str, x: Any) -> Any:
-    value = promotion.array_operand(x, name)
-    if value.dtype.kind != "f":
-        raise TypeError(
-            f"{name}: needs floating-point numbers, got {rec.abstract(value)}.\nFix: convert them with x.astype(float)."
-        )
-    return value
+    return checked(name, promotion.array_operand(x, name), "f")
 
 
 def convert_element_type(operand: Any, new_dtype: Any) -> Any:
@@ -436,6 +421,8 @@ def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool
 
 
 __all__ = [
+    *_arrays,
+    *_shapes,
     "ConvDimensionNumbers",
     "add",
     "all_gather",

@@ -372,6 +372,21 @@ SAME_AS_NUMPY: dict[str, Callable] = {
     "count_nonzero": lambda m, z: m.count_nonzero(z * [0, 1, 1]),
     "any": lambda m, z: m.any(z),
     "linspace": lambda m, z: m.linspace(z[0], z[1], 4),
+    "geomspace": lambda m, z: m.geomspace(z[0], z[1], 4),
+    "sign": lambda m, z: m.sign(m.append(z, [0, np.nan])),
+    "maximum": lambda m, z: m.maximum(z, m.real(z) + 0.5j),
+    "minimum": lambda m, z: m.minimum(z * [1, np.nan, 1], 1 - 3j),
+    "fmax": lambda m, z: m.fmax(z * [1, np.nan, 1], 1 - 3j),
+    "fmin": lambda m, z: m.fmin(1 - 3j, z * [1, np.nan, 1]),
+    "clip": lambda m, z: m.clip(z, -1 + 1j, 1 - 2j),
+    "max": lambda m, z: m.stack([m.max(z), m.max(z * [1, np.nan, 1]), m.max(m.real(z) * 0 + z.imag * 1j), m.max(z, initial=9j)]),
+    "max of an axis": lambda m, z: m.max(m.stack([z, z.conj(), z * 1j]), axis=0, keepdims=True),
+    "min": lambda m, z: m.stack([m.min(z), m.min(m.append(z, [z[1], np.inf])), m.ptp(z)]),
+    "argmax": lambda m, z: m.stack([m.argmax(z), m.argmin(z), m.argmax(z * [1, np.nan, np.nan])]),
+    "argmin of an axis": lambda m, z: m.argmin(m.stack([z, z.conj(), z]), axis=0),
+    "median": lambda m, z: m.stack([m.median(z), m.median(z[:2]), m.median(z * [1, np.nan, 1])]),
+    "median of an axis": lambda m, z: m.median(m.stack([z, z.conj(), z * 1j]), axis=1, keepdims=True),
+    "corrcoef": lambda m, z: m.corrcoef(m.stack([z, z * z])),
 }  # fmt: skip
 
 
@@ -383,6 +398,21 @@ def test_functions_of_numpy(name: str) -> None:
         actual = fg.vjp(lambda z: f(fnp, z), z)[0]
         np.testing.assert_allclose(actual, expected, rtol=1e-12 if z is W else 1e-5)
         assert np.asarray(actual).dtype == expected.dtype
+
+
+@pytest.mark.parametrize("name", ["geomspace", "max of an axis", "median of an axis", "clip", "maximum", "corrcoef"])
+def test_derivatives_of_functions_that_order(name: str) -> None:
+    check_grads(lambda z: SAME_AS_NUMPY[name](fnp, z), (W,), order=2)
+
+
+def test_ties_of_complex_numbers() -> None:
+    real_part = lambda f: fg.grad(lambda z: fnp.real(f(z)))  # noqa: E731
+    close(real_part(lambda z: fnp.maximum(z, W[0]))(W[0]), 0.5)
+    z = np.array([2 + 1j, 2 + 1j, 2 - 1j, 2 + 1j])
+    close(real_part(fnp.max)(z), [1 / 3, 1 / 3, 0, 1 / 3])
+    assert fg.linearize(fnp.max, z)[0] == 2 + 1j
+    close(real_part(fnp.sign)(0j), 0)
+    check_grads(lambda z: np.sign(z), (W,), order=2)
 
 
 def test_attributes_of_traced_values() -> None:
@@ -409,9 +439,6 @@ def test_python_numbers_adapt() -> None:
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 REFUSED: list[tuple[str, Callable[[], Any], list[str]]] = [
-    ("max", lambda: fg.vjp(fnp.max, W), ["reduce_max", "complex128"]),
-    ("maximum", lambda: fg.vjp(lambda z: fnp.maximum(z, 0), W), ["maximum", "complex128"]),
-    ("sign", lambda: fg.vjp(fnp.sign, W), ["sign", "complex128"]),
     ("floor", lambda: fg.vjp(fnp.floor, W), ["floor"]),
     ("interp", lambda: fg.vjp(lambda x: fnp.interp(x, [0.0, 1.0], W[:2]), 0.5), ["complex128", "imaginary part"]),
     ("a sum of real parts in passing", lambda: fg.vjp(lambda z: fnp.sum(z, dtype=float), W), ["complex128", "x.real"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.linalg
@@ -22,6 +23,8 @@ BANDS, HALF = (
     np.array([[0, 1, 0.5, 1], [4, 5, 6, 4.5]]),
 )
 SMALL = 0.4 * A
+PAIRS = np.diag([4.0, 3.5, -3.0, 0.5]) + np.diag([2.5, 0.3, 0.7], 1) - np.diag([2.2, 0.0, 0.0], -1)
+PAIRS += 0.3 * np.cos(np.arange(16.0)).reshape(4, 4)
 
 
 def _solve_lu(m: Any, a: Any, b: Any, trans: int = 0) -> Any:
@@ -67,6 +70,16 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "expm_frechet": (lambda m, a, e: m.expm_frechet(a, e)[1], (SMALL, A)),
     "sqrtm": (lambda m, a: m.sqrtm(a), (S,)), "cosm": (lambda m, a: m.cosm(a), (A,)),
     "sinm": (lambda m, a: m.sinm(a), (A,)),
+    "logm": (lambda m, a: m.logm(a), (S,)), "signm": (lambda m, a: m.signm(a), (A,)),
+    "coshm": (lambda m, a: m.coshm(a), (A,)), "sinhm": (lambda m, a: m.sinhm(a), (A,)),
+    "tanm": (lambda m, a: m.tanm(a), (SMALL,)), "tanhm": (lambda m, a: m.tanhm(a), (A,)),
+    "power": (lambda m, a: m.fractional_matrix_power(a, 0.3), (S,)),
+    "power -2": (lambda m, a: m.fractional_matrix_power(a, -2), (S,)),
+    "schur": (lambda m, a: m.schur(a)[0], (A,)), "schur z": (lambda m, a: m.schur(a)[1], (A,)),
+    "schur pairs": (lambda m, a: m.schur(a)[0], (PAIRS,)), "schur pairs z": (lambda m, a: m.schur(a)[1], (PAIRS,)),
+    "schur complex": (lambda m, a: abs(m.schur(a, output="complex")[0]), (PAIRS,)),
+    "rsf2csf": (lambda m, a: m.rsf2csf(*m.schur(a))[0].real, (PAIRS,)),
+    "rsf2csf z": (lambda m, a: m.rsf2csf(*m.schur(a))[1].imag, (PAIRS,)),
     "solve_sylvester": (lambda m, a, b, q: m.solve_sylvester(a, b, q), (S, S[:2, :2], B)),
     "solve_continuous_lyapunov": (lambda m, a, q: m.solve_continuous_lyapunov(a, q), (S, A)),
     "solve_discrete_lyapunov": (lambda m, a, q: m.solve_discrete_lyapunov(a, q), (SMALL, A)),
@@ -79,13 +92,25 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "solve_toeplitz": (lambda m, c, r, b: m.solve_toeplitz((c, r), b), (V + 3, V, B)),
     "toeplitz": (lambda m, c: m.toeplitz(c), (V,)), "toeplitz row": (lambda m, c, r: m.toeplitz(c, r), (V, V4)),
     "hankel": (lambda m, c: m.hankel(c), (V,)), "hankel row": (lambda m, c, r: m.hankel(c, r), (V, V4)),
+    "convolution_matrix": (lambda m, c: m.convolution_matrix(c, 4), (V,)),
+    "convolution_matrix same": (lambda m, c: m.convolution_matrix(c, 2, "same"), (V4,)),
+    "convolution_matrix valid": (lambda m, c: m.convolution_matrix(c, 5, "valid"), (V,)),
+    "fiedler": (lambda m, c: m.fiedler(c), (V,)), "leslie": (lambda m, f, s: m.leslie(f, s), (V4, V)),
+    "fiedler_companion": (lambda m, a: m.fiedler_companion(a), (np.append(V4, V),)),
+    "eigh_tridiagonal": (lambda m, d, e: m.eigh_tridiagonal(d, e)[1] ** 2, (V4, V)),
+    "eigh_tridiagonal some": (lambda m, d, e: m.eigh_tridiagonal(d, e, True, "i", (1, 2)), (V4, V)),
+    "qr_multiply": (lambda m, a, c: m.qr_multiply(a, c)[0], (T, W)),
+    "qr_multiply left": (lambda m, a, c: m.qr_multiply(a, c, "left")[0], (T, V4[:2])),
+    "procrustes": (lambda m, a, b: m.orthogonal_procrustes(a, b)[0], (T, np.cos(T))),
+    "procrustes scale": (lambda m, a, b: m.orthogonal_procrustes(a, b)[1], (T, np.cos(T))),
     "circulant": (lambda m, c: m.circulant(c), (V,)), "companion": (lambda m, a: m.companion(a), (V4,)),
     "block_diag": (lambda m, a, v: m.block_diag(a, v, 2.0), (B, V)),
     "khatri_rao": (lambda m, a, b: m.khatri_rao(a, b), (T, B)),
 }  # fmt: skip
 COMPILED = ["solve_sylvester", "solve_continuous_lyapunov", "solve pos", "lstsq", "pinv", "lu", "lu_solve transposed",
             "qr", "svd projector", "polar p", "eigh pair vectors", "expm large", "solve_discrete_lyapunov bilinear",
-            "solve_banded matrix", "solveh_banded", "block_diag"]  # fmt: skip
+            "schur pairs", "schur pairs z", "logm", "signm", "power", "tanm", "fiedler_companion",
+            "eigh_tridiagonal", "solve_banded matrix", "solveh_banded", "block_diag"]  # fmt: skip
 
 
 def function(name: str, module: Any = fl) -> Any:
@@ -122,7 +147,8 @@ def test_compiled(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["solve", "solve vector", "lu_solve", "lu permuted", "qr", "polar", "expm", "sqrtm",
-                                  "solve_sylvester", "solve_banded", "solveh_banded", "eigh pair", "lstsq", "toeplitz",
+                                  "solve_sylvester", "solve_banded", "solveh_banded", "eigh pair", "schur pairs",
+                                  "logm", "signm", "leslie", "lstsq", "toeplitz",
                                   "block_diag"])  # fmt: skip
 def test_batched(name: str) -> None:
     f, args = function(name), CASES[name][1]
@@ -131,7 +157,9 @@ def test_batched(name: str) -> None:
     np.testing.assert_allclose(fg.vmap(f)(*batch), expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["lu_solve", "qr", "polar p", "expm", "sqrtm", "solve_sylvester", "solve_banded"])
+@pytest.mark.parametrize("name", ["lu_solve", "qr", "polar p", "expm", "sqrtm", "solve_sylvester", "solve_banded",
+                                  "schur pairs",
+                                  "schur pairs z", "logm", "power", "rsf2csf"])  # fmt: skip
 def test_second_order(name: str) -> None:
     check_grads(function(name), CASES[name][1], order=2)
 
@@ -152,6 +180,30 @@ def test_complex_matrices() -> None:
         value = fg.linearize(lambda z, f=f: f(fl, z), z)[0]
         np.testing.assert_allclose(value, f(scipy.linalg, z), rtol=1e-10, atol=1e-12)
         check_grads(lambda z, f=f: np.sum(np.abs(f(fl, z)) ** 2), (z,), order=1)
+
+
+def test_the_logarithm_of_matrices_whose_eigenvalues_differ_much() -> None:
+    for small in (1e-12, 1e-3, 1.0, 1e6):
+        a = np.diag([small, 1.0, 30.0]) + np.triu(A, 1) * min(small, 1) ** 0.5
+        with mp.workdps(50):
+            exact = np.array(mp.logm(mp.matrix(a.tolist())).tolist(), complex).real
+        np.testing.assert_allclose(fg.linearize(fl.logm, a)[0], exact, rtol=1e-13, atol=1e-15)
+    defective = np.array([[2.0, 1.0], [0.0, 2.0]])
+    np.testing.assert_allclose(fg.linearize(fl.logm, defective)[0], [[np.log(2), 0.5], [0, np.log(2)]], atol=1e-15)
+    check_grads(fl.fractional_matrix_power, (S, 0.7), order=2)
+
+
+def test_parts_of_schur_forms_that_have_no_derivative_count_as_0() -> None:
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    for a in (np.eye(3), np.kron(np.eye(1), 2 * turn + np.eye(2))):
+        t_dot, z_dot = fg.jvp(fl.schur, (a,), (np.ones_like(a),))[1]
+        assert np.isfinite(t_dot).all() and np.isfinite(z_dot).all()
+    np.testing.assert_allclose(fg.grad(lambda a: np.trace(fl.schur(a)[0]))(np.eye(2)), np.eye(2))
+    z = PAIRS + 1j * PAIRS.T
+    check_grads(lambda z: np.abs(fl.schur(z)[0]) ** 2, (z,), order=1)
+    for f in (lambda a: fl.schur(a)[0], lambda a: fl.schur(a)[1]):
+        vectors = fg.linearize(f, PAIRS.astype(np.float32))[0]
+        assert vectors.dtype == np.float32
 
 
 def test_the_exponential_is_exact_where_matrices_have_different_norms() -> None:
@@ -197,7 +249,26 @@ def test_plain_arrays_go_to_scipy() -> None:
         (lambda a: fl.inv(a[:2]), ValueError, r"needs square matrices, got shape \(2, 3\)"),
         (lambda a: fl.qr(a, pivoting=True), TypeError, "exchanging columns is not supported for traced values"),
         (lambda a: fl.qr(a, mode="thin"), ValueError, "mode must be"),
-        (lambda a: fl.schur(a), TypeError, "the Schur form is not supported"),
+        (lambda a: fl.schur(a, sort="lhp"), TypeError, "sort is not supported for traced values"),
+        (lambda a: fl.schur(a, "triangular"), ValueError, "output must be 'real' or 'complex'"),
+        (lambda a: fl.rsf2csf(a, np.eye(2)), ValueError, "do not fit"),
+        (lambda a: fl.logm(-np.eye(3) + 0 * a), np.linalg.LinAlgError, "has no real logarithm"),
+        (lambda a: fl.convolution_matrix(a[0], 2, "half"), ValueError, "mode must be"),
+        (lambda a: fl.convolution_matrix(a[0], 0), ValueError, "at least one number and one column"),
+        (lambda a: fl.fiedler(a), ValueError, "needs a vector"),
+        (lambda a: fl.fiedler_companion(a[0, :1]), ValueError, "at least two coefficients"),
+        (lambda a: fl.leslie(a[0], a[1]), ValueError, "3 numbers of children need 2 shares"),
+        (lambda a: fl.eigh_tridiagonal(a[0], a[1]), ValueError, "3 diagonal elements need 2 beside them"),
+        (lambda a: fl.eigh_tridiagonal(a[0], a[1, 1:], select="v"), TypeError, "a choice by values"),
+        (lambda a: fl.eigh_tridiagonal(a[0], a[1, 1:], select="b"), ValueError, "select must be"),
+        (lambda a: fl.qr_multiply(a, a, "up"), ValueError, "mode must be 'left' or 'right'"),
+        (lambda a: fl.qr_multiply(a, V4), ValueError, "do not fit for mode 'right'"),
+        (lambda a: fl.qr_multiply(a, a, pivoting=True), TypeError, "pivoting or conjugate"),
+        (lambda a: fl.orthogonal_procrustes(a, B), ValueError, "differ"),
+        (lambda a: fl.logm(0 * a), np.linalg.LinAlgError, "a singular matrix has no logarithm"),
+        (lambda a: fl.logm(a, disp=False), ValueError, "no estimate of the error"),
+        (lambda a: fl.signm(a, disp=False), ValueError, "no estimate of the error"),
+        (lambda a: fl.fractional_matrix_power(a, V), ValueError, "t must be a real number"),
         (lambda a: fl.eig(a, left=True), TypeError, "b, left or homogeneous_eigvals"),
         (lambda a: fl.eigh(a, subset_by_value=[0, 1]), TypeError, "subset_by_value"),
         (lambda a: fl.eigh(a, type=4), ValueError, "type must be 1, 2 or 3"),

@@ -110,3 +110,44 @@ def test_lengths_of_transforms() -> None:
     for n, k in itertools.product(range(1, 60), (0, 240)):
         fast = signal.fast_length(n + k)
         assert fast >= n + k and scipy.fft.next_fast_len(n + k, real=True) <= fast < 1.2 * (n + k) + 1
+
+
+@pytest.mark.parametrize("boundary", ["fill", "wrap", "symm"])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("shapes", [((4, 5), (2, 3)), ((3, 4), (3, 2)), ((2, 2), (3, 3))])
+def test_planes_that_go_on_beyond_their_edges(shapes: tuple, mode: str, boundary: str) -> None:
+    x, y = operands(shapes)
+    for name in ("convolve2d", "correlate2d"):
+        f = lambda x, y, n=name: getattr(signal, n)(x, y, mode, boundary, fillvalue=0.5)  # noqa: E731
+        expected = getattr(scipy.signal, name)(x, y, mode, boundary, fillvalue=0.5)
+        np.testing.assert_allclose(traced(f, x, y), expected, rtol=1e-12, atol=1e-13)
+    check_grads(f, (x, y), order=1)
+    if boundary == "symm":
+        np.testing.assert_allclose(fg.jit(f)(x, y), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("options", [{}, {"type": "constant"}, {"bp": [2, 4]}, {"axis": 0}])
+def test_trends(options: dict) -> None:
+    (x,) = operands(((3, 7),))
+    f = lambda x: signal.detrend(x, **options)  # noqa: E731
+    for a, rtol in ((x, 1e-12), (x.astype(np.float32), 1e-4)):
+        expected = scipy.signal.detrend(a, **options)
+        got = fg.jit(f)(a)
+        np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol)
+        assert got.dtype == expected.dtype
+    np.testing.assert_allclose(fg.vmap(f)(np.stack([x, 2 * x])), [f(x), f(2 * x)], atol=1e-12)
+    check_grads(f, (x,), order=1)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda x: signal.convolve2d(x, x, boundary="open"), "boundary must be 'fill', 'wrap' or 'symm'"),
+        (lambda x: signal.convolve2d(x[0], x[0]), "needs matrices"),
+        (lambda x: signal.detrend(x, type="square"), "type must be 'linear' or 'constant'"),
+        (lambda x: signal.detrend(x, bp=9), "breakpoints must be at most 2"),
+    ],
+)
+def test_errors_of_planes_and_trends(call: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        fg.linearize(call, np.ones((2, 2)))

@@ -1,4 +1,4 @@
-"""QR, LU, singular values, banded systems and Sylvester's equation as LAPACK calls and kernels around them.
+"""QR, LU, Schur form, singular values, banded systems, Sylvester's equation as LAPACK calls and kernels around them.
 
 Unlike those of `matrices.py`, these routines work on transposed copies, which are the matrices themselves to LAPACK:
 what a factorization leaves open, such as signs of singular vectors, is then as NumPy has it. `s` is a
@@ -197,7 +197,18 @@ def _schur(s: Any, a: Buffer, n: int) -> Buffer:
     return vectors
 
 
-ROUTINES: dict[str, Callable[[Any], None]] = {
-    f.__name__: f
-    for f in (banded_solve, definite_banded_solve, lu, pivots_to_permutation, qr, singular_values, svd, sylvester)
-}
+def schur(s: Any) -> None:
+    """a = z t z^T."""
+    (a,), (t, z) = s.inputs, s.outputs
+    n = a.shape[-1]
+    if n:
+        held = _by_columns(s, a)
+        vectors = _schur(s, held, n)
+        for source, target in ((held, t), (vectors, z)):
+            s.turned(source, target, (s.batch, n, n))
+
+
+_FACTORS = (
+    banded_solve, definite_banded_solve, lu, pivots_to_permutation, qr, schur, singular_values, svd, sylvester,
+)  # fmt: skip
+ROUTINES: dict[str, Callable[[Any], None]] = {f.__name__: f for f in _FACTORS}

@@ -257,20 +257,17 @@ def logspace(
 
 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
-    """Numbers from start to stop with a constant ratio; real ones of one sign.
+    """Numbers from start to stop with a constant ratio; real ones of one sign, complex ones on a spiral.
 
     Reference: numpy.geomspace
     """
     if not promotion.has_tracer(start) and not promotion.has_tracer(stop):
         return np.geomspace(start, stop, num, endpoint, dtype, axis)
     start, stop = (promotion.array_operand(v, "geomspace") for v in (start, stop))
-    kind = np.result_type(start.dtype, stop.dtype, np.float16)
-    kind = np.dtype(np.float64) if start.dtype.kind in "biu" and stop.dtype.kind in "biu" else kind
-    if kind.kind == "c":
-        raise TypeError("geomspace is not supported on traced complex values")
+    kind = np.result_type(start.dtype, stop.dtype, np.float64)  # as in NumPy, also of single precision
     start, stop = promotion.same_shape([promotion.convert(v, kind) for v in (start, stop)], "geomspace")
     sign = ufuncs.sign(start)
-    ends = [ufuncs.log(ufuncs.multiply(v, sign)) for v in (start, stop)]
+    ends = [ufuncs.log(ufuncs.multiply(v, ufuncs.conjugated(sign))) for v in (start, stop)]
     values = ufuncs.multiply(ufuncs.exp(linspace(*ends, num, endpoint)), sign)
     for place, value in ((0, start), *([(num - 1, stop)] if endpoint else [])):  # the ends are met exactly
         if num > place >= 0:

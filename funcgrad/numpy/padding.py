@@ -9,10 +9,10 @@ import numpy as np
 
 from ..ops import elementwise as ew
 from ..ops import layout
-from . import creation, joining, promotion, quantiles, reductions, ufuncs
+from . import creation, joining, promotion, quantiles, reductions, statistics, ufuncs
 from .promotion import array_operand, one_axis
 from .rearrange import pick
-from .registry import numpy_function
+from .registry import numpy_function, register
 
 _BY_POSITION = ("edge", "reflect", "symmetric", "wrap")
 _STATISTICS: dict[str, Callable] = {
@@ -23,8 +23,49 @@ _STATISTICS: dict[str, Callable] = {
 }
 
 
-@numpy_function
-def pad(
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+    """Add elements around an array.
+
+    Args:
+        mode: constant, edge, reflect, symmetric, wrap, linear_ramp, maximum, mean, median, minimum, or empty; or a
+            function of a vector with zeros at its ends, how many there are at each end, the axis, and the options. It
+            returns the new vector. On plain arrays it may change the vector in place instead, as NumPy has it.
+        options: constant_values, stat_length, end_values, reflect_type: what the modes constant, those of statistics,
+            linear_ramp, and reflect and symmetric take, as in NumPy. Those of a function have any names.
+
+    Raises:
+        ValueError: a width is negative.
+        TypeError: there is no such mode, or a function returns nothing for traced values.
+
+    Reference: numpy.pad
+    """
+    return (
+        _pad_by_function(array, pad_width, mode, options) if callable(mode) else _pad(array, pad_width, mode, **options)
+    )
+
+
+def _pad_by_function(array: Any, pad_width: Any, function: Callable, options: dict) -> Any:
+    x = array_operand(array, "pad")
+    widths = _widths(pad_width, x.ndim)
+    x = _pad(x, widths, "constant")
+
+    def padded(row: Any, width: tuple[int, int], d: int) -> Any:
+        row = row if promotion.has_tracer(row) else row.copy()
+        out = function(row, width, d, options)
+        if out is None and promotion.has_tracer(row):
+            raise TypeError(
+                "pad: the function that is the mode returned nothing.\n"
+                "Reason: a traced vector cannot be changed in place.\n"
+                "Fix: return the new vector, as in return funcgrad.numpy.at(vector)[: width[0]].set(value)."
+            )
+        return row if out is None else out
+
+    for d, width in enumerate(widths):
+        x = statistics.apply_along_axis(padded, d, x, width, d)
+    return x
+
+
+def _pad(
     array: Any,
     pad_width: Any,
     mode: str = "constant",
@@ -34,15 +75,6 @@ def pad(
     end_values: Any = 0,
     reflect_type: str = "even",
 ) -> Any:
-    """Add elements around an array.
-
-    Args:
-        mode: constant, edge, reflect, symmetric, wrap, linear_ramp, maximum, mean, median, minimum, or empty.
-        constant_values, stat_length, end_values, reflect_type: what the modes constant, those of statistics,
-            linear_ramp, and reflect and symmetric take, as in NumPy.
-
-    Reference: numpy.pad
-    """
     x = array_operand(array, "pad")
     widths = _widths(pad_width, x.ndim)
     if any(n < 0 for pair in widths for n in pair):
@@ -50,7 +82,7 @@ def pad(
     if mode in ("constant", "empty"):
         return _pad_constant(x, widths, constant_values if mode == "constant" else 0)
     if mode not in (*_BY_POSITION, *_STATISTICS, "linear_ramp"):
-        raise TypeError(f"pad: mode {mode!r} is not supported on traced values; functions as modes are not")
+        raise ValueError(f"pad: there is no mode {mode!r}")
     for d, (low, high) in enumerate(widths):
         if not (low or high):
             continue
@@ -63,6 +95,11 @@ def pad(
         else:
             x = _pad_statistic(x, d, low, high, mode, _pair(stat_length, d, x.ndim))
     return x
+
+
+_pad.__name__ = "pad"
+_pad = numpy_function(_pad)
+register(np.pad, pad)
 
 
 def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ import numpy as np
 from ..ops import elementwise as ew
 from ..ops import layout, polynomials
 from . import (
+    decompositions,
     indexing,
     joining,
     linalg,
@@ -238,19 +239,17 @@ def polyfit(
         y: M values, or an array of shape (M, K) for K fits.
         w: M weights of the residuals.
         cov: also the covariance of the coefficients, scaled by the residuals unless "unscaled".
-
-    Raises:
-        TypeError: for full=True, since NumPy's singular values are not what the fit is computed from, and for rcond.
+        rcond: singular values of at most rcond times the largest one count as 0; without rcond and full, positions
+            must determine the coefficients.
+        full: the sums of squares, the rank, the singular values and rcond, too; the sums are there if there are more
+            points than coefficients, whatever the rank.
 
     Reference: numpy.polyfit; Golub and Van Loan, Matrix Computations, 4th ed., section 5.2.
     """
-    if full or rcond is not None:
-        raise TypeError("polyfit: full= and rcond= are not supported on traced values; leave them out")
-    if cov and "c" in [array_operand(v, "polyfit").dtype.kind for v in (x, y)]:
-        raise TypeError("polyfit: cov= is not supported for complex numbers")
     x, y = _fit_operands(x, y)
     order = promotion.static_int(deg, "polyfit") + 1
-    _check_fit(x, y, order)
+    by_values = full or rcond is not None
+    _check_fit(x, y, order, by_values)
     powers, right = rearrange.vander(x, order), y
     if w is not None:
         w = promotion.convert(array_operand(w, "polyfit"), x.dtype)
@@ -260,9 +259,16 @@ def polyfit(
         right = ufuncs.multiply(right, w if right.ndim == 1 else manipulation.expand_dims(w, 1))
     scale = ufuncs.sqrt(reductions.sum(ufuncs.squared_modulus(powers), axis=0))
     powers = ufuncs.divide(powers, scale)
-    solution = _least_squares(powers, right)
+    if by_values:
+        rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
+        solution, *rest = decompositions.lstsq(powers, right, rcond)
+        solution = solution if right.ndim == 2 else manipulation.expand_dims(solution, 1)
+    else:
+        solution = _least_squares(powers, right)
     c = ufuncs.divide(solution, manipulation.expand_dims(scale, 1))
     c = manipulation.squeeze(c, 1) if right.ndim == 1 else c
+    if full:
+        return c, *rest, rcond
     return (c, _covariance(powers, right, solution, scale, cov)) if cov else c
 
 
@@ -275,14 +281,14 @@ def _fit_operands(x: Any, y: Any) -> tuple[Any, Any]:
     return promotion.convert(x, wide), promotion.convert(y, wide)
 
 
-def _check_fit(x: Any, y: Any, order: int) -> None:
+def _check_fit(x: Any, y: Any, order: int, any_rank: bool) -> None:
     if order < 1:
         raise ValueError("polyfit: expected deg >= 0")
     if x.ndim != 1 or not x.size:
         raise TypeError("polyfit: expected a non-empty 1D vector for x")
     if y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
         raise TypeError("polyfit: expected x and y to have same length, y with one or two axes")
-    if x.shape[0] < order:
+    if x.shape[0] < order and not any_rank:
         raise ValueError(f"polyfit: {x.shape[0]} points do not determine {order} coefficients; lower deg")
 
 
@@ -303,7 +309,7 @@ def _covariance(powers: Any, right: Any, solution: Any, scale: Any, cov: bool | 
         raise ValueError("polyfit: the number of data points must exceed order to scale the covariance matrix")
     right2 = right if right.ndim == 2 else manipulation.expand_dims(right, 1)
     residual = ufuncs.subtract(right2, linear.matmul(powers, solution))
-    factor = ufuncs.divide(reductions.sum(ufuncs.square(residual), axis=0), freedom)
+    factor = ufuncs.divide(reductions.sum(ufuncs.squared_modulus(residual), axis=0), freedom)
     if right.ndim == 1:
         return ufuncs.multiply(base, factor)
     return ufuncs.multiply(manipulation.expand_dims(base, 2), factor)

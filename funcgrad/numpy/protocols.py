@@ -37,7 +37,7 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **opti
         )
     function = SUPPORTED.get(ufunc) or _of_scipy(ufunc)
     if function is None:
-        raise TypeError(unsupported(ufunc.__name__))
+        raise TypeError(_unsupported_ufunc(ufunc))
     if method == "__call__":
         return function(*inputs, **options)
     if method not in _UFUNC_METHODS:
@@ -50,6 +50,14 @@ def _of_scipy(ufunc: np.ufunc) -> Callable | None:
     if "scipy.special" in sys.modules:
         importlib.import_module(f"{__package__}.special")
     return SUPPORTED.get(ufunc)
+
+
+def _unsupported_ufunc(ufunc: np.ufunc) -> str:
+    if "scipy.special" in sys.modules:
+        text = importlib.import_module(f"{__package__}.special").without_derivative(ufunc)
+        if text:
+            return text
+    return unsupported(ufunc.__name__)
 
 
 _METHOD_FIX = (

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..ops import elementwise as ew
 from ..ops import layout, sorting
-from . import differences, manipulation, promotion, reductions, ufuncs
+from . import complex_order, differences, manipulation, promotion, reductions, ufuncs
 from .promotion import array_operand
 from .registry import numpy_function
-from .selection import take, take_along_axis
+from .selection import sort, take, take_along_axis
 
 
 def _quantiles(x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str) -> Any:
@@ -149,7 +149,18 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 
     Reference: numpy.median
     """
-    return _quantiles(array_operand(a, "median"), 0.5, axis, "midpoint", keepdims, "median")
+    x = array_operand(a, "median")
+    if x.dtype.kind == "c":
+        return _complex_median(x, axis, keepdims)
+    return _quantiles(x, 0.5, axis, "midpoint", keepdims, "median")
+
+
+def _complex_median(x: Any, axis: Any, keepdims: bool) -> Any:
+    shape, axes = x.shape, promotion.many_axes(axis, x.ndim, "median")
+    kept = tuple(d for d in range(x.ndim) if d not in axes)
+    rows = (*(shape[d] for d in kept), math.prod(shape[d] for d in axes))
+    value = complex_order.middle(sort(layout.reshape(layout.transpose(x, axes=(*kept, *axes)), shape=rows)))
+    return layout.reshape(value, shape=tuple(1 if d in axes else m for d, m in enumerate(shape))) if keepdims else value
 
 
 @numpy_function

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ops import cumulative, layout, reduction
 from ..ops import elementwise as ew
-from . import promotion, ufuncs
+from . import complex_order, promotion, ufuncs
 from .promotion import many_axes, one_axis
 from .registry import numpy_function, register
 
@@ -89,8 +89,19 @@ def _extreme(name: str, prim: Any, pair: Callable, boolean: Any) -> Callable:
         if initial is not _NO_VALUE and builtins.any(x.shape[d] == 0 for d in axes):
             shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
             return put_back(layout.fill(initial, shape, x.dtype), x.shape, axes, keepdims)
-        result = put_back((boolean if x.dtype == np.bool_ else prim)(x, axes=axes), x.shape, axes, keepdims)
+        found = (
+            complex_extreme(x, axes)
+            if x.dtype.kind == "c"
+            else (boolean if x.dtype == np.bool_ else prim)(x, axes=axes)
+        )
+        result = put_back(found, x.shape, axes, keepdims)
         return result if initial is _NO_VALUE else pair(result, initial)
+
+    def complex_extreme(x: Any, axes: tuple[int, ...]) -> Any:
+        kept = tuple(d for d in range(x.ndim) if d not in axes)
+        shape = (*(x.shape[d] for d in kept), math.prod(x.shape[d] for d in axes))
+        rows = layout.reshape(layout.transpose(x, axes=(*kept, *axes)), shape=shape)
+        return complex_order.element(rows, name == "max")
 
     reduce.__name__ = name
     reduce.__doc__ = (
@@ -129,6 +140,10 @@ def _position(name: str, prim: Any) -> Callable:
         x = layout.reshape(x, shape=(x.size,)) if axis is None else x
         d = 0 if axis is None else one_axis(axis, x.ndim, name)
         axes = tuple(range(len(full))) if axis is None else (d,)
+        if x.dtype.kind == "c":
+            return put_back(
+                complex_order.position(layout.move_axis(x, d, x.ndim - 1), name == "argmax"), full, axes, keepdims
+            )
         return put_back(prim(x, axis=d), full, axes, keepdims)
 
     find.__name__ = name

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.tracing import Tracer
 from ..ops import elementwise as ew
-from . import promotion
+from . import complex_order, promotion
 from .registry import register
 from .ufunc_builders import apply_ufunc, binary, checked_dtype, named, unary
 
@@ -70,6 +70,8 @@ def _heaviside(x: Any, y: Any) -> Any:
 
 def _ignoring_nan(extreme: Callable) -> Callable:
     def apply(x: Any, y: Any) -> Any:
+        if x.dtype.kind == "c":
+            return complex_order.ignoring_nan(extreme)(x, y)
         if x.dtype.kind != "f":
             return extreme(x, y)
         return ew.select(ew.isnan(x), y, ew.select(ew.isnan(y), x, extreme(x, y)))
@@ -143,7 +145,7 @@ reciprocal = unary(
 negative, positive = unary(np.negative, ew.neg, "iufc"), unary(np.positive, same, "iufc")
 absolute = unary(np.absolute, by_kind(b=same, c=modulus, other=ew.abs_), "biufc")
 fabs = unary(np.fabs, ew.abs_)
-sign = unary(np.sign, ew.sign, "iuf")
+sign = unary(np.sign, by_kind(c=complex_order.sign, other=ew.sign), "iuf")
 signbit = unary(np.signbit, ew.signbit)
 floor = unary(np.floor, by_kind(f=ew.floor, other=same))
 ceil = unary(np.ceil, by_kind(f=ew.ceil, other=same))
@@ -168,8 +170,12 @@ remainder = binary(np.remainder, ew.mod, "iuf")
 fmod = binary(np.fmod, ew.fmod, "iuf")
 arctan2, hypot = binary(np.arctan2, ew.arctan2), binary(np.hypot, ew.hypot)
 logaddexp, logaddexp2 = binary(np.logaddexp, ew.logaddexp), binary(np.logaddexp2, _logaddexp2)
-maximum, minimum = binary(np.maximum, ew.maximum, "biuf"), binary(np.minimum, ew.minimum, "biuf")
-fmax, fmin = binary(np.fmax, _ignoring_nan(ew.maximum)), binary(np.fmin, _ignoring_nan(ew.minimum))
+_larger, _smaller = (
+    by_kind(c=complex_order.maximum, other=ew.maximum),
+    by_kind(c=complex_order.minimum, other=ew.minimum),
+)
+maximum, minimum = binary(np.maximum, _larger, "biuf"), binary(np.minimum, _smaller, "biuf")
+fmax, fmin = binary(np.fmax, _ignoring_nan(_larger)), binary(np.fmin, _ignoring_nan(_smaller))
 copysign, nextafter, heaviside = (
     binary(np.copysign, ew.copysign),
     binary(np.nextafter, ew.nextafter),

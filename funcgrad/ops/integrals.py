@@ -76,13 +76,16 @@ def _cosm1_element(x: sc.Expr) -> sc.Expr:
 
 cosm1 = elementwise("cosm1", _cosm1, scalar=_cosm1_element, kinds="f", partials=lambda out, x: -ew.sin(x), samples=points(-2.0, 0.3, 1.4))
 
+powm1 = scipy_function("powm1", samples=lambda: [Sample([np.array([0.4, 3.0, 0.7]), np.array([0.5, -1.2, 0.7])])], partials=(
+    lambda out, x, y: y * ew.power(x, y - 1), lambda out, x, y: ew.power(x, y) * ew.log(x)))
+
 # --- sine and cosine integrals, Fresnel's --------------------------------------------------------------------------------------
 
 
-def _part(name: str, k: int, slope: Any, samples: Any) -> Any:
-    """One of the two results of a function of SciPy's; C hands them over by pointers, so compiled code asks NumPy."""
+def part(name: str, k: int, slope: Any, samples: Any) -> Any:
+    """One of the results of a function of SciPy's; C hands them over by pointers, so compiled code asks NumPy."""
     compute = scipy_special(name)
-    prim = elementwise(f"{name}_{k}", lambda x: compute(x)[k], kinds="f", strong=True, partials=slope, samples=samples)
+    prim = elementwise(f"{name}_{k}", lambda *args: np.asarray(compute(*args)[k], args[0].dtype)[()], kinds="f", strong=True, partials=slope, samples=samples)
     prim.lower = lowering.Callback()
     return prim
 
@@ -99,12 +102,12 @@ def _over_argument(f: Any, sign_of_square: int) -> Any:
 
 
 _signs = points(-1.2, 0.0, 0.4, 2.0)
-sici_0 = _part("sici", 0, _over_argument(ew.sin, -1), _signs)
-sici_1 = _part("sici", 1, lambda out, x: ew.cos(x) / x, points(0.3, 2.0))
-shichi_0 = _part("shichi", 0, _over_argument(ew.sinh, 1), _signs)
-shichi_1 = _part("shichi", 1, lambda out, x: ew.cosh(x) / x, points(0.3, 2.0))
-fresnel_0 = _part("fresnel", 0, lambda out, x: ew.sin((math.pi / 2) * (x * x)), points(-1.3, 0.6))
-fresnel_1 = _part("fresnel", 1, lambda out, x: ew.cos((math.pi / 2) * (x * x)), points(-1.3, 0.6))
+sici_0 = part("sici", 0, _over_argument(ew.sin, -1), _signs)
+sici_1 = part("sici", 1, lambda out, x: ew.cos(x) / x, points(0.3, 2.0))
+shichi_0 = part("shichi", 0, _over_argument(ew.sinh, 1), _signs)
+shichi_1 = part("shichi", 1, lambda out, x: ew.cosh(x) / x, points(0.3, 2.0))
+fresnel_0 = part("fresnel", 0, lambda out, x: ew.sin((math.pi / 2) * (x * x)), points(-1.3, 0.6))
+fresnel_1 = part("fresnel", 1, lambda out, x: ew.cos((math.pi / 2) * (x * x)), points(-1.3, 0.6))
 
 # --- the transformation of Box and Cox ----------------------------------------------------------------------------------------------
 
@@ -153,4 +156,4 @@ lambertw.lower = lowering.Callback()
 
 wrightomega = scipy_function("wrightomega", lambda out, x: out / (1 + out), points(-1.5, 0.4, 3.0))
 
-__all__ = ["boxcox", "boxcox1p", "cosm1", "ellipe", "ellipk", "ellipkm1", "exp1", "expi", "expn", "exprel", "fresnel_0", "fresnel_1", "hyp0f1", "hyp1f1", "hyp2f1", "lambertw", "shichi_0", "shichi_1", "sici_0", "sici_1", "spence", "wrightomega"]
+__all__ = ["boxcox", "boxcox1p", "cosm1", "ellipe", "ellipk", "ellipkm1", "exp1", "expi", "expn", "exprel", "fresnel_0", "fresnel_1", "hyp0f1", "hyp1f1", "hyp2f1", "lambertw", "part", "powm1", "shichi_0", "shichi_1", "sici_0", "sici_1", "spence", "wrightomega"]

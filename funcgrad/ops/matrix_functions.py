@@ -1,4 +1,4 @@
-"""The exponential and the square root of square matrices, their derivatives of every order, and Sylvester's equation.
+"""The exponential, the square root, the logarithm and the sign of square matrices, their derivatives of every order, and Sylvester's equation.
 
 The derivative of a matrix function f at a in the direction e is a block of f of a larger matrix:
 
@@ -169,31 +169,65 @@ def _function_samples() -> list[Sample]:
 
 expm, expm_tangent = _matrix_function("expm", _expm_impl, _expm_by_squaring, _function_samples)
 
-# --- the square root -------------------------------------------------------------------------------------------------------------
+# --- the square root and the logarithm -------------------------------------------------------------------------------------------------------------
 
 
-def _sqrtm_impl(a: Any) -> Any:
-    """SciPy's for each matrix; a real matrix whose root is not real is refused, since its type says real."""
+def _of_each(name: str, compute: Callable) -> Callable:
+    """A function for each matrix; a real matrix whose image is not real is refused, since its type says real."""
+
+    def impl(a: Any) -> Any:
+        a = np.asarray(a)
+        out, wide = np.empty(a.shape, a.dtype), np.result_type(a.dtype, np.float64)
+        for k in np.ndindex(a.shape[:-2]):
+            if a[k].size:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # about singular matrices, whose result says so itself
+                    value = np.asarray(compute(a[k].astype(wide, order="C")))
+                if value.dtype.kind == "c" and a.dtype.kind == "f":
+                    _check_real(name, value)
+                    value = value.real
+                out[k] = value
+        return out
+
+    return impl
+
+
+def _sqrtm_one(a: Any) -> Any:
     import scipy.linalg
 
-    a = np.asarray(a)
-    out = np.empty(a.shape, a.dtype)
-    for k in np.ndindex(a.shape[:-2]):
-        if a[k].size:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about singular matrices, whose result says so itself
-                value = np.asarray(scipy.linalg.sqrtm(a[k]))
-            if value.dtype.kind == "c" and a.dtype.kind == "f":
-                _check_real(value)
-                value = value.real
-            out[k] = value
-    return out
+    return scipy.linalg.sqrtm(a)
 
 
-def _check_real(value: Any) -> None:
+_ROOT_NORM, _ROOT_COUNT = 0.26, 200  # how near to 1 eight points of Gauss's formula give all digits; beyond all exponents
+
+
+def _logm_one(a: Any) -> Any:
+    """2^k log(t^(1/2^k)) of the Schur form t, where log(1 + x) is the integral of x (1 + s x)^-1 over 0 < s < 1.
+
+    SciPy's own function estimates norms by random vectors, and so gives other last digits from call to call.
+
+    Reference: N. Higham, Functions of Matrices, SIAM 2008, 11.5 and 11.6.
+    """
+    import scipy.linalg
+
+    t, z = scipy.linalg.schur(a, output="complex")
+    one, root, k = np.eye(len(t)), t, 0
+    if not np.diagonal(t).all():
+        raise np.linalg.LinAlgError("logm: a singular matrix has no logarithm")
+    while np.linalg.norm(root - one, 1) > _ROOT_NORM and k < _ROOT_COUNT:
+        root, k = scipy.linalg.sqrtm(root), k + 1
+    places, weights = np.polynomial.legendre.leggauss(8)
+    x = root - one
+    out = sum(0.5 * w * scipy.linalg.solve_triangular(one + 0.5 * (1 + s) * x, x) for s, w in zip(places, weights)) * 2.0**k
+    np.fill_diagonal(out, np.log(np.diagonal(t)))
+    return z @ out @ z.conj().T
+
+
+def _check_real(name: str, value: Any) -> None:
     if np.any(np.abs(value.imag) > 1e-8 * np.max(np.abs(value), initial=1.0)):
+        what = {"sqrtm": "root", "logm": "logarithm"}[name]
         raise np.linalg.LinAlgError(
-            "sqrtm: a real matrix with eigenvalues on the negative axis has no real root.\nFix: pass a complex matrix, a.astype(complex)"
+            f"{name}: a real matrix with eigenvalues on the negative axis has no real {what}.\nFix: pass a complex matrix, a.astype(complex)"
         )
 
 
@@ -201,7 +235,49 @@ def _positive_samples() -> list[Sample]:
     return [Sample([array(n, n) / n + 3 * np.eye(n)]) for n in (3, 1)] + [Sample([array(2, 2, 2) / 2 + 3 * np.eye(2)])]
 
 
-sqrtm, sqrtm_tangent = _matrix_function("sqrtm", _sqrtm_impl, None, _positive_samples)
+sqrtm, sqrtm_tangent = _matrix_function("sqrtm", _of_each("sqrtm", _sqrtm_one), None, _positive_samples)
+
+
+def _log_samples() -> list[Sample]:
+    """With derivatives of about one size, whose digits do not drown in those of larger ones."""
+    matrix = np.array([[2.0, 0.9, -0.7], [-0.8, 1.5, 0.6], [0.5, -0.9, 1.8]])
+    return [Sample([matrix]), Sample([matrix[:1, :1]]), Sample([np.stack([matrix[:2, :2], matrix[1:, 1:]])])]
+
+
+logm, logm_tangent = _matrix_function("logm", _of_each("logm", _logm_one), None, _log_samples)
+
+# --- the sign ---------------------------------------------------------------------------------------------------------------------
+
+_SIGN_STEPS = 100  # of a method that doubles digits; more are needed only where an eigenvalue is on the imaginary axis
+
+
+def _signm_impl(a: Any) -> Any:
+    """Newton's method for x^2 = 1, scaled by determinants while it is far; defective matrices are no exception.
+
+    Reference: N. Higham, Functions of Matrices, SIAM 2008, 5.5; R. Byers, Solving the algebraic Riccati equation with the
+    matrix sign function, 1987.
+    """
+    x = np.asarray(a)
+    n, eps = x.shape[-1], np.finfo(x.dtype).eps
+    if not x.size:
+        return x
+    for _ in range(_SIGN_STEPS):
+        inverse = np.linalg.inv(x)
+        change = np.abs(inverse - x).max()
+        if change > 1e-2:
+            scale = np.exp(np.linalg.slogdet(inverse)[1] / n)[..., None, None].astype(x.real.dtype)
+            x, inverse = x * scale, inverse / scale
+        x = (x + inverse) / 2
+        if change <= 10 * n * eps * np.abs(x).max():
+            break
+    return x
+
+
+def _split_samples() -> list[Sample]:
+    return [Sample([array(3, 3) / 3 + np.diag([3.0, -2.5, 2.0])]), Sample([array(2, 2, 2) / 2 + np.diag([3.0, -2.5])])]
+
+
+signm, signm_tangent = _matrix_function("signm", _signm_impl, None, _split_samples)
 
 # --- Sylvester's equation -------------------------------------------------------------------------------------------------------
 
@@ -256,4 +332,4 @@ sylvester = library(
     "sylvester", _sylvester_impl, aval=_sylvester_aval, batch=batch_one(lambda: sylvester), linearize=_sylvester_linearize,
     transpose=_sylvester_transpose, lower=lowering.Matrices("sylvester"), samples=_sylvester_samples)
 
-__all__ = ["expm", "expm_tangent", "sqrtm", "sqrtm_tangent", "sylvester"]
+__all__ = ["expm", "expm_tangent", "logm", "logm_tangent", "signm", "signm_tangent", "sqrtm", "sqrtm_tangent", "sylvester"]

@@ -1,4 +1,4 @@
-"""Convolutions and correlations in any number of dimensions, with scipy.signal's names and modes, for traced values.
+"""Convolutions and correlations in any number of dimensions, and trends, for traced values.
 
     full:   out[k] = sum over i of in1[i] in2[k - i]
     same:   the middle of it, of the shape of in1
@@ -13,18 +13,21 @@ Example:
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 
-from ..numpy import linear, promotion, ufuncs
+from ..numpy import joining, linear, promotion, ufuncs
+from ..numpy.linalg_pieces import floating
+from ..numpy.padding import pad
 from ..numpy.promotion import array_operand
 from ..ops import convolution, fourier, layout
 from ..ops.matrix_rules import conjugate
 from .plain import scipy_function
 
-__all__ = ["convolve", "correlate", "fftconvolve"]
+__all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "detrend", "fftconvolve"]
 
 MODES = ("full", "same", "valid")
 Shape = tuple[int, ...]
@@ -133,6 +136,145 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     if not chosen:
         raise ValueError("fftconvolve: when provided, axes cannot be empty")
     return _cropped(_by_fft(x, y, chosen), x.shape, y.shape, mode, chosen)
+
+
+_BOUNDARIES = {
+    "fill": "constant",
+    "pad": "constant",
+    "wrap": "wrap",
+    "circular": "wrap",
+    "symm": "symmetric",
+    "symmetric": "symmetric",
+}
+
+
+@scipy_function("scipy.signal")
+def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> Any:
+    """The convolution of two matrices, the first of which goes on beyond its edges.
+
+    Args:
+        in1: (n, m).
+        in2: (k, l).
+        mode: "full", "same" or "valid", as for `convolve`.
+        boundary: "fill" with a number, "wrap" around, or "symm": mirrored.
+        fillvalue: the number.
+
+    Returns:
+        A matrix of the promoted dtype.
+
+    Raises:
+        ValueError: an operand is no matrix, neither contains the other in "valid", or mode or boundary is unknown.
+
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> fg.jit(lambda x: fg.scipy.signal.convolve2d(x, np.ones((1, 2)), "same", "wrap"))(np.eye(2))
+        array([[1., 1.],
+               [1., 1.]])
+
+    Reference: scipy.signal.convolve2d
+    """
+    return _beyond_edges(*_planes("convolve2d", in1, in2, mode, boundary), mode, boundary, fillvalue, later=0)
+
+
+def _beyond_edges(x: Any, y: Any, mode: str, boundary: str, fillvalue: Any, later: int) -> Any:
+    """In "same" the middle of the full result; of two middles, the one before or, with `later` 1, after."""
+    if mode == "valid":
+        return _cropped(_by_windows(x, y), x.shape, y.shape, mode, (0, 1))
+    around = tuple(n - 1 for n in y.shape)
+    fill = {"constant_values": fillvalue} if _BOUNDARIES[boundary] == "constant" else {}
+    wide = pad(x, tuple((n, n) for n in around), _BOUNDARIES[boundary], **fill)
+    out = _cropped(_by_windows(wide, y), wide.shape, y.shape, "valid", (0, 1))
+    for a in (0, 1) if mode == "same" else ():
+        start = (around[a] + later) // 2
+        out = layout.slice_axis(out, a, start, start + x.shape[a])
+    return out
+
+
+@scipy_function("scipy.signal")
+def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> Any:
+    """The cross-correlation of two matrices, the first of which goes on beyond its edges.
+
+    Args:
+        in1: (n, m).
+        in2: (k, l).
+        mode, boundary, fillvalue: as for `convolve2d`.
+
+    Returns:
+        A matrix of the promoted dtype.
+
+    Raises:
+        ValueError: as for `convolve2d`.
+
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> fg.jit(lambda x: fg.scipy.signal.correlate2d(x, np.eye(2), "valid"))(np.eye(2))
+        array([[2.]])
+
+    Reference: scipy.signal.correlate2d
+    """
+    x, y = _planes("correlate2d", in1, in2, mode, boundary)
+    y = conjugate(layout.flip(y, axes=(0, 1)))
+    return _beyond_edges(x, y, mode, boundary, fillvalue, later=1)
+
+
+def _planes(name: str, in1: Any, in2: Any, mode: str, boundary: str) -> tuple[Any, Any]:
+    x, y = _pair(name, in1, in2, mode)
+    if x.ndim != 2:
+        raise ValueError(f"{name}: needs matrices, got shapes {tuple(x.shape)} and {tuple(y.shape)}")
+    if boundary not in _BOUNDARIES:
+        raise ValueError(f"{name}: boundary must be 'fill', 'wrap' or 'symm', got {boundary!r}")
+    x, y = promotion.promote_dtype([x, y])
+    return x, y
+
+
+@scipy_function("scipy.signal")
+def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False) -> Any:
+    """What is left of data when straight lines, or the mean, have been taken away.
+
+    Args:
+        data: an array.
+        axis: along which.
+        type: "linear", or "constant" for the mean.
+        bp: positions between which there is a line each.
+        overwrite_data: accepted as SciPy has it, without effect.
+
+    Returns:
+        An array like data, of floating-point numbers.
+
+    Raises:
+        ValueError: the type is unknown, or a position is beyond the end.
+
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> fg.jit(fg.scipy.signal.detrend)(np.array([1.0, 2.0, 3.0])).round(12) + 0.0
+        array([0., 0., 0.])
+
+    Reference: scipy.signal.detrend
+    """
+    if type not in ("linear", "l", "constant", "c"):
+        raise ValueError(f"detrend: type must be 'linear' or 'constant', got {type!r}")
+    x = floating(array_operand(data, "detrend"), "detrend")
+    axis = promotion.one_axis(axis, x.ndim, "detrend")
+    x = layout.move_axis(x, axis, x.ndim - 1)
+    if type in ("constant", "c"):
+        out = x - x.mean(axis=-1, keepdims=True)
+    else:
+        n = x.shape[-1]
+        ends = np.unique(np.r_[0, np.asarray(bp, int), n])
+        if np.any(ends > n):
+            raise ValueError(f"detrend: breakpoints must be at most {n}, got {bp!r}")
+        out = joining.join(
+            [_without_line(layout.slice_axis(x, x.ndim - 1, a, b)) for a, b in itertools.pairwise(map(int, ends))],
+            x.ndim - 1,
+        )
+    return layout.move_axis(out, x.ndim - 1, axis)
+
+
+def _without_line(x: Any) -> Any:
+    """x - q q^T x along the last axis, where q spans the straight lines."""
+    n = x.shape[-1]
+    lines = np.linalg.qr(np.stack([np.ones(n), np.arange(1.0, n + 1) / n], axis=1))[0].astype(x.dtype)
+    return x - linear.matmul(linear.matmul(x, lines), lines.T)
 
 
 def _pair(name: str, in1: Any, in2: Any, mode: str, axes: Any = None) -> tuple[Any, Any]:

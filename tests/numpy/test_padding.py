@@ -46,8 +46,27 @@ def test_linspace_rounds_down_to_integers() -> None:
         np.testing.assert_array_equal(actual, np.linspace(-2.5, 3.5, 7, dtype=int))
 
 
+def test_a_function_as_mode() -> None:
+    def edges(vector: Any, width: tuple[int, int], axis: int, options: dict) -> Any:
+        vector = fnp.at(vector)[: width[0]].set(options["value"] * vector[width[0]])
+        return fnp.at(vector)[len(vector) - width[1] :].set(axis + 1.0)
+
+    def in_place(vector: Any, width: tuple[int, int], axis: int, options: dict) -> None:
+        vector[: width[0]] = options["value"] * vector[width[0]]
+        vector[len(vector) - width[1] :] = axis + 1.0
+
+    f = lambda x: fnp.pad(x, ((1, 2), (0, 1)), edges, value=3.0)  # noqa: E731
+    expected = np.pad(A, ((1, 2), (0, 1)), in_place, value=3.0)
+    for actual in (f(A), fnp.pad(A, ((1, 2), (0, 1)), in_place, value=3.0), fg.jit(f)(A), fg.linearize(f, A)[0]):
+        np.testing.assert_array_equal(actual, expected)
+    np.testing.assert_array_equal(fg.linearize(lambda x: np.pad(x, ((1, 2), (0, 1)), edges, value=3.0), A)[0], expected)
+    check_grads(f, (A,), order=1)
+    with pytest.raises(TypeError, match=r"the function that is the mode returned nothing\.\nReason: .* in place"):
+        fg.jit(lambda x: fnp.pad(x, 1, lambda vector, width, axis, options: None))(A)
+
+
 def test_errors() -> None:
-    with pytest.raises(TypeError, match="mode 'other' is not supported"):
+    with pytest.raises(ValueError, match="there is no mode 'other'"):
         fg.jit(lambda x: fnp.pad(x, 1, "other"))(A)
     with pytest.raises(ValueError, match="negative"):
         fg.jit(lambda x: fnp.pad(x, -1))(A)

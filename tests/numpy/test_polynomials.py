@@ -60,7 +60,8 @@ def test_roots_under_transformations_that_do_not_know_values() -> None:
 FITS: list[Callable] = [
     lambda m, x, y, w: m.polyfit(x, y, 2), lambda m, x, y, w: m.polyfit(x, y, 3, w=w), lambda m, x, y, w: m.polyfit(x, m.stack([y, y * y], 1), 1),
     lambda m, x, y, w: m.polyfit(x, y, 0), lambda m, x, y, w: m.polyfit(x, y, 1, w=w, cov=True), lambda m, x, y, w: m.polyfit(x, y, 2, cov="unscaled"),
-    lambda m, x, y, w: m.polyfit(x, m.stack([y, w], 1), 1, cov=True), lambda m, x, y, w: m.polyfit(x + 1e3, y, 2),
+    lambda m, x, y, w: m.polyfit(x, y, 2, full=True)[:4], lambda m, x, y, w: m.polyfit(x, m.stack([y, w], 1), 1, full=True, w=w)[:4],
+    lambda m, x, y, w: m.polyfit(x, y, 2, rcond=1e-12), lambda m, x, y, w: m.polyfit(x, m.stack([y, w], 1), 1, cov=True), lambda m, x, y, w: m.polyfit(x + 1e3, y, 2),
 ]  # fmt: skip
 
 
@@ -74,6 +75,21 @@ def test_polyfit(fit: Callable) -> None:
             np.testing.assert_allclose(a, e, rtol=1e-6 if fit is FITS[-1] else 1e-9)
     if fit is not FITS[-1]:
         check_grads(lambda x, y, w: fit(fnp, x, y, w), (X, Y, W), order=1)
+
+
+@pytest.mark.filterwarnings("ignore:Polyfit may be poorly conditioned")
+def test_polyfit_of_positions_that_do_not_determine_it() -> None:
+    x, y = np.array([1.0, 1.0, 2.0, 2.0]), np.array([1.0, 3.0, 2.0, 5.0])
+    expected = np.polyfit(x, y, 3, full=True)
+    c, _, rank, values, rcond = fg.jit(lambda y: fnp.polyfit(x, y, 3, full=True))(y)
+    np.testing.assert_allclose(c, expected[0], rtol=1e-10)
+    np.testing.assert_allclose(values, expected[3], atol=1e-14)
+    assert rank == expected[2] == 2 and rcond == expected[4]
+    check_grads(lambda y: fnp.polyfit(x, y, 3, rcond=1e-10), (y,), order=1)
+    z = X + 1j * Y
+    c, covariance = traced(lambda z: fnp.polyfit(z, z * z + Y, 1, cov=True), z)
+    for a, e in zip((c, covariance), np.polyfit(z, z * z + Y, 1, cov=True), strict=True):
+        np.testing.assert_allclose(a, e, rtol=1e-10)
 
 
 def test_polyfit_is_as_accurate_as_the_condition_allows() -> None:
@@ -90,7 +106,6 @@ def test_polyfit_is_as_accurate_as_the_condition_allows() -> None:
         (lambda x: fnp.polyfit(x, x, 5), "5 points do not determine 6 coefficients"),
         (lambda x: fnp.polyfit(x, x, -1), "expected deg >= 0"),
         (lambda x: fnp.polyfit(x, x[1:], 1), "same length"),
-        (lambda x: fnp.polyfit(x, x, 1, full=True), "full= and rcond="),
         (lambda x: fnp.polyfit(x, x, 1, w=x[1:]), "expected w and y to have the same length"),
         (lambda x: fnp.polyfit(x, x, 4, cov=True), "must exceed order"),
         (lambda x: fnp.poly(x[None]), "1d or non-empty square 2d"),

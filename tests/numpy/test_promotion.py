@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy_modes import assert_same, eager, staged
+from scipy import special
 
 import funcgrad.numpy as fnp
 from funcgrad.core.avals import aval_of
@@ -178,7 +179,7 @@ def test_int64_and_uint64_compare_exactly() -> None:
 def test_unsupported_dtypes_are_refused_by_name() -> None:
     with Trace() as t:
         z = t.input(aval_of(np.ones(2, complex)))
-        with pytest.raises(TypeError, match="sign is not supported for traced values of dtype complex128"):
-            fnp.sign(z)
+        with pytest.raises(TypeError, match="gamma is not supported for traced values of dtype complex128"):
+            special.gamma(z)
         with pytest.raises(TypeError, match="cannot be traced"):
             z + np.array(["a", "b"])

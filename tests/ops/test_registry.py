@@ -19,7 +19,18 @@ from registry_cases import REGISTRY, Case, Primitive, complex_cases, integer_cas
 from funcgrad.compile import blocks
 from funcgrad.core import lowering
 from funcgrad.core.primitive import nondiff
-from funcgrad.ops import bessel, error_functions, gamma_functions, incomplete, integrals, student
+from funcgrad.ops import (
+    bessel,
+    cylinder,
+    distribution_functions,
+    elliptic,
+    error_functions,
+    gamma_functions,
+    incomplete,
+    integrals,
+    orthogonal,
+    student,
+)
 
 OPS = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY)]
 DIFFERENTIABLE = [
@@ -115,9 +126,11 @@ HOLOMORPHIC = """
     windows overlap window_take window_put recurrence roots qr lu svd singular_values eig pinv slogdet cholesky eigh
     lstsq
     circular_convolve sylvester expm expm_tangent sqrtm sqrtm_tangent banded_solve definite_banded_solve
+    schur schur_turn logm logm_tangent signm signm_tangent
 """
-# Phases of complex singular vectors are by convention, not those that LAPACK finds: tests/numpy/test_linalg.py.
-FREE_PHASES = {"svd"}
+# Phases of complex vectors are by convention, not those that LAPACK finds: tests/numpy/test_linalg.py,
+# tests/test_scipy_linalg_all.py.
+FREE_PHASES = {"svd", "schur"}
 COMPLEX = [pytest.param(REGISTRY[name], id=name) for name in sorted(REGISTRY) if complex_cases(REGISTRY[name])]
 
 
@@ -156,7 +169,20 @@ BINARY = [
 ]
 NEEDS_POSITIVE = {"div", "power"}  # their samples stay where the function is smooth
 WITH_DOMAINS = {
-    name for m in (bessel, error_functions, gamma_functions, integrals, incomplete, student) for name in m.__all__
+    name
+    for m in (
+        bessel,
+        cylinder,
+        distribution_functions,
+        elliptic,
+        error_functions,
+        gamma_functions,
+        integrals,
+        incomplete,
+        orthogonal,
+        student,
+    )
+    for name in m.__all__
 }
 
 

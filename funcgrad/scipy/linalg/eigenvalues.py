@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ...numpy import promotion
-from ...numpy.promotion import has_tracer
 from ...ops import decompositions, layout
 from ...ops import linalg as ops
 from ...ops.matrix_rules import adjoint, conjugate, matmul
@@ -191,34 +190,4 @@ def eigvals(
     return eig.__wrapped__(a, b, right=False, homogeneous_eigvals=homogeneous_eigvals)
 
 
-def schur(a: Any, *args: Any, **options: Any) -> Any:
-    """SciPy's Schur form, of plain arrays only: it has no derivative where a real form changes its blocks.
-
-    Args:
-        a: (n, n).
-        args, options: those of scipy.linalg.schur.
-
-    Returns:
-        (t, z) with a = z t z^H.
-
-    Raises:
-        TypeError: a is a traced value.
-
-    Example:
-        >>> import numpy as np, funcgrad as fg
-        >>> fg.scipy.linalg.schur(np.diag([1.0, 2.0]))[0]
-        array([[1., 0.],
-               [0., 2.]])
-
-    Reference: scipy.linalg.schur
-    """
-    if has_tracer(a):
-        raise not_traced(
-            "schur", "the Schur form", "use eig or eigh; expm, sqrtm and solve_sylvester need no Schur form"
-        )
-    import scipy.linalg
-
-    return scipy.linalg.schur(a, *args, **options)
-
-
-__all__ = ["eig", "eigh", "eigvals", "eigvalsh", "schur"]
+__all__ = ["eig", "eigh", "eigvals", "eigvalsh"]

@@ -104,7 +104,7 @@ def sqrtm(A: Any, *args: Any, **options: Any) -> Any:
     return functions.sqrtm(matrices(A, "sqrtm", square=True))
 
 
-def _rotation(A: Any, name: str) -> tuple[Any, Any]:
+def rotation(A: Any, name: str) -> tuple[Any, Any]:
     """cos(A) and sin(A): blocks of the exponential of [0 -A; A 0], which is real for real A."""
     x = matrices(A, name, square=True)
     n, zeros = x.shape[-1], layout.fill(0, tuple(x.shape), x.dtype)
@@ -132,7 +132,7 @@ def cosm(A: Any) -> Any:
 
     Reference: scipy.linalg.cosm
     """
-    return _rotation(A, "cosm")[0]
+    return rotation(A, "cosm")[0]
 
 
 @scipy_function("scipy.linalg")
@@ -153,7 +153,7 @@ def sinm(A: Any) -> Any:
 
     Reference: scipy.linalg.sinm
     """
-    return _rotation(A, "sinm")[1]
+    return rotation(A, "sinm")[1]
 
 
 # --- equations --------------------------------------------------------------------------------------------------------

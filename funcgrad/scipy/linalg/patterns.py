@@ -18,10 +18,11 @@ from .operands import as_given, matrices, system
 
 def _vector(x: Any, name: str) -> Any:
     x = array_operand(x, name)
-    return layout.reshape(x, shape=(x.size,)) if x.ndim == 0 else _one_axis(x, name)
+    return layout.reshape(x, shape=(x.size,)) if x.ndim == 0 else one_axis(x, name)
 
 
-def _one_axis(x: Any, name: str) -> Any:
+def one_axis(x: Any, name: str) -> Any:
+    """A vector, or an error that names the function."""
     if x.ndim != 1:
         raise ValueError(f"{name}: needs a vector, got shape {tuple(x.shape)}; use vmap for a stack")
     return x
@@ -132,7 +133,7 @@ def companion(a: Any) -> Any:
 
     Reference: scipy.linalg.companion
     """
-    a = _one_axis(array_operand(a, "companion"), "companion")
+    a = one_axis(array_operand(a, "companion"), "companion")
     if a.size < 2:
         raise ValueError(f"companion: needs at least two coefficients, got {a.size}")
     first = -a[1:] / (1.0 * a[0])

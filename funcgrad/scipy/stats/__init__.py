@@ -1,7 +1,8 @@
 """Distributions with scipy.stats's names and arguments, for arrays and traced values.
 
 Continuous ones have `logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, `ppf` and `isf`, discrete ones `logpmf`, `pmf`,
-`cdf`, `sf`, `logcdf` and `logsf`; all have derivatives in the point, the shape parameters, location and scale.
+`cdf`, `sf`, `logcdf`, `logsf`, `ppf` and `isf`; all have derivatives in the point, the shape parameters, location and
+scale.
 
 Example:
     >>> import funcgrad as fg
@@ -29,12 +30,15 @@ from .continuous import (
     uniform,
     weibull_min,
 )  # fmt: skip
-from .discrete import bernoulli, binom, geom, nbinom, poisson
+from .discrete import bernoulli, betabinom, binom, geom, nbinom, poisson, randint
 from .kernel_density import gaussian_kde
-from .multivariate import multivariate_normal
+from .more_continuous import f, gennorm, gumbel_l, halfnorm, invgamma, rayleigh, vonmises, wrapcauchy
+from .multivariate import dirichlet, multinomial, multivariate_normal
+from .samples import mode, rankdata, sem
 
 __all__ = [
-    "bernoulli", "beta", "binom", "cauchy", "chi2", "expon", "gamma", "gaussian_kde", "geom", "gumbel_r", "laplace",
-    "logistic", "lognorm", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "t", "truncnorm", "uniform",
-    "weibull_min",
+    "bernoulli", "beta", "betabinom", "binom", "cauchy", "chi2", "dirichlet", "expon", "f", "gamma", "gaussian_kde",
+    "gennorm", "geom", "gumbel_l", "gumbel_r", "halfnorm", "invgamma", "laplace", "logistic", "lognorm", "mode",
+    "multinomial", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "randint", "rankdata", "rayleigh",
+    "sem", "t", "truncnorm", "uniform", "vonmises", "weibull_min", "wrapcauchy",
 ]  # fmt: skip

@@ -174,11 +174,24 @@ beta = Continuous(
         ppf=lambda q, a, b: incomplete.betaincinv(a, b, q), isf=lambda q, a, b: incomplete.betainccinv(a, b, q),
     ),
 )  # fmt: skip
+
+
+def _or_normal(of_df: Callable, normal: Callable) -> Callable:
+    """Infinitely many degrees of freedom make a normal distribution."""
+
+    def formula(z: Any, df: Any) -> Any:
+        infinite = ew.eq(df, like(df, math.inf))
+        return choose(infinite, normal(z), of_df(z, choose(infinite, 1.0, df)))
+
+    return formula
+
+
 t = Continuous(
     "t", "df", LINE, positive, (1.0,),
     symmetric(
-        logpdf=lambda z, df: student.log_density(df, z), cdf=lambda z, df: student.stdtr(df, z),
-        ppf=lambda q, df: student.stdtrit(df, q),
+        logpdf=_or_normal(lambda z, df: student.log_density(df, z), _norm_logpdf),
+        cdf=_or_normal(lambda z, df: student.stdtr(df, z), ndtr),
+        ppf=_or_normal(lambda q, df: student.stdtrit(df, q), ndtri),
     ),
 )  # fmt: skip
 

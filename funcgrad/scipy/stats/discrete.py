@@ -60,4 +60,21 @@ poisson = Discrete(
          cdf=lambda k, mu: incomplete.gammaincc(k + 1, mu), sf=lambda k, mu: incomplete.gammainc(k + 1, mu)),
 )  # fmt: skip
 
-__all__ = ["bernoulli", "binom", "geom", "nbinom", "poisson"]
+
+def _betabinom_logpmf(k: Any, n: Any, a: Any, b: Any) -> Any:
+    ways = -ew.log(n + 1) - gamma_functions.betaln(n - k + 1, k + 1)
+    return ways + gamma_functions.betaln(k + a, n - k + b) - gamma_functions.betaln(a, b)
+
+
+randint = Discrete(
+    "randint", "low high", lambda low, high: (low, high - 1), lambda low, high: high > low, (0.0, 1.0),
+    dict(logpmf=lambda k, low, high: -ew.log(high - low), cdf=lambda k, low, high: (k - low + 1) / (high - low),
+         sf=lambda k, low, high: (high - k - 1) / (high - low)),
+)  # fmt: skip
+betabinom = Discrete(
+    "betabinom", "n a b", lambda n, a, b: (0.0, n),
+    lambda n, a, b: ew.and_(ew.and_(n >= 0, ew.eq(n, ew.floor(n))), positive(a, b)), (1.0, 1.0, 1.0),
+    dict(logpmf=_betabinom_logpmf),
+)  # fmt: skip
+
+__all__ = ["bernoulli", "betabinom", "binom", "geom", "nbinom", "poisson", "randint"]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...numpy import promotion
+from ...ops import distribution_functions
 from ...ops import elementwise as ew
 from ...ops.elementwise import like
 from ..special_functions import floats
@@ -104,15 +105,20 @@ class _Distribution:
         allowed = self._valid(*values)
         return allowed, [choose(allowed, v, d) for v, d in zip(values, self.default)]
 
-    def _formula(self, method: str) -> Formula:
+    def formula(self, method: str) -> Formula:
         """The formula of a method, or what another gives: a logarithm, of the complement near 1; or an exponential."""
         found = self._formulas.get(method)
         if found is not None:
             return found
         if method in _LOGARITHMS:
-            part, rest = (self._formula(m) for m in _LOGARITHMS[method])
+            part, rest = (self.formula(m) for m in _LOGARITHMS[method])
             return lambda *args: _log_of_part(part(*args), rest(*args))
-        logarithm = self._formulas[{"cdf": "logcdf", "sf": "logsf"}[method]]
+        logarithm = self._formulas.get({"cdf": "logcdf", "sf": "logsf"}.get(method, ""))
+        if logarithm is None:
+            raise NotImplementedError(
+                f"{self.name}.{method} is not there; {self.name} has {', '.join(self._formulas)}.\n"
+                f"Fix: on plain arrays use scipy.stats.{self.name}.{method}."
+            )
         return lambda *args: ew.exp(logarithm(*args))
 
     def _limits(self, z: Any, shapes: list[Any]) -> tuple[Any, Any, Any]:
@@ -193,7 +199,7 @@ class Continuous(_Distribution):
             too_low = ew.or_(ew.lt(z, low), ew.eq(z, like(z, -math.inf)))
             too_high = ew.or_(ew.gt(z, high), ew.eq(z, like(z, math.inf)))
             inside = ew.not_(ew.or_(too_low, too_high))
-            value = self._formula(method)(choose(inside, z, middle), *shapes)
+            value = self.formula(method)(choose(inside, z, middle), *shapes)
             value = value - ew.log(width) if method == "logpdf" else value
             value = choose(too_low, below, choose(too_high, above, value))
             return _masked(value, _bad(well if allowed is None else ew.and_(well, allowed), z))
@@ -207,7 +213,7 @@ class Continuous(_Distribution):
             first, last = (low, high) if method == "ppf" else (high, low)
             at_first, at_last = ew.eq(q, like(q, 0)), ew.eq(q, like(q, 1))
             inside = ew.and_(positive(q), positive(1 - q))
-            z = self._formula(method)(choose(inside, q, 0.5), *shapes)
+            z = self.formula(method)(choose(inside, q, 0.5), *shapes)
             x = choose(at_first, first, choose(at_last, last, z)) * scale + loc
             outside = ew.not_(ew.or_(inside, ew.or_(at_first, at_last)))
             good = ew.and_(well, ew.not_(outside))
@@ -250,6 +256,18 @@ class Discrete(_Distribution):
         """The logarithm of `sf`."""
         return self._at_point("logsf", k, args, options, 0.0, -math.inf)
 
+    def ppf(self, q: Any, *args: Any, **options: Any) -> Any:
+        """The smallest k with cdf(k) >= q; piecewise constant, but for loc."""
+        return self._quantile("ppf", q, args, options)
+
+    def isf(self, q: Any, *args: Any, **options: Any) -> Any:
+        """The smallest k with sf(k) <= q; piecewise constant, but for loc."""
+        return self._quantile("isf", q, args, options)
+
+    def _quantile(self, method: str, q: Any, args: tuple, options: dict) -> Any:
+        q, *shapes, loc = self._operands(method, q, args, options)
+        return (distribution_functions.count_quantile(q, *shapes, dist=self.name, upper=method == "isf") + loc)[()]
+
     def _at_point(
         self, method: str, k: Any, args: tuple, options: dict, below: float, above: float, called: str = ""
     ) -> Any:
@@ -262,7 +280,7 @@ class Discrete(_Distribution):
             # The last value has all of the distribution function behind it.
             too_high = ew.gt(whole, high) if method == "logpmf" else ew.ge(whole, high)
             too_high = ew.or_(too_high, ew.eq(whole, like(whole, math.inf)))
-            value = self._formula(method)(choose(ew.or_(too_low, too_high), low, whole), *shapes)
+            value = self.formula(method)(choose(ew.or_(too_low, too_high), low, whole), *shapes)
             value = choose(too_low, below, choose(too_high, above, value))
             if method == "logpmf":
                 value = choose(ew.eq(count, whole), value, -math.inf)

@@ -1,12 +1,16 @@
-"""The normal distribution of vectors."""
+"""Distributions of vectors: normal, of shares, of counts."""
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
 from ... import numpy as fnp
+from ...numpy import promotion
+from ...numpy.special_formulas import xlogy
 from ...ops import elementwise as ew
+from ...ops import gamma_functions
 from ..linalg import solve_triangular
 from ..special_functions import floats
 
@@ -82,6 +86,98 @@ def _points(x: Any, d: int) -> Any:
     return x
 
 
-multivariate_normal = MultivariateNormal()
+class Dirichlet:
+    """scipy.stats.dirichlet: the density of positive numbers whose sum is 1, and its logarithm.
 
-__all__ = ["multivariate_normal"]
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> from funcgrad.scipy.stats import dirichlet
+        >>> fg.grad(dirichlet.logpdf, argnums=1)(np.array([0.2, 0.3, 0.5]), np.ones(3)).round(6)
+        array([-0.109438,  0.296027,  0.806853])
+    """
+
+    def __repr__(self) -> str:
+        return "funcgrad.scipy.stats.dirichlet"
+
+    def logpdf(self, x: Any, alpha: Any) -> Any:
+        """The logarithm of the density: the sum of (alpha_i - 1) log x_i, minus that of the multivariate beta function.
+
+        Args:
+            x: (k,) or (k, n), with columns of sum 1; or (k - 1, ...), whose last element is what is left of 1.
+            alpha: (k,), positive.
+
+        Returns:
+            A number, or (n,). For traced values it is -inf where x is not positive or has another sum, which is an
+            error for plain arrays.
+
+        Raises:
+            ValueError: the shapes do not fit; plain arrays are not in the domain.
+
+        Reference: scipy.stats.dirichlet
+        """
+        if not promotion.has_tracer(x) and not promotion.has_tracer(alpha):
+            return importlib.import_module("scipy.stats").dirichlet.logpdf(x, alpha)
+        x, alpha = floats("dirichlet.logpdf", x, alpha)
+        if alpha.ndim != 1 or not x.ndim or x.shape[0] not in (alpha.shape[0], alpha.shape[0] - 1):
+            raise ValueError(f"dirichlet: points {tuple(x.shape)} do not fit parameters {tuple(alpha.shape)}")
+        if x.shape[0] != alpha.shape[0]:
+            x = fnp.concatenate([x, 1 - fnp.sum(x, axis=0, keepdims=True)])
+        weights = fnp.reshape(alpha, (-1,) + (1,) * (x.ndim - 1))
+        near = 1e-9 if x.dtype.itemsize > 4 else 1e-5
+        inside = fnp.all(x >= 0, axis=0) & (fnp.abs(fnp.sum(x, axis=0) - 1) <= near)
+        safe = fnp.where(inside, x, 1 / x.shape[0])
+        powers = fnp.sum(_xlogy(weights - 1, safe), axis=0)
+        value = powers + gamma_functions.lgamma(fnp.sum(alpha)) - fnp.sum(gamma_functions.lgamma(alpha))
+        return fnp.where(inside, value, -math.inf)
+
+    def pdf(self, x: Any, alpha: Any) -> Any:
+        """The density; arguments as for `logpdf`."""
+        return fnp.exp(self.logpdf(x, alpha))
+
+
+class Multinomial:
+    """scipy.stats.multinomial: the probability of counts, and its logarithm, with derivatives in the probabilities.
+
+    Example:
+        >>> import numpy as np, funcgrad as fg
+        >>> from funcgrad.scipy.stats import multinomial
+        >>> fg.grad(lambda p: multinomial.logpmf([1, 2, 0], 3, p))(np.array([0.25, 0.5, 0.25]))
+        array([4., 4., 0.])
+    """
+
+    def __repr__(self) -> str:
+        return "funcgrad.scipy.stats.multinomial"
+
+    def logpmf(self, x: Any, n: Any, p: Any) -> Any:
+        """The logarithm of the probability of x: n! times the product of p_i^x_i / x_i!.
+
+        Args:
+            x: (..., k), counts.
+            n: how many there are together.
+            p: (..., k), probabilities of sum 1; the last one counts as it is given.
+
+        Returns:
+            The leading axes; -inf where x has another sum than n or is no vector of counts, NaN where an element of p
+            is negative or the sum is not 1.
+
+        Reference: scipy.stats.multinomial
+        """
+        x, n, p = floats("multinomial.logpmf", x, n, p)
+        whole = fnp.all((x >= 0) & (x == fnp.floor(x)), axis=-1) & (fnp.sum(x, axis=-1) == n)
+        counts = fnp.where(whole[..., None], x, 0.0)
+        value = gamma_functions.lgamma(n + 1) + fnp.sum(_xlogy(counts, p) - gamma_functions.lgamma(counts + 1), axis=-1)
+        allowed = fnp.all(p >= 0, axis=-1) & (fnp.abs(fnp.sum(p, axis=-1) - 1) < 1e-5) & (n >= 0)
+        return fnp.where(allowed, fnp.where(whole, value, -math.inf), math.nan)
+
+    def pmf(self, x: Any, n: Any, p: Any) -> Any:
+        """The probability of x; arguments as for `logpmf`."""
+        return fnp.exp(self.logpmf(x, n, p))
+
+
+def _xlogy(x: Any, y: Any) -> Any:
+    return xlogy(*promotion.same_shape([x, y], "xlogy"))
+
+
+multivariate_normal, dirichlet, multinomial = MultivariateNormal(), Dirichlet(), Multinomial()
+
+__all__ = ["dirichlet", "multinomial", "multivariate_normal"]
