@@ -25,11 +25,12 @@ OPS = {
     bessel: "i0 i0e i1 i1e iv ive j0 j1 jv k0 k0e k1 k1e kv kve y0 y1 yv",
     error_functions: "dawsn erfcinv erfcx erfi log_ndtr ndtri ndtri_exp owens_t",
     gamma_functions: "beta betaln binom gamma gammasgn poch rgamma",
-    incomplete: "betainc betaincc betaincinv betainccinv gammainc gammaincc gammaincinv gammainccinv",
+    incomplete: "betainc betaincc betaincinv betainccinv fdtr fdtrc gammainc gammaincc gammaincinv "
+    "gammainccinv gdtr gdtrc",
     integrals: "boxcox boxcox1p cosm1 ellipe ellipk ellipkm1 exp1 expi exprel hyp0f1 hyp1f1 hyp2f1 spence wrightomega",
     student: "stdtr stdtrit",
     formulas: "xlogy xlog1py logit log_expit ndtr entr exp10 loggamma rel_entr kl_div huber pseudo_huber "
-    "inv_boxcox inv_boxcox1p chdtr chdtrc chdtri gdtr gdtrc fdtr fdtrc pdtr pdtrc sici shichi fresnel "
+    "inv_boxcox inv_boxcox1p chdtr chdtrc chdtri pdtr pdtrc sici shichi fresnel "
     "expn kn yn",
 }
 BUILDERS: dict[int, Callable] = {1: unary, 2: binary}
