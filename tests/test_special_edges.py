@@ -104,3 +104,10 @@ def test_slopes_where_values_have_limits() -> None:
     with np.errstate(divide="ignore"):
         assert fg.grad(special.zeta)(2000.0) == 0.0 and fg.grad(special.entr)(0.0) == np.inf
     assert fg.grad(special.fdtr, (0, 1, 2))(2.0, 3.0, np.inf) == (0.0, 0.0, 0.0)
+
+
+def test_spacing_of_zeros() -> None:
+    for dtype in (np.float64, np.float32):
+        x = np.array([0.0, -0.0, 1.0, -3.0, np.inf, 1e-40], dtype)
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(fg.jit(np.spacing)(x), np.spacing(x))

@@ -51,7 +51,8 @@ def _yes(x: Any) -> Any:
 def _spacing(x: Any) -> Any:
     """The step to the next number away from zero: constant between powers of 2."""
     x = ew.stop(x)
-    return ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x)
+    size = ew.select(ew.eq(x, ew.like(x, 0)), ew.like(x, 0), x)  # of -0.0 as of 0.0
+    return ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), size), size)
 
 
 def conjugated(x: Any) -> Any:
