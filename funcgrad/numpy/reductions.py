@@ -86,7 +86,9 @@ def _extreme(name: str, prim: Any, pair: Callable, boolean: Any) -> Callable:
                 raise ValueError(f"{name}: where= needs initial=, the result where no element is selected")
             x = _masked(x, where, initial)
         axes = many_axes(axis, x.ndim, name)
-        if initial is not _NO_VALUE and builtins.any(x.shape[d] == 0 for d in axes):
+        if builtins.any(x.shape[d] == 0 for d in axes):
+            if initial is _NO_VALUE:
+                raise ValueError(f"{name}: zero-size array of shape {tuple(x.shape)} along axis {axis} has no {name}")
             shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
             return put_back(layout.fill(initial, shape, x.dtype), x.shape, axes, keepdims)
         result = put_back((boolean if x.dtype == np.bool_ else prim)(x, axes=axes), x.shape, axes, keepdims)
