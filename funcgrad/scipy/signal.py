@@ -114,10 +114,11 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
         axes: over which axes, by default all.
 
     Returns:
-        An array of floating or complex numbers. Compiled code calls NumPy for real operands.
+        An array of floating or complex numbers; of an operand without elements, an empty float64 array of one axis.
+        Compiled code calls NumPy for real operands.
 
     Raises:
-        ValueError: as for `convolve`, or the other axes do not broadcast.
+        ValueError: as for `convolve` but for empty operands, or the other axes do not broadcast.
 
     Example:
         >>> import numpy as np, funcgrad as fg
@@ -126,6 +127,8 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
 
     Reference: scipy.signal.fftconvolve
     """
+    if _nothing(in1, in2):
+        return np.zeros(0)  # as SciPy has it, of one axis
     x, y = _pair("fftconvolve", in1, in2, mode, axes)
     if x.ndim == 0:
         return ufuncs.multiply(x, y)
@@ -133,6 +136,12 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     if not chosen:
         raise ValueError("fftconvolve: when provided, axes cannot be empty")
     return _cropped(_by_fft(x, y, chosen), x.shape, y.shape, mode, chosen)
+
+
+def _nothing(in1: Any, in2: Any) -> bool:
+    """Whether an operand, of as many axes as the other, has no elements."""
+    x, y = array_operand(in1, "fftconvolve"), array_operand(in2, "fftconvolve")
+    return x.ndim == y.ndim and 0 in (*x.shape, *y.shape)
 
 
 def _pair(name: str, in1: Any, in2: Any, mode: str, axes: Any = None) -> tuple[Any, Any]:
