@@ -159,7 +159,9 @@ def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan:
 
     Reference: numpy.isclose
     """
-    x, y = promotion.promote([a, b], "isclose")
+    # Python's integers count as int64 here: beside uint8 there may be -1.
+    given = [np.asarray(v)[()] if type(v) in (int, bool) else v for v in (a, b)]
+    x, y = promotion.promote(given, "isclose")
     if x.dtype.kind in "biu":
         x, y = (promotion.convert(v, np.dtype(np.float64)) for v in (x, y))
     near = ufuncs.less_equal(ufuncs.absolute(x - y), atol + rtol * ufuncs.absolute(y))

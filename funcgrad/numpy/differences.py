@@ -151,7 +151,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
             if width.ndim == 1
             else width
         )
-    pairs = ufuncs.add(layout.slice_axis(y, axis, 1, n), layout.slice_axis(y, axis, 0, n - 1))
+    pairs = ufuncs.add(layout.slice_axis(y, axis, min(1, n), n), layout.slice_axis(y, axis, 0, max(n - 1, 0)))
     return reductions.sum(ufuncs.divide(ufuncs.multiply(width, pairs), 2.0), axis=axis)
 
 

@@ -130,8 +130,8 @@ def _with_dtype_for(x: Any, q: Any) -> Any:
 
 def _of_rows(rows: Any, q: Any, method: str, skip_nan: bool) -> Any:
     """Shape (groups, q), from the sorted rows."""
-    if rows.shape[-1] == 0 and (skip_nan or method == "median") and rows.dtype.kind == "f":
-        return layout.fill(math.nan, (*rows.shape[:-1], q.shape[0]), rows.dtype)
+    if rows.shape[-1] == 0 and (skip_nan or method == "median"):
+        return layout.fill(math.nan, (*rows.shape[:-1], q.shape[0]), rows.dtype if rows.dtype.kind == "f" else DOUBLE)
     ordered = sorting.sort(rows, axis=rows.ndim - 1)  # NaN last
     count: Any = rows.shape[-1]
     if skip_nan and rows.dtype.kind == "f":

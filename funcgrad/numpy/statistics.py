@@ -130,7 +130,7 @@ def _inclusive(name: str, running: Callable, neutral: float) -> Callable:
     def function(
         x: Any, /, *, axis: int | None = None, dtype: Any = None, out: Any = None, include_initial: bool = False
     ) -> Any:
-        x = array_operand(x, name)
+        x = manipulation.atleast_1d(array_operand(x, name))
         if axis is None and x.ndim != 1:
             raise ValueError(f"{name}: axis is required for arrays with more than one axis")
         axis = one_axis(0 if axis is None else axis, x.ndim, name)
@@ -201,6 +201,8 @@ def unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: floa
     p = array_operand(p, "unwrap")
     p = p if p.dtype.kind == "f" else promotion.convert(p, np.dtype(np.float64))
     axis = one_axis(axis, p.ndim, "unwrap")
+    if p.size == 0:
+        return p
     step = differences.diff(p, axis=axis)
     half = period / 2
     wrapped = ufuncs.remainder(step + half, period) - half
