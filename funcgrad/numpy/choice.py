@@ -338,10 +338,21 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         width = ew.sub(x1, x0)
         safe = ew.select(ew.eq(width, ew.like(width, 0)), ew.like(width, 1), width)
         inside = ew.add(y0, ew.mul(ew.sub(y1, y0), ew.div(ew.sub(x, x0), safe)))
+        inside = ew.select(ew.isfinite(ew.sub(y1, y0)), inside, _beside_infinities(x, x0, x1, y0, y1))
     first, last = indexing.getitem(xp, 0), indexing.getitem(xp, n - 1)
     left = indexing.getitem(fp, 0) if left is None else left
     right = indexing.getitem(fp, n - 1) if right is None else right
     return where(ufuncs.less(x, first), left, where(ufuncs.greater(x, last), right, inside))
+
+
+def _beside_infinities(x: Any, x0: Any, x1: Any, y0: Any, y1: Any) -> Any:
+    """What NumPy makes of a line to an infinite value: the given values at its ends, from the other end what is NaN."""
+    slope = ew.stop(ew.div(ew.sub(y1, y0), ew.sub(x1, x0)))
+    forward = ew.add(ew.mul(slope, ew.sub(x, x0)), y0)
+    backward = ew.add(ew.mul(slope, ew.sub(x, x1)), y1)
+    backward = ew.select(ew.and_(ew.isnan(backward), ew.eq(y0, y1)), y0, backward)
+    value = ew.select(ew.isnan(forward), backward, forward)
+    return ew.select(ew.eq(x, x0), y0, ew.select(ew.eq(x, x1), y1, value))
 
 
 __all__ = [

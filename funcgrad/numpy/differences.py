@@ -20,6 +20,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     Reference: numpy.diff
     """
     x = array_operand(a, "diff")
+    if isinstance(n, (int, np.integer)) and n == 0:
+        return x
     if x.ndim == 0:
         raise ValueError("diff requires input that is at least one dimensional")
     axis = one_axis(axis, x.ndim, "diff")

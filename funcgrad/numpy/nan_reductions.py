@@ -124,7 +124,10 @@ def nanvar(
     """
     x, valid = _split_nan(a, "nanvar")
     options = _given(mean=mean, correction=correction)
-    return reductions.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=_both(valid, where), **options)
+    valid = _both(valid, where)
+    value = reductions.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=valid, **options)
+    ddof = ddof if correction is NO_VALUE else correction
+    return _with_freedom(value, valid, axis, ddof, keepdims, integers=x.dtype.kind not in "fc")
 
 
 @numpy_function
@@ -146,7 +149,18 @@ def nanstd(
     """
     x, valid = _split_nan(a, "nanstd")
     options = _given(mean=mean, correction=correction)
-    return reductions.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=_both(valid, where), **options)
+    valid = _both(valid, where)
+    value = reductions.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=valid, **options)
+    ddof = ddof if correction is NO_VALUE else correction
+    return _with_freedom(value, valid, axis, ddof, keepdims, integers=x.dtype.kind not in "fc")
+
+
+def _with_freedom(value: Any, valid: Any, axis: Any, ddof: Any, keepdims: Any, integers: bool) -> Any:
+    """NaN where no degree of freedom is left, which for integers, as without NaN, is a division by 0."""
+    if integers:
+        return value
+    count = reductions.sum(valid, axis=axis, keepdims=keepdims)
+    return ew.select(ufuncs.greater(count, ddof), value, ew.like(value, math.nan))
 
 
 __all__ = [

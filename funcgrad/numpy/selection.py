@@ -248,6 +248,9 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     a = a if sorter is None else take(a, sorter)
     column = manipulation.expand_dims(v, -1)
     before = ufuncs.less(a, column) if side == "left" else ufuncs.less_equal(a, column)
+    if column.dtype.kind in "fc":  # NaN comes last, after all numbers and, from the right, after all NaN
+        passed = ufuncs.logical_not(ufuncs.isnan(a)) if side == "left" else True
+        before = ufuncs.logical_or(before, ufuncs.logical_and(ufuncs.isnan(column), passed))
     return reductions.sum(before, axis=-1)
 
 

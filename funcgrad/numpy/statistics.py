@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import elementwise as ew
 from ..ops import indexing, layout
 from . import choice, differences, joining, linear, manipulation, promotion, rearrange, reductions, ufuncs
 from .promotion import array_operand, one_axis
@@ -74,7 +75,10 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     if c.ndim == 0:
         return ufuncs.divide(c, c)
     deviation = ufuncs.sqrt(linear.diagonal(c))
-    return choice.clip(c / manipulation.expand_dims(deviation, 1) / deviation, -1, 1)
+    c = c / manipulation.expand_dims(deviation, 1) / deviation
+    if c.dtype.kind == "c":  # the parts one by one, as in NumPy
+        return ew.complex_(choice.clip(ew.real(c), -1, 1), choice.clip(ew.imag(c), -1, 1))
+    return choice.clip(c, -1, 1)
 
 
 # --- convolution ------------------------------------------------------------------------------------------------------

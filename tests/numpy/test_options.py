@@ -84,6 +84,13 @@ CASES: dict[str, tuple[Callable, tuple[Any, ...]]] = {
     "running product of a number": (lambda x: np.cumulative_prod(x, axis=0), (np.array(3.0),)), "running sum of a number": (lambda x: np.cumulative_sum(x, include_initial=True), (np.array(2),)),
     "product with no polynomial": (lambda x: np.polymul(x, [1.0, 2.0]), (np.zeros(0),)), "spacing": (np.spacing, (np.array([0.0, -0.0, -2.0]),)),
     "moveaxis by ranges": (lambda x: np.moveaxis(x, range(2), range(1, 3)), (EMPTY,)), "counts of truth values": (lambda x: np.bincount(x, minlength=2), (np.array([True, False, True]),)),
+    "places of NaN": (lambda a, v: (np.searchsorted(a, v), np.searchsorted(a, v, "right"), np.digitize(v, [0.0, 1.0])), (np.array([1.0, 2.0, np.nan]), np.array([np.nan, 1.5, np.inf]))),
+    "no differences of a number": (lambda x: np.diff(x, n=0), (np.array(2.0),)), "norm of no matrix": (lambda x: np.linalg.norm(x, 2, axis=(1, 2), keepdims=True), (EMPTY,)),
+    "interpolation of infinities": (lambda y: np.interp([-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, np.nan], [0.0, 1.0, 2.0], y), (np.array([1.0, np.inf, 2.0]),)),
+    "interpolation between infinities": (lambda y: np.interp([0.0, 0.5, 1.0, 1.5, 2.0], [0.0, 1.0, 2.0], y), (np.array([np.inf, np.inf, -np.inf]),)),
+    "degrees of freedom of integers": (lambda x: np.nanvar(x, axis=0, where=U8 > 1, ddof=1), (U8.astype(int),)), "integers by zero": (lambda x, y: (x // y, x % y), (np.array([-4, 4, 0]), np.zeros(3, int))),
+    "largest of nothing": (lambda x: (np.linalg.norm(x, np.inf, axis=1), np.linalg.norm(x, 1, axis=(1, 2)), np.linalg.norm(x, np.inf, axis=(1, 2))), (EMPTY,)),
+    "no degrees of freedom": (lambda x: (np.nanvar(x, axis=1, ddof=3), np.nanstd(x, axis=0, correction=2)), (A,)),
     "nanquantile of no integers": (lambda x: np.nanquantile(x, 0.1, axis=1, method="nearest"), (EMPTY.astype(int),)),
     "open mesh": (np.ix_, (np.array([0, 2]), np.array([1, 3, 1]))), "partition": (lambda x: np.partition(x, [0, -1], axis=0)[[0, -1]], (np.nan_to_num(A),)),
 }  # fmt: skip
@@ -109,6 +116,15 @@ def test_cases(name: str) -> None:
 def test_refusals(f: Callable, x: Any, error: type, match: str) -> None:
     with pytest.raises(error, match=match):
         fg.jit(f)(x)
+
+
+def test_complex_correlations() -> None:
+    z = np.array([[1.0, 2.0 + 1j, 3.0], [1j, 2.0, -1.0]])
+    np.testing.assert_allclose(fg.jvp(np.corrcoef, (z,), (np.zeros_like(z),))[0], np.corrcoef(z), rtol=1e-14)
+
+
+def test_slopes_of_interpolation_at_given_points_are_those_to_the_right() -> None:
+    assert fg.grad(lambda x: np.interp(x, [0.0, 1.0, 2.0], [1.0, 2.0, 4.0]))(1.0) == 2.0
 
 
 def test_an_open_mesh_of_traced_positions() -> None:
