@@ -75,8 +75,18 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: 
     Reference: numpy.clip
     """
     low, high = (a_min if min is None else min), (a_max if max is None else max)
+    low, high = _reached(a, low, above=False), _reached(a, high, above=True)
     result = a if low is None else ufuncs.maximum(a, low)
     return array_operand(result if high is None else ufuncs.minimum(result, high))
+
+
+def _reached(a: Any, bound: Any, above: bool) -> Any:
+    """A bound, or None for one of Python's integers that no element of an integer dtype is beyond."""
+    dtype = array_operand(a, "clip").dtype
+    if type(bound) is not int or dtype.kind not in "iu":
+        return bound
+    known = np.iinfo(dtype)
+    return None if (bound >= known.max if above else bound <= known.min) else bound
 
 
 @numpy_function
@@ -337,22 +347,33 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         x0, x1, y0, y1 = (selection.take(v, i, axis=0) for v in (xp, fp) for i in (ufuncs.subtract(upper, 1), upper))
         width = ew.sub(x1, x0)
         safe = ew.select(ew.eq(width, ew.like(width, 0)), ew.like(width, 1), width)
-        inside = ew.add(y0, ew.mul(ew.sub(y1, y0), ew.div(ew.sub(x, x0), safe)))
-        inside = ew.select(ew.isfinite(ew.sub(y1, y0)), inside, _beside_infinities(x, x0, x1, y0, y1))
+        inside = _on_line(x, x0, x1, y0, y1, safe)
     first, last = indexing.getitem(xp, 0), indexing.getitem(xp, n - 1)
     left = indexing.getitem(fp, 0) if left is None else left
     right = indexing.getitem(fp, n - 1) if right is None else right
     return where(ufuncs.less(x, first), left, where(ufuncs.greater(x, last), right, inside))
 
 
-def _beside_infinities(x: Any, x0: Any, x1: Any, y0: Any, y1: Any) -> Any:
-    """What NumPy makes of a line to an infinite value: the given values at its ends, from the other end what is NaN."""
-    slope = ew.stop(ew.div(ew.sub(y1, y0), ew.sub(x1, x0)))
-    forward = ew.add(ew.mul(slope, ew.sub(x, x0)), y0)
-    backward = ew.add(ew.mul(slope, ew.sub(x, x1)), y1)
-    backward = ew.select(ew.and_(ew.isnan(backward), ew.eq(y0, y1)), y0, backward)
-    value = ew.select(ew.isnan(forward), backward, forward)
-    return ew.select(ew.eq(x, x0), y0, ew.select(ew.eq(x, x1), y1, value))
+def _on_line(x: Any, x0: Any, x1: Any, y0: Any, y1: Any, width: Any) -> Any:
+    """The line from (x0, y0) to (x1, y1); to an infinite value it is infinite but for the other end, as in NumPy."""
+    low, high = ew.isinf(y0), ew.isinf(y1)
+    start, end = ew.select(low, ew.like(y0, 0), y0), ew.select(high, ew.like(y1, 0), y1)
+    rise = ew.sub(end, start)
+    ordinary = ew.and_(ew.isfinite(rise), ew.not_(ew.or_(low, high)))
+    finite_rise, base = (ew.select(ordinary, v, ew.like(v, 0)) for v in (rise, start))
+    inside = ew.add(base, ew.mul(finite_rise, ew.div(ew.sub(x, x0), width)))
+    beside = _beside_infinities(ew.eq(x, x0), ew.eq(x, x1), y0, y1, rise)
+    return ew.select(ordinary, inside, ew.select(ew.isnan(x), ew.stop(x), beside))
+
+
+def _beside_infinities(at_start: Any, at_end: Any, y0: Any, y1: Any, rise: Any) -> Any:
+    """One of the ends where x is there, else the infinite one; NaN between two different ones."""
+    low, high = ew.isinf(y0), ew.isinf(y1)
+    nan = ew.like(y0, math.nan)
+    both = ew.select(ew.eq(y0, y1), y0, nan)
+    one = ew.select(low, ew.select(ew.isnan(y1), nan, y0), ew.select(high, ew.select(ew.isnan(y0), nan, y1), rise))
+    value = ew.stop(ew.select(ew.and_(low, high), both, one))
+    return ew.select(at_start, y0, ew.select(at_end, y1, value))
 
 
 __all__ = [

@@ -217,7 +217,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
 def _check_kth(a: Any, kth: Any, axis: int | None, name: str) -> None:
     x = array_operand(a, name)
     n = x.size if axis is None else x.shape[one_axis(axis, x.ndim, name)]
-    for k in promotion.static_ints(kth, name):
+    for k in () if x.size == 0 else promotion.static_ints(kth, name):
         if not -n <= k < n:
             raise ValueError(f"{name}: kth(={k}) out of bounds ({n})")
 

@@ -90,6 +90,8 @@ CASES: dict[str, tuple[Callable, tuple[Any, ...]]] = {
     "interpolation between infinities": (lambda y: np.interp([0.0, 0.5, 1.0, 1.5, 2.0], [0.0, 1.0, 2.0], y), (np.array([np.inf, np.inf, -np.inf]),)),
     "degrees of freedom of integers": (lambda x: np.nanvar(x, axis=0, where=U8 > 1, ddof=1), (U8.astype(int),)), "integers by zero": (lambda x, y: (x // y, x % y), (np.array([-4, 4, 0]), np.zeros(3, int))),
     "largest of nothing": (lambda x: (np.linalg.norm(x, np.inf, axis=1), np.linalg.norm(x, 1, axis=(1, 2)), np.linalg.norm(x, np.inf, axis=(1, 2))), (EMPTY,)),
+    "bounds that nothing reaches": (lambda x: (np.clip(x, -1, 4), np.clip(x, 2, 300), np.clip(x, -7, None)), (U8,)), "partition of nothing": (lambda x: np.partition(x, 0, axis=1), (EMPTY,)),
+    "interpolation beside NaN": (lambda y: np.interp([0.0, 0.5, 1.0, 1.5, 2.0], [0.0, 1.0, 2.0], y), (np.array([np.inf, np.nan, 1.0]),)),
     "no degrees of freedom": (lambda x: (np.nanvar(x, axis=1, ddof=3), np.nanstd(x, axis=0, correction=2)), (A,)),
     "nanquantile of no integers": (lambda x: np.nanquantile(x, 0.1, axis=1, method="nearest"), (EMPTY.astype(int),)),
     "open mesh": (np.ix_, (np.array([0, 2]), np.array([1, 3, 1]))), "partition": (lambda x: np.partition(x, [0, -1], axis=0)[[0, -1]], (np.nan_to_num(A),)),
@@ -125,6 +127,13 @@ def test_complex_correlations() -> None:
 
 def test_slopes_of_interpolation_at_given_points_are_those_to_the_right() -> None:
     assert fg.grad(lambda x: np.interp(x, [0.0, 1.0, 2.0], [1.0, 2.0, 4.0]))(1.0) == 2.0
+    beside = fg.grad(lambda x, xp, y: np.sum(np.interp(x, xp, y)), (0, 1, 2))
+    slopes = beside(np.array([0.5, 2.0, 3.0]), np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, np.inf]))
+    assert_same(
+        slopes,
+        (np.array([1.0, 0.0, 0.0]), np.array([-0.5, -0.5, 0.0]), np.array([0.5, 0.5, 2.0])),
+        "beside an infinity",
+    )
 
 
 def test_an_open_mesh_of_traced_positions() -> None:
