@@ -98,8 +98,10 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     x = array_operand(a, "round")
     if x.dtype.kind == "c":
         return ew.complex_(round(ew.real(x), decimals), round(ew.imag(x), decimals))
-    if decimals == 0 or x.dtype.kind != "f":
+    if decimals == 0 or x.dtype.kind == "b" or x.dtype.kind in "iu" and decimals >= 0:
         return x if x.dtype.kind in "iu" and decimals >= 0 else ufuncs.rint(x)
+    if x.dtype.kind in "iu":
+        return promotion.convert(ufuncs.rint(x / 10.0**-decimals) * 10.0**-decimals, x.dtype)
     scale = 10.0 ** abs(decimals)
     return (
         ufuncs.divide(ufuncs.rint(x * scale), scale) if decimals > 0 else ufuncs.multiply(ufuncs.rint(x / scale), scale)
