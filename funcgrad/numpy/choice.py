@@ -76,6 +76,8 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: 
     """
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     low, high = _reached(a, low, above=False), _reached(a, high, above=True)
+    if low is not None and high is not None:  # one dtype for all three
+        a, low, high = promotion.promote([a, low, high], "clip")
     result = a if low is None else ufuncs.maximum(a, low)
     return array_operand(result if high is None else ufuncs.minimum(result, high))
 

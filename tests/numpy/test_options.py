@@ -94,6 +94,7 @@ CASES: dict[str, tuple[Callable, tuple[Any, ...]]] = {
     "interpolation beside NaN": (lambda y: np.interp([0.0, 0.5, 1.0, 1.5, 2.0], [0.0, 1.0, 2.0], y), (np.array([np.inf, np.nan, 1.0]),)),
     "integers to tens": (lambda x: (np.round(x, -1), x.round(-2), np.round(x, 1)), (np.array([15, 25, -149, 150, 3, 0]),)), "numbers rounded": (lambda x: np.round(x, 2), (np.array([1.256, -0.5, 2.5]),)),
     "methods": (lambda x: ((x > 0).conj(), x.argpartition(1)[1], x.conjugate()), (np.array([2.0, -1.0, 5.0]),)),
+    "one dtype of three": (lambda x: np.clip(x, 0.5, np.float32([1.0, 2.0, 3.0, 4.0])), (U8,)),
     "no degrees of freedom": (lambda x: (np.nanvar(x, axis=1, ddof=3), np.nanstd(x, axis=0, correction=2)), (A,)),
     "nanquantile of no integers": (lambda x: np.nanquantile(x, 0.1, axis=1, method="nearest"), (EMPTY.astype(int),)),
     "open mesh": (np.ix_, (np.array([0, 2]), np.array([1, 3, 1]))), "partition": (lambda x: np.partition(x, [0, -1], axis=0)[[0, -1]], (np.nan_to_num(A),)),
