@@ -20,6 +20,7 @@ import scipy
 import scipy.integrate
 
 import funcgrad as fg
+from funcgrad.api.compilation import Jitted
 
 X = np.linspace(-1.0, 2.0, 6)
 
@@ -306,7 +307,7 @@ def decorated(x):
 
 scope = {"__name__": "joblib.externals.cloudpickle.cloudpickle"}
 exec("def dump(f): return f.__reduce__()", scope)
-print(decorated.__reduce__(), scope["dump"](decorated)[1][0] is decorated.fun)
+print(decorated.__reduce__(), scope["dump"](decorated)[1][1][0] is decorated.fun)
 """
 
 
@@ -395,3 +396,21 @@ def test_clear_caches_forgets_all_compiled_signatures() -> None:
     fg.clear_caches()
     assert f.cache_size() == 0
     assert (f(1.0), g(1.0)) == (2.0, 3.0)
+
+
+class Counted(Jitted):
+    """A compiled function that is made of other arguments than `Jitted` is, and has an attribute."""
+
+    def __init__(self, fun: Any, unit: str) -> None:
+        super().__init__(fun, (), ("scale",), (1,))
+        self.unit = unit
+
+
+def test_copies_of_a_subclass_are_of_the_subclass() -> None:
+    f = Counted(affine, "m")
+    for other in (copy.copy(f), copy.deepcopy(f), pickle.loads(pickle.dumps(f))):
+        assert type(other) is Counted and other.unit == "m" and other.fun is affine and other is not f
+        assert other.static_argnames == ("scale",) and other.donate_argnums == (1,)
+        p = {"w": 2.0, "b": 1.0}
+        np.testing.assert_array_equal(other(p, X.copy(), scale=2.0)["y"], affine(p, X)["y"])
+        assert other.cache_size() == 1 and f.cache_size() == 0

@@ -65,7 +65,8 @@ def test_same_steps_as_optax(name: str) -> None:
         steps, expected = found[np.array(cases.STEPS) - 1], np.array(EXPECTED[name][problem])
         exact = 3 if name in RESTLESS else len(expected)
         np.testing.assert_allclose(steps[:exact], expected[:exact], rtol=1e-9, atol=1e-11, err_msg=problem)
-        np.testing.assert_allclose(steps[exact:], expected[exact:], rtol=1e-2, atol=5e-3, err_msg=problem)
+        atol = 5e-2 if name == "mechanize" else 5e-3  # which chooses among six scales
+        np.testing.assert_allclose(steps[exact:], expected[exact:], rtol=1e-2, atol=atol, err_msg=problem)
 
 
 def test_rprop_is_that_of_the_paper() -> None:
@@ -288,3 +289,26 @@ def test_muon_leaves_empty_matrices_empty(shape: tuple[int, int]) -> None:
     optimizer = optim.muon(0.1)
     updates, _ = optimizer.update(params, optimizer.init(params), params)
     assert updates["empty"].shape == shape and np.isfinite(updates["w"]).all()
+
+
+EMPTY_LEAVES = {
+    "adafactor": optim.adafactor(), "centralize": optim.centralize(), "clip_by_block_rms": optim.clip_by_block_rms(0.1),
+    "param_block_rms": optim.scale_by_param_block_rms(), "sm3": optim.sm3(0.1),
+    "adam": optim.adam(0.1), "lamb": optim.lamb(0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EMPTY_LEAVES)
+@pytest.mark.parametrize("jit", [False, True])
+def test_leaves_without_elements_change_nothing_and_warn_of_nothing(name: str, jit: bool) -> None:
+    full = {"w": np.linspace(0.5, 1.5, 6).reshape(3, 2)}
+    holes = {"a": np.zeros(0), "b": np.zeros((0, 4)), "c": np.zeros((2, 0, 3))}
+    optimizer = EMPTY_LEAVES[name]
+    update = fg.jit(optimizer.update) if jit else optimizer.update
+    alone, together = optimizer.init(full), optimizer.init({**full, **holes})
+    for _ in range(2):
+        expected, alone = update(full, alone, full)
+        updates, together = update({**full, **holes}, together, {**full, **holes})
+        np.testing.assert_allclose(updates["w"], expected["w"], rtol=1e-14)
+        assert {k: updates[k].shape for k in holes} == {k: v.shape for k, v in holes.items()}
+    assert all(np.isfinite(leaf).all() for leaf in fg.tree.tree_leaves(together))

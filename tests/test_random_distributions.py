@@ -43,6 +43,7 @@ CASES: dict[str, Any] = {
     "multivariate_normal eigh": lambda r, k: abs(
         r.multivariate_normal(k, np.zeros(2), np.diag([1.0, 4.0]), (2,), method="eigh")
     ),
+    "multivariate_normal svd": lambda r, k: r.multivariate_normal(k, np.array([1.0, -1.0]), COV, (2,), method="svd"),
     "orthogonal": lambda r, k: r.orthogonal(k, 3, m=2),
     "pareto": lambda r, k: r.pareto(k, A),
     "rademacher": lambda r, k: r.rademacher(k, (5,)),
@@ -80,6 +81,7 @@ EXPECTED: dict[str, Any] = {
     "multinomial": [10.0, 21.0, 19.0],
     "multivariate_normal": [[0.738778144692716, -3.159624832518837], [1.2643667926365265, -0.3620141625685833]],
     "multivariate_normal eigh": [[0.18471174528191162, 4.339649120795508], [0.18693555179382582, 1.2245307141021917]],
+    "multivariate_normal svd": [[1.8115327397994005, -2.93116583936989], [0.583490364770518, -0.5070168909452915]],
     "orthogonal": [
         [-0.3323982541017758, -0.9177473674466865],
         [0.3364001079140078, 0.09995078745710319],

@@ -221,6 +221,42 @@ def test_scores_that_are_nan_are_not_right() -> None:
     assert train.top_k_accuracy(scores, np.array([1, 2, 0]), k=2) == 0
 
 
+EMPTY = {
+    train.accuracy: (np.zeros((0, 3)), np.zeros(0, int)), train.top_k_accuracy: (np.zeros((0, 3)), np.zeros(0, int)),
+    train.perplexity: (np.zeros((0, 3)), np.zeros(0, int)), train.roc_auc: (np.zeros(0), np.zeros(0)),
+    train.mean_absolute_error: (np.zeros(0), np.zeros(0)), train.mean_squared_error: (np.zeros(0), np.zeros(0)),
+    train.r2: (np.zeros((0, 2)), np.zeros((0, 2))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", EMPTY, ids=lambda f: f.__name__)
+def test_metrics_of_nothing_are_nan_without_a_warning(metric: Any) -> None:
+    for f in (metric, fg.jit(metric)):
+        assert math.isnan(f(*EMPTY[metric])) and np.asarray(f(*EMPTY[metric])).dtype == np.float64
+
+
+def test_labels_that_are_no_class() -> None:
+    scores = np.array([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
+    for label in (-1, -100, 3, 255):
+        labels = np.array([2, label, 1])
+        for top, perplexity in (
+            (train.top_k_accuracy, train.perplexity),
+            (fg.jit(train.top_k_accuracy, static_argnames="k"), fg.jit(train.perplexity)),
+        ):
+            assert top(scores, labels, k=1) == 2 / 3 == top(scores, labels, k=3)
+            assert math.isnan(perplexity(scores, labels))
+            np.testing.assert_allclose(
+                perplexity(scores, labels, labels == 2), train.perplexity(scores[:1], labels[:1])
+            )
+            assert math.isnan(perplexity(scores, labels, labels == 7))
+
+
+def test_area_under_the_curve_of_nan() -> None:
+    for f in (train.roc_auc, fg.jit(train.roc_auc)):
+        assert math.isnan(f(np.array([0.1, np.nan, 0.3, 0.2]), np.array([0, 1, 1, 0])))
+        assert f(np.array([-np.inf, np.inf, 0.3, 0.2]), np.array([0, 1, 1, 0])) == 1.0
+
+
 def test_metric_errors() -> None:
     for f, args, message in (
         (train.accuracy, (np.ones((3, 2)), np.ones(4)), r"predictions \(3,\) do not fit labels \(4,\).\nFix"),
@@ -262,6 +298,9 @@ def test_history_and_its_files(tmp_path: Path) -> None:
         history.last("x")
     with pytest.raises(ValueError, match="columns differ in length"):
         history.extend({"a": [1], "b": [1, 2]})
+    for scalar in (2.0, np.float64(2.0), "two", None):
+        with pytest.raises(ValueError, match="has no axis that counts rows"):
+            history.extend({"a": scalar})
 
 
 def test_loggers_continue_their_files(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import inspect
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from ..ops.calls import compiled_call, set_executor
 from . import misses
 from . import recording as rec
 from .ahead_of_time import KINDS, Lowered, Traced, argument_name, as_leaf, compact, is_flat, signature
+from .static_arguments import exact_kind, from_start, positions, static_positions_and_names
 
 _RECENT = 4
 _all: weakref.WeakSet[Jitted] = weakref.WeakSet()
@@ -149,8 +149,8 @@ class Jitted(functools.partial):
     def __init__(self, fun: Callable, static_argnums: Any, static_argnames: Any, donate_argnums: Any) -> None:
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
-        self.static_argnums, self.static_argnames = _static(fun, static_argnums, static_argnames)
-        self.donate_argnums = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+        self.static_argnums, self.static_argnames = static_positions_and_names(fun, static_argnums, static_argnames)
+        self.donate_argnums = positions(fun, donate_argnums, "donate_argnums")
         self._entries: dict[Any, _Entry] = {}
         self._recent: dict[tuple, tuple[_Entry, ...]] = {}  # by static arguments: the signatures tried first
         self._traced: dict[Any, Traced] = {}
@@ -175,7 +175,8 @@ class Jitted(functools.partial):
             found = getattr(found, part, None)
         if found is self and not (module == "__main__" and _is_copying()):
             return name
-        return Jitted, (self.fun, self.static_argnums, self.static_argnames, self.donate_argnums)
+        options = (self.fun, self.static_argnums, self.static_argnames, self.donate_argnums)
+        return _made_again, (type(self), options, {k: v for k, v in self.__dict__.items() if k not in _OWN})
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
         """Look the signature up, or trace and compile it; under an open Trace, inline."""
@@ -224,11 +225,11 @@ class Jitted(functools.partial):
         """Dynamic (args, kwargs), and a hashable description of the static ones."""
         if not self._has_static:
             return (args, kwargs), ()
-        numbers = {i % len(args) if -len(args) <= i < len(args) else i for i in self.static_argnums}
+        numbers = from_start(self.static_argnums, len(args))
         dynamic = tuple(None if i in numbers else a for i, a in enumerate(args))
         named = {k: v for k, v in kwargs.items() if k not in self.static_argnames}
-        static = [(i, type(args[i]), args[i]) for i in sorted(numbers) if i < len(args)]
-        static += [(k, type(kwargs[k]), kwargs[k]) for k in sorted(self.static_argnames) if k in kwargs]
+        static = [(i, exact_kind(args[i]), args[i]) for i in sorted(numbers) if i < len(args)]
+        static += [(k, exact_kind(kwargs[k]), kwargs[k]) for k in sorted(self.static_argnames) if k in kwargs]
         for name, _, value in static:
             try:
                 hash(value)
@@ -242,7 +243,7 @@ class Jitted(functools.partial):
         """Puts static arguments back among traced ones."""
         if not self._has_static:
             return lambda dynamic: dynamic
-        numbers = {i % len(args) if -len(args) <= i < len(args) else i for i in self.static_argnums}
+        numbers = from_start(self.static_argnums, len(args))
 
         def rebuild(dynamic: Any) -> tuple[list, dict]:
             full = [args[i] if i in numbers else a for i, a in enumerate(dynamic[0])]
@@ -254,7 +255,8 @@ class Jitted(functools.partial):
         program, captures, out_tree = trace_flat(self.fun, leaves, treedef, "jit", self._rebuild(args, kwargs))
         kinds = [KINDS.get(type(x), "array") for x in leaves]
         paths = tree.tree_leaves_with_path(tree.tree_unflatten(treedef, range(len(leaves))))
-        given = [i for i, (path, _) in enumerate(paths) if path[0].idx == 0 and path[1].idx in self.donate_argnums]
+        numbers = from_start(self.donate_argnums, len(args))
+        given = [i for i, (path, _) in enumerate(paths) if path[0].idx == 0 and path[1].idx in numbers]
         donated = [i for i in given if program.in_avals[len(captures) + i].ndim]  # numbers have no memory to give
         return Traced(program, captures, out_tree, kinds, donated)
 
@@ -291,6 +293,18 @@ class Jitted(functools.partial):
         return self if instance is None else functools.partial(self, instance)
 
 
+# What `Jitted` itself puts among the attributes: of these a copy has its own.
+_OWN = {*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", *Jitted(lambda: None, (), (), ()).__dict__}
+
+
+def _made_again(cls: type[Jitted], options: tuple, attributes: dict) -> Jitted:
+    """A copy: of the same class, which may take other arguments to be made, with the attributes that were set on it."""
+    made = cls.__new__(cls)
+    Jitted.__init__(made, *options)
+    made.__dict__.update(attributes)
+    return made
+
+
 def jit(
     fun: Callable,
     static_argnums: Any = (),
@@ -303,10 +317,11 @@ def jit(
 
     Args:
         fun: a function of pytrees of arrays and numbers, without side effects.
-        static_argnums: positions of arguments that are ordinary Python values; each distinct value compiles anew.
+        static_argnums: positions of arguments that are ordinary Python values, negative ones counted from the end; each
+            distinct value compiles anew.
         static_argnames: names of keyword arguments of that kind.
         donate_argnums: positions of arguments whose arrays may be overwritten; outputs of the same type are those
-        arrays.
+            arrays.
         keep_unused, inline: accepted for compatibility with JAX; they change nothing here.
 
     Returns:
@@ -314,6 +329,7 @@ def jit(
 
     Raises:
         TypeError: when an argument cannot be traced, naming it.
+        ValueError: when there is no parameter at a position or of a name that is given.
         ConcretizationError: when Python control flow needs the value of a traced array, showing the line.
 
     Example:
@@ -356,27 +372,6 @@ def _forget_all() -> None:
 
 
 rec.CLEARED.append(_forget_all)
-
-
-def _static(fun: Callable, argnums: Any, argnames: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Static arguments by position and by name, each completed from the other by the signature."""
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
-    names = [argnames] if isinstance(argnames, str) else list(argnames)
-    try:
-        parameters = list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        return tuple(numbers), tuple(names)
-    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    keywords = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    for name in names:
-        if name not in [p.name for p in parameters] and not keywords:
-            raise ValueError(
-                f"jit of {rec.name_of(fun)}: static_argnames names {name!r}, which is not a parameter; it has {[p.name for p in parameters]}."  # noqa: E501
-            )
-        if name in positional and positional.index(name) not in numbers:
-            numbers.append(positional.index(name))
-    names += [positional[i] for i in numbers if -len(positional) <= i < len(positional) and positional[i] not in names]
-    return tuple(numbers), tuple(names)
 
 
 def make_program(fun: Callable, static_argnums: Any = ()) -> Callable[..., Program]:

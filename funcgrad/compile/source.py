@@ -188,7 +188,7 @@ class ProgramWriter:
         if prim is in_numpy:
             prim, params = params["operation"], dict(params["arguments"])
             several = prim.multiple_results
-        params = ", ".join(f"{k}={v!r}" for k, v in params.items())
+        params = ", ".join(f"{k}={'np.' * isinstance(v, np.dtype)}{v!r}" for k, v in params.items())
         pattern = NUMPY_CALLS.get(prim.name, f'REGISTRY["{prim.name}"].impl({{inputs}}, {{params}})')
         targets = ", ".join(f"{place(b)}[...]" for b in s.outputs)
         comma = "," if several and len(s.outputs) == 1 else ""

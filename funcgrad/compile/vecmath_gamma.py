@@ -21,10 +21,11 @@ _LGAMMA_CONSTANT = 0.4189385332046727  # log(2 pi) / 2 - 1/2
 
 
 def lgamma(x: Expr) -> Expr:
-    """log |gamma(x)|; of negative numbers from the C library, as it has too many zeros there."""
+    """log |gamma(x)|; of negative numbers from the C library, as it has too many zeros there; at -inf it is -inf."""
     if x.dtype == np.float32:
         return convert(lgamma(convert(x, np.float64)), np.float32)
-    return beyond("lgamma", 0.0, select(x < 0.0, x, 0.0), _lgamma_positive(x), x)
+    value = beyond("lgamma", 0.0, select(x < 0.0, x, 0.0), _lgamma_positive(x), x)
+    return select(eq(x, -_INF), x, value)
 
 
 def _lgamma_positive(x: Expr) -> Expr:

@@ -27,6 +27,7 @@ from .integers import *
 from .joining import *
 from .linear import *
 from .manipulation import *
+from .nan_reductions import *
 from .padding import *
 from .polynomials import *
 from .protocols import *

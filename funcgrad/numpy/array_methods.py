@@ -202,6 +202,11 @@ def _as_method(function: Callable) -> Callable:
     return method
 
 
+def _conjugate(self: Any) -> Any:
+    """Truth values stay truth values, which they do not in the function of the same name."""
+    return ufuncs.conjugated(self)
+
+
 _METHODS = {
     "sum": reductions.sum,
     "prod": reductions.prod,
@@ -227,12 +232,13 @@ _METHODS = {
     "take": selection.take,
     "clip": choice.clip,
     "round": choice.round,
-    "conj": ufuncs.conjugate,
-    "conjugate": ufuncs.conjugate,
+    "conj": _conjugate,
+    "conjugate": _conjugate,
     "nonzero": truth.nonzero,
     "searchsorted": selection.searchsorted,
     "compress": lambda self, condition, axis=None: truth.compress(condition, self, axis),
     "argsort": selection.argsort,
+    "argpartition": selection.argpartition,
     "ptp": reductions.ptp,
 }
 

@@ -72,14 +72,16 @@ class Updates:
     ) -> indexing.Plan:
         if mode not in MODES:
             raise ValueError(f"mode must be one of {MODES}, got {mode!r}")
-        shape = tuple(self.x.shape)
         plan = indexing.parse(
-            self.index, shape, check=mode is None and wrap_negative_indices, from_end=wrap_negative_indices
+            self.index,
+            tuple(self.x.shape),
+            check=mode is None and wrap_negative_indices,
+            from_end=wrap_negative_indices,
         )
         if mode == "clip":
-            plan.arrays = {d: ufuncs.minimum(ufuncs.maximum(a, 0), shape[d] - 1) for d, a in plan.arrays.items()}
+            plan.arrays = {d: ufuncs.minimum(ufuncs.maximum(a, 0), plan.shape[d] - 1) for d, a in plan.arrays.items()}
         elif mode == "wrap":
-            plan.arrays = {d: ufuncs.remainder(a, max(shape[d], 1)) for d, a in plan.arrays.items()}
+            plan.arrays = {d: ufuncs.remainder(a, max(plan.shape[d], 1)) for d, a in plan.arrays.items()}
         return plan
 
     def set(self, values: Any, **options: Any) -> Any:
@@ -137,7 +139,7 @@ class Updates:
         if options.get("mode") not in ("fill", "drop"):
             return indexing.read(self.x, plan)
         value = indexing.read(self.x, plan, clamp=False)
-        return _fill_outside(value, plan, tuple(self.x.shape), fill_value)
+        return _fill_outside(value, plan, fill_value)
 
     def _combine(self, combine: Callable, values: Any, options: dict) -> Any:
         """Read, combine, write; one position after the other where some may repeat."""
@@ -147,7 +149,7 @@ class Updates:
             return self._choose(mask, combine(self.x, self._fitting(mask, values)))
         plan = self._plan(**options)
         shape = indexing.result_shape(plan)
-        if not options.get("unique_indices") and indexing.has_repeats(plan, tuple(self.x.shape)):
+        if not options.get("unique_indices") and indexing.has_repeats(plan):
             return _one_by_one(self.x, plan, promotion.broadcast(values, shape), combine)
         old = indexing.read(self.x, plan)
         return indexing.write(self.x, plan, combine(old, promotion.broadcast(values, shape)))
@@ -170,11 +172,13 @@ class Updates:
         return ew.select(wide, promotion.convert(new, self.x.dtype), self.x)
 
 
-def _fill_outside(value: Any, plan: indexing.Plan, shape: tuple[int, ...], fill_value: Any) -> Any:
+def _fill_outside(value: Any, plan: indexing.Plan, fill_value: Any) -> Any:
     """Replace what was read out of range, which `gather` reads as 0."""
     inside: Any = np.True_
     for d, a in plan.arrays.items():
-        inside = ufuncs.logical_and(inside, ufuncs.logical_and(ufuncs.greater_equal(a, 0), ufuncs.less(a, shape[d])))
+        inside = ufuncs.logical_and(
+            inside, ufuncs.logical_and(ufuncs.greater_equal(a, 0), ufuncs.less(a, plan.shape[d]))
+        )
     if fill_value is None:
         fill_value = _missing(value.dtype)
     k = plan.advanced_shape()
@@ -209,7 +213,9 @@ def _one_by_one(x: Any, plan: indexing.Plan, values: Any, combine: Callable) -> 
 
     def body(state: Any, *parts: Any) -> list[Any]:
         *positions, value = parts
-        single = indexing.Plan(dict(plan.slices), dict(zip(plan.arrays, positions)), ["advanced", *order])
+        single = indexing.Plan(
+            plan.shape, plan.added, dict(plan.slices), dict(zip(plan.arrays, positions)), ["advanced", *order]
+        )
         return [indexing.write(state, single, combine(indexing.read(state, single), value))]
 
     avals = [shaped(tuple(v.shape), v.dtype) for v in (x,)] + [

@@ -75,8 +75,20 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: 
     Reference: numpy.clip
     """
     low, high = (a_min if min is None else min), (a_max if max is None else max)
+    low, high = _reached(a, low, above=False), _reached(a, high, above=True)
+    if low is not None and high is not None:  # one dtype for all three
+        a, low, high = promotion.promote([a, low, high], "clip")
     result = a if low is None else ufuncs.maximum(a, low)
     return array_operand(result if high is None else ufuncs.minimum(result, high))
+
+
+def _reached(a: Any, bound: Any, above: bool) -> Any:
+    """A bound, or None for one of Python's integers that no element of an integer dtype is beyond."""
+    dtype = array_operand(a, "clip").dtype
+    if type(bound) is not int or dtype.kind not in "iu":
+        return bound
+    known = np.iinfo(dtype)
+    return None if (bound >= known.max if above else bound <= known.min) else bound
 
 
 @numpy_function
@@ -88,8 +100,10 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     x = array_operand(a, "round")
     if x.dtype.kind == "c":
         return ew.complex_(round(ew.real(x), decimals), round(ew.imag(x), decimals))
-    if decimals == 0 or x.dtype.kind != "f":
+    if decimals == 0 or x.dtype.kind == "b" or x.dtype.kind in "iu" and decimals >= 0:
         return x if x.dtype.kind in "iu" and decimals >= 0 else ufuncs.rint(x)
+    if x.dtype.kind in "iu":
+        return promotion.convert(ufuncs.rint(x / 10.0**-decimals) * 10.0**-decimals, x.dtype)
     scale = 10.0 ** abs(decimals)
     return (
         ufuncs.divide(ufuncs.rint(x * scale), scale) if decimals > 0 else ufuncs.multiply(ufuncs.rint(x / scale), scale)
@@ -159,7 +173,9 @@ def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan:
 
     Reference: numpy.isclose
     """
-    x, y = promotion.promote([a, b], "isclose")
+    # Python's integers count as int64 here: beside uint8 there may be -1.
+    given = [np.asarray(v)[()] if type(v) in (int, bool) else v for v in (a, b)]
+    x, y = promotion.promote(given, "isclose")
     if x.dtype.kind in "biu":
         x, y = (promotion.convert(v, np.dtype(np.float64)) for v in (x, y))
     near = ufuncs.less_equal(ufuncs.absolute(x - y), atol + rtol * ufuncs.absolute(y))
@@ -335,11 +351,33 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         x0, x1, y0, y1 = (selection.take(v, i, axis=0) for v in (xp, fp) for i in (ufuncs.subtract(upper, 1), upper))
         width = ew.sub(x1, x0)
         safe = ew.select(ew.eq(width, ew.like(width, 0)), ew.like(width, 1), width)
-        inside = ew.add(y0, ew.mul(ew.sub(y1, y0), ew.div(ew.sub(x, x0), safe)))
+        inside = _on_line(x, x0, x1, y0, y1, safe)
     first, last = indexing.getitem(xp, 0), indexing.getitem(xp, n - 1)
     left = indexing.getitem(fp, 0) if left is None else left
     right = indexing.getitem(fp, n - 1) if right is None else right
     return where(ufuncs.less(x, first), left, where(ufuncs.greater(x, last), right, inside))
+
+
+def _on_line(x: Any, x0: Any, x1: Any, y0: Any, y1: Any, width: Any) -> Any:
+    """The line from (x0, y0) to (x1, y1); to an infinite value it is infinite but for the other end, as in NumPy."""
+    low, high = ew.isinf(y0), ew.isinf(y1)
+    start, end = ew.select(low, ew.like(y0, 0), y0), ew.select(high, ew.like(y1, 0), y1)
+    rise = ew.sub(end, start)
+    ordinary = ew.and_(ew.isfinite(rise), ew.not_(ew.or_(low, high)))
+    finite_rise, base = (ew.select(ordinary, v, ew.like(v, 0)) for v in (rise, start))
+    inside = ew.add(base, ew.mul(finite_rise, ew.div(ew.sub(x, x0), width)))
+    beside = _beside_infinities(ew.eq(x, x0), ew.eq(x, x1), y0, y1, rise)
+    return ew.select(ordinary, inside, ew.select(ew.isnan(x), ew.stop(x), beside))
+
+
+def _beside_infinities(at_start: Any, at_end: Any, y0: Any, y1: Any, rise: Any) -> Any:
+    """One of the ends where x is there, else the infinite one; NaN between two different ones."""
+    low, high = ew.isinf(y0), ew.isinf(y1)
+    nan = ew.like(y0, math.nan)
+    both = ew.select(ew.eq(y0, y1), y0, nan)
+    one = ew.select(low, ew.select(ew.isnan(y1), nan, y0), ew.select(high, ew.select(ew.isnan(y0), nan, y1), rise))
+    value = ew.stop(ew.select(ew.and_(low, high), both, one))
+    return ew.select(at_start, y0, ew.select(at_end, y1, value))
 
 
 __all__ = [

@@ -361,12 +361,13 @@ def indices(dimensions: Sequence[int], dtype: Any = int, sparse: bool = False) -
 
 
 diag_indices, tril_indices, triu_indices = np.diag_indices, np.tril_indices, np.triu_indices
-mask_indices, ix_ = np.mask_indices, np.ix_
+mask_indices = np.mask_indices
+
 bartlett, blackman, hamming, hanning, kaiser = np.bartlett, np.blackman, np.hamming, np.hanning, np.kaiser
 
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "astype", "bartlett",
     "blackman", "copy", "diag_indices", "empty", "empty_like", "eye", "fromfunction", "full", "full_like",
-    "geomspace", "hamming", "hanning", "identity", "indices", "ix_", "kaiser", "linspace", "logspace", "mask_indices",
+    "geomspace", "hamming", "hanning", "identity", "indices", "kaiser", "linspace", "logspace", "mask_indices",
     "meshgrid", "ones", "ones_like", "tri", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip

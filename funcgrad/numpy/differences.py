@@ -20,6 +20,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     Reference: numpy.diff
     """
     x = array_operand(a, "diff")
+    if isinstance(n, (int, np.integer)) and n == 0:
+        return x
     if x.ndim == 0:
         raise ValueError("diff requires input that is at least one dimensional")
     axis = one_axis(axis, x.ndim, "diff")
@@ -151,7 +153,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
             if width.ndim == 1
             else width
         )
-    pairs = ufuncs.add(layout.slice_axis(y, axis, 1, n), layout.slice_axis(y, axis, 0, n - 1))
+    pairs = ufuncs.add(layout.slice_axis(y, axis, min(1, n), n), layout.slice_axis(y, axis, 0, max(n - 1, 0)))
     return reductions.sum(ufuncs.divide(ufuncs.multiply(width, pairs), 2.0), axis=axis)
 
 

@@ -1,4 +1,4 @@
-"""Arrays by index notation: `r_[1:4, x]`, `c_[x, y]`, `mgrid[0:2, 0:3]`, `ogrid`, `s_`, `index_exp`.
+"""Arrays by index notation: `r_[1:4, x]`, `c_[x, y]`, `mgrid[0:2, 0:3]`, `ogrid`, `s_`, `index_exp`, `ix_(i, j)`.
 
 `mgrid`, `ogrid`, `s_` and `index_exp` are NumPy's own objects. `r_` and `c_` are, too, until a traced value is among
 the parts; then ranges become constants and the parts are concatenated by equations.
@@ -13,6 +13,8 @@ import numpy as np
 from ..ops import layout
 from . import joining, promotion
 from .promotion import array_operand
+from .registry import numpy_function
+from .truth import concrete
 
 mgrid, ogrid, s_, index_exp = np.mgrid, np.ogrid, np.s_, np.index_exp
 
@@ -93,6 +95,21 @@ def _with_axes(x: Any, is_value: bool, ndmin: int, start: int) -> Any:
 
 r_, c_ = _Concatenator("r_", 0, 1, -1), _Concatenator("c_", -1, 2, 0)
 
+
+@numpy_function
+def ix_(*args: Any) -> tuple[Any, ...]:
+    """Sequences as arrays that index an open mesh: the k-th along axis k.
+
+    Reference: numpy.ix_
+    """
+    lines = [array_operand(a, "ix_") for a in args]
+    if any(v.ndim != 1 for v in lines):
+        raise ValueError(f"ix_: needs one-dimensional sequences, got shapes {[tuple(v.shape) for v in lines]}")
+    known = [np.nonzero(concrete(v, "ix_ of truth values"))[0] if v.dtype == np.bool_ else v for v in lines]
+    shapes = [tuple(v.shape[0] if d == k else 1 for d in range(len(known))) for k, v in enumerate(known)]
+    return tuple(layout.reshape(v, shape=shape) for v, shape in zip(known, shapes))
+
+
 __all__ = [
-    "c_", "index_exp", "mgrid", "ogrid", "r_", "s_",
+    "c_", "index_exp", "ix_", "mgrid", "ogrid", "r_", "s_",
 ]  # fmt: skip

@@ -28,9 +28,12 @@ class Plan:
     """An index taken apart. Each source axis is in `slices` (start, stop, step) or, if advanced, in `arrays`.
 
     `order` lists the axes of the result: a source axis, "new" for None, and "advanced" where the broadcast shape of the
-    advanced indices goes.
+    advanced indices goes. True and False as indices are the positions [0] and [] on axes of size 1 that are put into
+    the array for them: `shape` is the shape with these axes, `added` says which they are.
     """
 
+    shape: Shape
+    added: tuple[int, ...] = ()
     slices: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     arrays: dict[int, Any] = field(default_factory=dict)
     order: list[Any] = field(default_factory=list)
@@ -55,9 +58,9 @@ def parse(index: Any, shape: Shape, check: bool = True, from_end: bool = True) -
     `check` refuses concrete indices out of range; without `from_end` negative ones are out of range as well.
     """
     items = _expand_ellipsis([_normal(i) for i in (index if isinstance(index, tuple) else (index,))], shape)
-    advanced = [k for k, i in enumerate(items) if isinstance(i, (np.ndarray, Tracer, np.bool_))]
-    has_arrays = any(items[k].shape != () for k in advanced)
-    plan, axis, places = Plan(), 0, []
+    items, shape, added = _truth_axes(items, shape)
+    has_arrays = any(isinstance(i, (np.ndarray, Tracer)) and i.shape != () for i in items)
+    plan, axis, places = Plan(shape, added), 0, []
     for k, item in enumerate(items):
         if item is None:
             plan.order.append("new")
@@ -142,6 +145,20 @@ def _expand_ellipsis(items: list[Any], shape: Shape) -> list[Any]:
     return [*items[:place], *[slice(None)] * missing, *items[place + 1 :]]
 
 
+def _truth_axes(items: list[Any], shape: Shape) -> tuple[list[Any], Shape, tuple[int, ...]]:
+    """Each True or False replaced by the positions [0] or [] on an axis of size 1 that is added in its place."""
+    sizes, added, replaced = list(shape), [], []
+    axis = 0
+    for item in items:
+        if isinstance(item, np.ndarray) and item.dtype == np.bool_ and item.ndim == 0:
+            item = np.zeros(int(item), np.int64)
+            sizes.insert(axis, 1)
+            added.append(axis)
+        replaced.append(item)
+        axis += _axes_used(item)
+    return replaced, tuple(sizes), tuple(added)
+
+
 def _axes_used(item: Any) -> int:
     if item is None or item is Ellipsis:
         return 0
@@ -166,8 +183,6 @@ def _add_advanced(plan: Plan, item: Any, axis: int, shape: Shape, check: bool, f
             raise IndexError(
                 f"boolean index of shape {item.shape} did not match axes of shape {shape[axis : axis + item.ndim]}"
             )
-        if item.ndim == 0:
-            raise IndexError("a single bool as an index is not supported on traced values; use x[None] or x[:0][None]")
         for positions in np.nonzero(item):
             plan.arrays[axis] = positions
             axis += 1
@@ -218,13 +233,18 @@ def getitem(x: Any, index: Any, clamp: bool = True) -> Any:
 
 def read(x: Any, plan: Plan, clamp: bool = True) -> Any:
     """Read by a plan; `clamp` moves traced indices into range."""
-    x = _sliced(x, plan.slices)
+    x = _sliced(_with_added(x, plan), plan.slices)
     if plan.arrays:
         k = plan.advanced_shape()
         indices = [_ready(a, x.shape[d], k, clamp) for d, a in plan.arrays.items()]
         x = indexing.gather(x, *indices, axes=tuple(plan.arrays))
         x = _ordered(x, plan, len(k))
     return _final_shape(x, plan)
+
+
+def _with_added(x: Any, plan: Plan) -> Any:
+    """x with the axes that truth values stand on."""
+    return layout.reshape(x, shape=plan.shape) if plan.added else x
 
 
 def _sliced(x: Any, slices: dict[int, tuple[int, int, int]]) -> Any:
@@ -306,7 +326,8 @@ def write(x: Any, plan: Plan, value: Any, accumulate: bool = False) -> Any:
     value = promotion.broadcast(value, shape)
     if not plan.arrays and all(s == 1 for _, _, s in plan.slices.values()):
         return _write_window(x, plan, value, accumulate)
-    return _write_scattered(x, plan, value, accumulate)
+    written = _write_scattered(_with_added(x, plan), plan, value, accumulate)
+    return layout.reshape(written, shape=tuple(x.shape)) if plan.added else written
 
 
 def _write_window(x: Any, plan: Plan, value: Any, accumulate: bool) -> Any:
@@ -378,13 +399,13 @@ def traced_mask(index: Any, shape: Shape) -> Tracer | None:
     return mask
 
 
-def has_repeats(plan: Plan, shape: Shape) -> bool:
+def has_repeats(plan: Plan) -> bool:
     """Whether an element may be addressed twice; traced indices may."""
     if not plan.arrays or plan.advanced_shape() == ():
         return False
     if any(type(a) is Tracer for a in plan.arrays.values()):
         return True
     k = plan.advanced_shape()
-    sizes = [shape[d] for d in plan.arrays]
+    sizes = [plan.shape[d] for d in plan.arrays]
     flat = np.ravel_multi_index([np.broadcast_to(a, k).ravel() for a in plan.arrays.values()], sizes, mode="clip")
     return len(np.unique(flat)) < math.prod(k)

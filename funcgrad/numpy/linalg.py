@@ -127,7 +127,7 @@ def matrix_power(a: Any, n: int) -> Any:
     n = promotion.static_int(n, "linalg.matrix_power")
     x = square_matrices(a, "matrix_power", "fc")
     given = array_operand(a, "linalg.matrix_power")
-    x = given if n >= 0 and given.dtype.kind in "iu" else x  # powers of integers are integers
+    x = given if n >= 0 and given.dtype.kind in "biu" else x  # powers of integers are integers
     x, n = (ops.inv(x), -n) if n < 0 else (x, n)
     result = None
     while n:

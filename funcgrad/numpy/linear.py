@@ -97,6 +97,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, **options: Any) -> Any:
     x, y = _pair(x1, x2, "vecdot")
     x = ufuncs.conjugated(x)
     x, y = (layout.move_axis(v, one_axis(axis, v.ndim, "vecdot"), v.ndim - 1) for v in (x, y))
+    _check(x.shape[-1] == y.shape[-1], "vecdot", x, y)
     x, y = promotion.same_shape([x, y], "vecdot")
     n = x.ndim - 1
     return contract(x, y, ((n,), (n,)), (tuple(range(n)), tuple(range(n))))

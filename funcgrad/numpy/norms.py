@@ -37,7 +37,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     size = ufuncs.absolute(x)
     if ord == math.inf:
-        return reductions.max(size, axis=axes, keepdims=keepdims)
+        return _largest(size, axes, keepdims)
     if ord == -math.inf:
         return reductions.min(size, axis=axes, keepdims=keepdims)
     if ord == 0:
@@ -54,6 +54,12 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     return elementwise.select(nonzero, root, total)
 
 
+def _largest(sizes: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """The largest; 0 of none."""
+    empty = {} if all(sizes.shape[d] for d in axes) else {"initial": 0}
+    return reductions.max(sizes, axis=axes, keepdims=keepdims, **empty)
+
+
 def _matrix_norm(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:
     rows, columns = axes
     if ord in (None, "fro"):
@@ -66,7 +72,7 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any
         )
     summed, kept = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = reductions.sum(ufuncs.absolute(x), axis=summed, keepdims=True)
-    extreme = (reductions.max if ord > 0 else reductions.min)(sums, axis=kept, keepdims=True)
+    extreme = _largest(sums, (kept,), True) if ord > 0 else reductions.min(sums, axis=kept, keepdims=True)
     shape = tuple(n for d, n in enumerate(extreme.shape) if d not in axes)
     return extreme if keepdims else layout.reshape(extreme, shape=shape)
 
@@ -77,10 +83,17 @@ def _by_singular_values(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool)
     if ord == "nuc":
         out = reductions.sum(s, axis=-1)
     else:
+        if not s.shape[-1] and ord == 2:
+            return layout.fill(0, _norm_shape(x, axes, keepdims), s.dtype)
         if not s.shape[-1]:
             raise ValueError("linalg.norm: a matrix without elements has no singular values")
         out = s[..., 0 if ord == 2 else -1]
-    return layout.reshape(out, shape=tuple(1 if d in axes else n for d, n in enumerate(x.shape))) if keepdims else out
+    return layout.reshape(out, shape=_norm_shape(x, axes, keepdims)) if keepdims else out
+
+
+def _norm_shape(x: Any, axes: tuple[int, int], keepdims: bool) -> tuple[int, ...]:
+    """The shape of norms over axes."""
+    return tuple(1 if d in axes else n for d, n in enumerate(x.shape) if keepdims or d not in axes)
 
 
 @linalg_function

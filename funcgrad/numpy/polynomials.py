@@ -81,6 +81,8 @@ def polymul(a1: Any, a2: Any) -> Any:
 
 def _without_leading_zeros(p: Any) -> Any:
     p = manipulation.atleast_1d(array_operand(p, "polymul"))
+    if p.shape == (0,):  # NumPy takes no coefficients for the polynomial 0
+        return layout.fill(0, (1,), p.dtype)
     if not is_known(p):
         return p
     spots = np.flatnonzero(concrete(p, "polymul"))

@@ -253,7 +253,7 @@ def many_axes(axis: Any, ndim: int, where: str) -> tuple[int, ...]:
 
 def static_ints(value: Any, where: str) -> tuple[int, ...]:
     """A shape or other tuple of integers; a single integer counts as one entry."""
-    if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1):
+    if isinstance(value, (tuple, list, range)) or (isinstance(value, np.ndarray) and value.ndim == 1):
         return tuple(static_int(n, where) for n in value)
     return (static_int(value, where),)
 

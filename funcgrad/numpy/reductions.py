@@ -18,12 +18,12 @@ from . import complex_order, promotion, ufuncs
 from .promotion import many_axes, one_axis
 from .registry import numpy_function, register
 
-_NO_VALUE = np._NoValue
+NO_VALUE = np._NoValue
 
 
 def put_back(x: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: Any) -> Any:
     """Restore reduced axes with size 1 when asked."""
-    if keepdims is _NO_VALUE or not keepdims:
+    if keepdims is NO_VALUE or not keepdims:
         return x
     return layout.reshape(x, shape=tuple(1 if d in axes else n for d, n in enumerate(shape)))
 
@@ -37,28 +37,33 @@ def sum_dtype(dtype: np.dtype) -> np.dtype:
 
 def _masked(x: Any, where: Any, fill: Any) -> Any:
     """x where the mask holds, else the neutral element."""
-    if where is _NO_VALUE or where is True or where is None:
+    if where is NO_VALUE or where is True or where is None:
         return x
     mask = promotion.convert(promotion.array_operand(where), np.dtype(np.bool_))
     x, mask = promotion.same_shape([x, mask], "where")
     return ew.select(mask, x, ew.like(x, fill))
 
 
-def _accumulate(name: str, prim: Any, neutral: float, combine: Callable) -> Callable:
+def _in_dtype(initial: Any, dtype: np.dtype, name: str) -> Any:
+    """An initial value as an element of the reduced array."""
+    return promotion.convert(promotion.array_operand(initial, name), dtype)
+
+
+def _accumulate(name: str, prim: Any, boolean: Any, neutral: float, combine: Callable) -> Callable:
     def reduce(
         a: Any,
         axis: Any = None,
         dtype: Any = None,
         out: Any = None,
-        keepdims: Any = _NO_VALUE,
-        initial: Any = _NO_VALUE,
-        where: Any = _NO_VALUE,
+        keepdims: Any = NO_VALUE,
+        initial: Any = NO_VALUE,
+        where: Any = NO_VALUE,
     ) -> Any:
         x = promotion.array_operand(a, name)
         x = _masked(promotion.convert(x, sum_dtype(x.dtype) if dtype is None else np.dtype(dtype)), where, neutral)
         axes = many_axes(axis, x.ndim, name)
-        total = put_back(prim(x, axes=axes), x.shape, axes, keepdims)
-        return total if initial is _NO_VALUE else combine(total, initial)
+        total = put_back((boolean if x.dtype == np.bool_ else prim)(x, axes=axes), x.shape, axes, keepdims)
+        return total if initial is NO_VALUE else combine(total, _in_dtype(initial, x.dtype, name))
 
     reduce.__name__ = name
     reduce.__doc__ = (
@@ -67,8 +72,8 @@ def _accumulate(name: str, prim: Any, neutral: float, combine: Callable) -> Call
     return numpy_function(reduce)
 
 
-sum = _accumulate("sum", reduction.reduce_sum, 0, ufuncs.add)
-prod = _accumulate("prod", reduction.reduce_prod, 1, ufuncs.multiply)
+sum = _accumulate("sum", reduction.reduce_sum, reduction.reduce_or, 0, ufuncs.add)
+prod = _accumulate("prod", reduction.reduce_prod, reduction.reduce_and, 1, ufuncs.multiply)
 
 
 def _extreme(name: str, prim: Any, pair: Callable, boolean: Any) -> Callable:
@@ -76,17 +81,20 @@ def _extreme(name: str, prim: Any, pair: Callable, boolean: Any) -> Callable:
         a: Any,
         axis: Any = None,
         out: Any = None,
-        keepdims: Any = _NO_VALUE,
-        initial: Any = _NO_VALUE,
-        where: Any = _NO_VALUE,
+        keepdims: Any = NO_VALUE,
+        initial: Any = NO_VALUE,
+        where: Any = NO_VALUE,
     ) -> Any:
         x = promotion.array_operand(a, name)
-        if where is not _NO_VALUE:
-            if initial is _NO_VALUE:
+        initial = initial if initial is NO_VALUE else _in_dtype(initial, x.dtype, name)
+        if where is not NO_VALUE and where is not True:
+            if initial is NO_VALUE:
                 raise ValueError(f"{name}: where= needs initial=, the result where no element is selected")
             x = _masked(x, where, initial)
         axes = many_axes(axis, x.ndim, name)
-        if initial is not _NO_VALUE and builtins.any(x.shape[d] == 0 for d in axes):
+        if builtins.any(x.shape[d] == 0 for d in axes):
+            if initial is NO_VALUE:
+                raise ValueError(f"{name}: zero-size array of shape {tuple(x.shape)} along axis {axis} has no {name}")
             shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
             return put_back(layout.fill(initial, shape, x.dtype), x.shape, axes, keepdims)
         found = (
@@ -95,7 +103,7 @@ def _extreme(name: str, prim: Any, pair: Callable, boolean: Any) -> Callable:
             else (boolean if x.dtype == np.bool_ else prim)(x, axes=axes)
         )
         result = put_back(found, x.shape, axes, keepdims)
-        return result if initial is _NO_VALUE else pair(result, initial)
+        return result if initial is NO_VALUE else pair(result, initial)
 
     def complex_extreme(x: Any, axes: tuple[int, ...]) -> Any:
         kept = tuple(d for d in range(x.ndim) if d not in axes)
@@ -118,7 +126,7 @@ register(np.amin, min)
 
 
 def _truth(name: str, prim: Any, neutral: bool) -> Callable:
-    def reduce(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO_VALUE, *, where: Any = _NO_VALUE) -> Any:
+    def reduce(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO_VALUE, *, where: Any = NO_VALUE) -> Any:
         x = _masked(ufuncs.boolean(promotion.array_operand(a, name)), where, neutral)
         axes = many_axes(axis, x.ndim, name)
         return put_back(prim(x, axes=axes), x.shape, axes, keepdims)
@@ -133,7 +141,7 @@ any = _truth("any", reduction.reduce_or, False)
 
 
 def _position(name: str, prim: Any) -> Callable:
-    def find(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = _NO_VALUE) -> Any:
+    def find(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = NO_VALUE) -> Any:
         x = promotion.array_operand(a, name)
         full = x.shape
         x = promotion.convert(x, np.dtype(np.int8)) if x.dtype == np.bool_ else x
@@ -182,7 +190,7 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 @numpy_function
-def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO_VALUE) -> Any:
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NO_VALUE) -> Any:
     """Largest minus smallest element.
 
     Reference: numpy.ptp
@@ -195,7 +203,7 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO_VALUE) ->
 
 def _count(x: Any, axes: tuple[int, ...], where: Any, keepdims: Any) -> Any:
     """How many elements each group has: a number, or an array when there is a mask."""
-    if where is _NO_VALUE or where is True:
+    if where is NO_VALUE or where is True:
         return math.prod([x.shape[d] for d in axes])
     mask = promotion.convert(promotion.array_operand(where), np.dtype(np.int64))
     return sum(promotion.broadcast(mask, x.shape), axis=axes, keepdims=keepdims)
@@ -217,23 +225,34 @@ def _floating(x: Any, dtype: Any) -> tuple[Any, np.dtype]:
 
 @numpy_function
 def mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO_VALUE, *, where: Any = _NO_VALUE
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NO_VALUE, *, where: Any = NO_VALUE
 ) -> Any:
     """The average over axes; integers average to float64.
 
     Reference: numpy.mean
     """
-    x, result = _floating(promotion.array_operand(a, "mean"), dtype)
-    return promotion.convert(_mean(x, many_axes(axis, x.ndim, "mean"), keepdims, where), result)
+    x = promotion.array_operand(a, "mean")
+    axes = many_axes(axis, x.ndim, "mean")
+    if dtype is not None and np.dtype(dtype).kind in "biu":  # NumPy sums in it, and converts what it divides
+        total = sum(x, axis=axes, dtype=dtype, keepdims=keepdims, where=where)
+        return promotion.convert(ufuncs.divide(total, _count(x, axes, where, keepdims)), np.dtype(dtype))
+    x, result = _floating(x, dtype)
+    return promotion.convert(_mean(x, axes, keepdims, where), result)
 
 
 def _variance(
-    a: Any, axis: Any, dtype: Any, ddof: Any, correction: Any, keepdims: Any, where: Any
+    name: str, a: Any, axis: Any, dtype: Any, ddof: Any, correction: Any, keepdims: Any, where: Any, middle: Any
 ) -> tuple[Any, np.dtype]:
-    x, result = _floating(promotion.array_operand(a, "var"), dtype)
-    axes = many_axes(axis, x.ndim, "var")
-    ddof = ddof if correction is _NO_VALUE else correction
-    deviation = _masked(ew.sub(x, promotion.broadcast(_mean(x, axes, True, where), x.shape)), where, 0)
+    if dtype is not None and np.dtype(dtype).kind in "biu":
+        raise TypeError(f"{name}: dtype must be floating on traced values, got {np.dtype(dtype)}")
+    x, result = _floating(promotion.array_operand(a, name), dtype)
+    axes = many_axes(axis, x.ndim, name)
+    if correction is not NO_VALUE:
+        if ddof != 0:
+            raise ValueError(f"{name}: ddof and correction can't be provided simultaneously.")
+        ddof = correction
+    middle = _mean(x, axes, True, where) if middle is NO_VALUE else _in_dtype(middle, x.dtype, name)
+    deviation = _masked(ew.sub(x, promotion.broadcast(middle, x.shape)), where, 0)
     total = sum(ufuncs.squared_modulus(deviation), axis=axes, keepdims=keepdims)
     result = total.dtype if result.kind == "c" else result
     count = _count(x, axes, where, keepdims)
@@ -248,17 +267,17 @@ def var(
     dtype: Any = None,
     out: Any = None,
     ddof: float = 0,
-    keepdims: Any = _NO_VALUE,
+    keepdims: Any = NO_VALUE,
     *,
-    where: Any = _NO_VALUE,
-    mean: Any = _NO_VALUE,
-    correction: Any = _NO_VALUE,
+    where: Any = NO_VALUE,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
 ) -> Any:
     """The mean squared deviation over axes, divided by n - ddof.
 
     Reference: numpy.var
     """
-    value, result = _variance(a, axis, dtype, ddof, correction, keepdims, where)
+    value, result = _variance("var", a, axis, dtype, ddof, correction, keepdims, where, mean)
     return promotion.convert(value, result)
 
 
@@ -269,17 +288,17 @@ def std(
     dtype: Any = None,
     out: Any = None,
     ddof: float = 0,
-    keepdims: Any = _NO_VALUE,
+    keepdims: Any = NO_VALUE,
     *,
-    where: Any = _NO_VALUE,
-    mean: Any = _NO_VALUE,
-    correction: Any = _NO_VALUE,
+    where: Any = NO_VALUE,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
 ) -> Any:
     """The square root of the variance; where all elements are equal its derivative is 0.
 
     Reference: numpy.std
     """
-    value, result = _variance(a, axis, dtype, ddof, correction, keepdims, where)
+    value, result = _variance("std", a, axis, dtype, ddof, correction, keepdims, where, mean)
     return promotion.convert(root_of_squares(value), result)
 
 
@@ -293,7 +312,7 @@ def root_of_squares(s: Any) -> Any:
 
 
 @numpy_function
-def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = _NO_VALUE) -> Any:
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = NO_VALUE) -> Any:
     """The weighted average over axes.
 
     Reference: numpy.average
@@ -318,83 +337,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     return (value, scale) if returned else value
 
 
-# --- ignoring NaN -----------------------------------------------------------------------------------------------------
-
-
-def _split_nan(a: Any, name: str) -> tuple[Any, Any]:
-    """The operand, and where it is a number."""
-    x = promotion.array_operand(a, name)
-    return x, ufuncs.logical_not(ufuncs.isnan(x))
-
-
-def _ignoring_nan(name: str, plain: Callable, neutral: Any) -> Callable:
-    def reduce(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO_VALUE) -> Any:
-        x, valid = _split_nan(a, name)
-        filled = ew.select(valid, x, ew.like(x, neutral)) if x.dtype.kind in "fc" else x
-        extra = {} if dtype is None else {"dtype": dtype}
-        return plain(filled, axis=axis, **extra, **({} if name.startswith("nancum") else {"keepdims": keepdims}))
-
-    reduce.__name__ = name
-    reduce.__doc__ = f"numpy.{name}: NaN counts as {neutral}.\n\nReference: numpy.{name}"
-    return numpy_function(reduce)
-
-
-nansum, nanprod = _ignoring_nan("nansum", sum, 0), _ignoring_nan("nanprod", prod, 1)
-nancumsum, nancumprod = _ignoring_nan("nancumsum", cumsum, 0), _ignoring_nan("nancumprod", cumprod, 1)
-
-
-def _nan_extreme(name: str, plain: Callable, neutral: float) -> Callable:
-    def reduce(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO_VALUE) -> Any:
-        x, valid = _split_nan(a, name)
-        if x.dtype.kind != "f":
-            return plain(x, axis=axis, keepdims=keepdims)
-        value = plain(ew.select(valid, x, ew.like(x, neutral)), axis=axis, keepdims=keepdims)
-        return ew.select(any(valid, axis=axis, keepdims=keepdims), value, ew.like(value, math.nan))
-
-    reduce.__name__ = name
-    reduce.__doc__ = f"numpy.{name}: the extreme element that is not NaN.\n\nReference: numpy.{name}"
-    return numpy_function(reduce)
-
-
-nanmax, nanmin = _nan_extreme("nanmax", max, -math.inf), _nan_extreme("nanmin", min, math.inf)
-
-
-@numpy_function
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO_VALUE) -> Any:
-    """The average of the elements that are not NaN.
-
-    Reference: numpy.nanmean
-    """
-    x, valid = _split_nan(a, "nanmean")
-    return mean(x, axis=axis, dtype=dtype, keepdims=keepdims, where=valid)
-
-
-@numpy_function
-def nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NO_VALUE
-) -> Any:
-    """The variance of the elements that are not NaN.
-
-    Reference: numpy.nanvar
-    """
-    x, valid = _split_nan(a, "nanvar")
-    return var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=valid)
-
-
-@numpy_function
-def nanstd(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NO_VALUE
-) -> Any:
-    """The standard deviation of the elements that are not NaN.
-
-    Reference: numpy.nanstd
-    """
-    x, valid = _split_nan(a, "nanstd")
-    return std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=valid)
-
-
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod", "cumsum", "max", "mean",
-    "min", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "prod",
-    "ptp", "std", "sum", "var",
+    "min", "prod", "ptp", "std", "sum", "var",
 ]  # fmt: skip

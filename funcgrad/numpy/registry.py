@@ -29,7 +29,7 @@ def numpy_function(f: Callable | None = None, *, extra: tuple[str, ...] = ()) ->
     """
     if f is None:
         return functools.partial(numpy_function, extra=extra)
-    name = f.__name__.rstrip("_")
+    name = f.__name__ if hasattr(np, f.__name__) else f.__name__.rstrip("_")
     real = getattr(np, name)
     names = list(inspect.signature(f).parameters)
     out = names.index("out") if "out" in names else None

@@ -17,6 +17,12 @@ from .registry import numpy_function
 from .truth import concrete
 
 
+def _positions_of(indices: Any, name: str) -> Any:
+    """Positions as an array; an empty list has none, of whatever type NumPy takes it for."""
+    empty = isinstance(indices, (list, tuple)) and np.size(indices) == 0 if not promotion.has_tracer(indices) else False
+    return np.zeros(np.shape(indices), np.int64) if empty else array_operand(indices, name)
+
+
 @numpy_function
 def take(
     a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str | None = None, *, fill_value: Any = None
@@ -28,7 +34,7 @@ def take(
 
     Reference: numpy.take
     """
-    x, i = array_operand(a, "take"), array_operand(indices, "take")
+    x, i = array_operand(a, "take"), _positions_of(indices, "take")
     if axis is None:
         x, axis = layout.reshape(x, shape=(x.size,)), 0
     axis = one_axis(axis, x.ndim, "take")
@@ -101,7 +107,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     x = array_operand(arr, "delete")
     x = layout.reshape(x, shape=(x.size,)) if axis is None else x
     axis = 0 if axis is None else one_axis(axis, x.ndim, "delete")
-    where = obj if isinstance(obj, slice) else concrete(obj, _positions("delete"))
+    where = obj if isinstance(obj, slice) else concrete(_positions_of(obj, "delete"), _positions("delete"))
     return pick(x, np.delete(np.arange(x.shape[axis]), where), axis)
 
 
@@ -194,6 +200,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect"
 
     Reference: numpy.partition
     """
+    _check_kth(a, kth, axis, "partition")
     return sort(a, axis)
 
 
@@ -203,7 +210,16 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
 
     Reference: numpy.argpartition
     """
+    _check_kth(a, kth, axis, "argpartition")
     return argsort(a, axis)
+
+
+def _check_kth(a: Any, kth: Any, axis: int | None, name: str) -> None:
+    x = array_operand(a, name)
+    n = x.size if axis is None else x.shape[one_axis(axis, x.ndim, name)]
+    for k in () if x.size == 0 else promotion.static_ints(kth, name):
+        if not -n <= k < n:
+            raise ValueError(f"{name}: kth(={k}) out of bounds ({n})")
 
 
 @numpy_function
@@ -232,6 +248,9 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     a = a if sorter is None else take(a, sorter)
     column = manipulation.expand_dims(v, -1)
     before = ufuncs.less(a, column) if side == "left" else ufuncs.less_equal(a, column)
+    if column.dtype.kind in "fc":  # NaN comes last, after all numbers and, from the right, after all NaN
+        passed = ufuncs.logical_not(ufuncs.isnan(a)) if side == "left" else True
+        before = ufuncs.logical_or(before, ufuncs.logical_and(ufuncs.isnan(column), passed))
     return reductions.sum(before, axis=-1)
 
 
@@ -258,6 +277,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0, *, length: int 
     Reference: numpy.bincount
     """
     x = array_operand(x, "bincount")
+    x = promotion.convert(x, np.dtype(np.int64)) if x.dtype == np.bool_ else x
     known = type(x) is not Tracer or x.value is not None
     size = max(minlength, int(concrete(x, "bincount").max(initial=-1)) + 1) if known else minlength
     if not known and not minlength:

@@ -38,7 +38,8 @@ OPS = {
     bessel: "i0 i0e i1 i1e iv ive j0 j1 jv k0 k0e k1 k1e kv kve y0 y1 yv",
     error_functions: "dawsn erfcinv erfcx erfi log_ndtr ndtri ndtri_exp owens_t",
     gamma_functions: "beta betaln binom gamma gammasgn poch rgamma",
-    incomplete: "betainc betaincc betaincinv betainccinv gammainc gammaincc gammaincinv gammainccinv",
+    incomplete: "betainc betaincc betaincinv betainccinv fdtr fdtrc gammainc gammaincc gammaincinv "
+    "gammainccinv gdtr gdtrc",
     cylinder: "bei beip ber berp hyperu kei keip ker kerp log_wright_bessel modstruve struve wright_bessel",
     distribution_functions: "btdtria btdtrib chdtriv gdtrib kolmogi kolmogorov",
     elliptic: "ellipeinc ellipkinc",
@@ -52,7 +53,7 @@ OPS = {
     "powm1 spence wrightomega",
     student: "stdtr stdtrit",
     formulas: "xlogy xlog1py logit log_expit ndtr entr exp10 loggamma rel_entr kl_div huber pseudo_huber "
-    "inv_boxcox inv_boxcox1p chdtr chdtrc chdtri gdtr gdtrc fdtr fdtrc pdtr pdtrc sici shichi fresnel "
+    "inv_boxcox inv_boxcox1p chdtr chdtrc chdtri pdtr pdtrc sici shichi fresnel "
     "expn kn yn",
 }
 BUILDERS: dict[int, Callable] = {1: unary, 2: binary}

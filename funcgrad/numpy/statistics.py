@@ -75,10 +75,10 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     if c.ndim == 0:
         return ufuncs.divide(c, c)
     deviation = ufuncs.sqrt(linear.diagonal(c))
-    out = c / manipulation.expand_dims(deviation, 1) / deviation
-    if out.dtype.kind != "c":
-        return choice.clip(out, -1, 1)
-    return ew.complex_(choice.clip(ew.real(out), -1, 1), choice.clip(ew.imag(out), -1, 1))
+    c = c / manipulation.expand_dims(deviation, 1) / deviation
+    if c.dtype.kind == "c":  # the parts one by one, as in NumPy
+        return ew.complex_(choice.clip(ew.real(c), -1, 1), choice.clip(ew.imag(c), -1, 1))
+    return choice.clip(c, -1, 1)
 
 
 # --- convolution ------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def _inclusive(name: str, running: Callable, neutral: float) -> Callable:
     def function(
         x: Any, /, *, axis: int | None = None, dtype: Any = None, out: Any = None, include_initial: bool = False
     ) -> Any:
-        x = array_operand(x, name)
+        x = manipulation.atleast_1d(array_operand(x, name))
         if axis is None and x.ndim != 1:
             raise ValueError(f"{name}: axis is required for arrays with more than one axis")
         axis = one_axis(0 if axis is None else axis, x.ndim, name)
@@ -205,6 +205,8 @@ def unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: floa
     p = array_operand(p, "unwrap")
     p = p if p.dtype.kind == "f" else promotion.convert(p, np.dtype(np.float64))
     axis = one_axis(axis, p.ndim, "unwrap")
+    if p.size == 0:
+        return p
     step = differences.diff(p, axis=axis)
     half = period / 2
     wrapped = ufuncs.remainder(step + half, period) - half

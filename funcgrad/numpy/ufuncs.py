@@ -48,10 +48,16 @@ def _yes(x: Any) -> Any:
     return ew.like(promotion.convert(x, np.bool_), True)
 
 
+def _whole_reciprocal(x: Any) -> Any:
+    """1 / x of integers, towards 0."""
+    return ew.select(ew.eq(ew.abs_(x), ew.like(x, 1)), x, ew.like(x, 0))
+
+
 def _spacing(x: Any) -> Any:
     """The step to the next number away from zero: constant between powers of 2."""
     x = ew.stop(x)
-    return ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), x), x)
+    size = ew.select(ew.eq(x, ew.like(x, 0)), ew.like(x, 0), x)  # of -0.0 as of 0.0
+    return ew.sub(ew.copysign(ew.nextafter(ew.abs_(x), ew.like(x, math.inf)), size), size)
 
 
 def conjugated(x: Any) -> Any:
@@ -139,9 +145,7 @@ log, log2, log10, log1p = (
     unary(np.log1p, ew.log1p),
 )
 sqrt, cbrt, square = unary(np.sqrt, ew.sqrt), unary(np.cbrt, ew.cbrt), unary(np.square, ew.square, "iufc")
-reciprocal = unary(
-    np.reciprocal, by_kind(f=ew.reciprocal, c=ew.reciprocal, other=lambda x: ew.floor_divide(ew.like(x, 1), x))
-)
+reciprocal = unary(np.reciprocal, by_kind(f=ew.reciprocal, c=ew.reciprocal, other=_whole_reciprocal))
 negative, positive = unary(np.negative, ew.neg, "iufc"), unary(np.positive, same, "iufc")
 absolute = unary(np.absolute, by_kind(b=same, c=modulus, other=ew.abs_), "biufc")
 fabs = unary(np.fabs, ew.abs_)

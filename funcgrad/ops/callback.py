@@ -216,7 +216,7 @@ in_numpy = library(
     "in_numpy", _in_numpy_impl, aval=_in_numpy_aval, batch=_in_numpy_batch, lower=lowering.Callback(), linearize=_refuse,
     multiple_results=True,
     samples=lambda: [Sample([array(3), array(3)], dict(operation=elementwise.mul, arguments=())),
-                     Sample([array(2, 3)], dict(operation=layout.transpose, arguments=(("perm", (1, 0)),)))])  # fmt: skip
+                     Sample([array(2, 3)], dict(operation=layout.transpose, arguments=(("axes", (1, 0)),)))])  # fmt: skip
 
 # --- effects --------------------------------------------------------------------------------------------------------------
 

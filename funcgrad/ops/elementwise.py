@@ -149,7 +149,7 @@ def _floor_divide(x: sc.Expr, y: sc.Expr) -> sc.Expr:
     if x.dtype.kind == "u":
         return sc.quo(x, y)
     q, r = sc.quo(x, y), sc.rem(x, y)
-    return sc.select(sc.ne(r, 0) & _unlike_signs(r, y), q - 1, q)
+    return sc.select(sc.ne(y, 0) & sc.ne(r, 0) & _unlike_signs(r, y), q - 1, q)  # by 0 it is 0, as in NumPy
 
 
 def _unlike_signs(r: sc.Expr, y: sc.Expr) -> sc.Expr:
@@ -192,7 +192,7 @@ def _odd_quotients() -> list[Sample]:
     return [Sample([x, y]), Sample([np.array([3.0, -3.0, 0.0]), np.zeros(3)])]
 
 
-_int_pairs = lambda: [Sample([np.array([7, -7, 7, -7, 6, 5]), np.array([2, 2, -2, -2, 3, 0])])]
+_int_pairs = lambda: [Sample([np.array([7, -7, 7, -7, 6, 5, -4]), np.array([2, 2, -2, -2, 3, 0, 0])])]
 
 floor_divide = elementwise("floor_divide", _quiet(np.floor_divide), scalar=_floor_divide, partials=nondiff, samples=both(_positive_pairs, _int_pairs, _odd_quotients))
 mod = elementwise("mod", _quiet(np.remainder), scalar=_mod, samples=both(_positive_pairs, _int_pairs),

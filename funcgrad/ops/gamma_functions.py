@@ -45,7 +45,8 @@ def _polygamma_element(x: sc.Expr, *, n: int) -> sc.Expr:
         return sc.convert(_polygamma_element(sc.convert(x, np.float64), n=n), x.dtype)
     left = x <= 0.0
     value = _polygamma_right(sc.select(left, 1.0 - x, x), n)
-    return sc.select(left, (-1) ** n * value - _cotangent_derivative(x, n), value)
+    value = sc.select(left, (-1) ** n * value - _cotangent_derivative(x, n), value)
+    return sc.select(sc.eq(x, -math.inf), (-1.0) ** (n + 1) * math.inf, value)  # as in SciPy
 
 
 def _polygamma_right(x: sc.Expr, n: int) -> sc.Expr:

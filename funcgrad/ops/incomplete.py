@@ -166,7 +166,7 @@ def _psi(n: int, x: Any) -> Any:
     return polygamma(x, n=n) if n else digamma(x)
 
 
-def _in_double(f: Callable) -> Callable:
+def in_double(f: Callable) -> Callable:
     """Computed in double precision, whatever the operands are."""
 
     def compute(*args: Any, **params: Any) -> Any:
@@ -209,7 +209,7 @@ def _gamma_tail(a: Any, x: Any, sign: Any) -> Any:
     return end
 
 
-@_in_double
+@in_double
 def _gammainc_a(a: Any, x: Any, *, k: int) -> Any:
     """(d/da)^k P(a, x) for k >= 1."""
     ends = ew.or_(ew.eq(x, like(x, 0)), ew.isinf(x))
@@ -282,7 +282,7 @@ def _swapped(condition: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return ew.select(condition, y, x), ew.select(condition, x, y)
 
 
-@_in_double
+@in_double
 def _betainc_ab(a: Any, b: Any, x: Any, *, j: int, k: int) -> Any:
     """(d/da)^j (d/db)^k I_x(a, b) for j + k >= 1: by I_x(a, b) = 1 - I_(1-x)(b, a) always the left tail."""
     ends = ew.or_(ew.le(x, like(x, 0)), ew.ge(x, like(x, 1)))
@@ -341,4 +341,60 @@ betainc_ab.lower = lowering.Compose(_betainc_ab)
 betaincinv = scipy_function("betaincinv", _of_inverse(1.0), _beta_points)
 betainccinv = scipy_function("betainccinv", _of_inverse(-1.0), _beta_points)
 
-__all__ = ["beta_density", "beta_kernel", "betainc", "betainc_ab", "betaincc", "betainccinv", "betaincinv", "gamma_density", "gammainc", "gammainc_a", "gammaincc", "gammainccinv", "gammaincinv"]
+# --- distributions of gamma and F variables -----------------------------------------------------------------------------------------
+
+
+def _of_gdtr(sign: float) -> tuple[Callable, ...]:
+    """The chain rule for gammainc(b, a x); nothing depends on anything left of 0."""
+
+    def chain(slope: Callable) -> Callable:
+        def partial(out: Any, a: Any, b: Any, x: Any) -> Any:
+            inside = ew.ge(x, like(x, 0))
+            point = ew.select(inside, x, like(x, 1))
+            return ew.select(inside, sign * slope(a, b, point, ew.strong_product(a, point)), like(x, 0))
+
+        return partial
+
+    return (chain(lambda a, b, x, ax: ew.strong_product(gamma_density(b, ax), x)), chain(lambda a, b, x, ax: gammainc_a(b, ax, k=1)),
+            chain(lambda a, b, x, ax: ew.strong_product(gamma_density(b, ax), a)))
+
+
+def _shares(dfn: Any, dfd: Any, x: Any) -> tuple[Any, Any]:
+    """q / (1 + q) and 1 / (1 + q) for q = dfn x / dfd."""
+    ratio = ew.strong_product(1 / dfd, ew.strong_product(dfn, x))
+    rest = 1 / (1 + ratio)
+    return ew.select(ew.eq(rest, like(x, 0)), like(x, 1), ew.strong_product(rest, ratio)), rest
+
+
+def _of_fdtr(upper: bool) -> tuple[Callable, ...]:
+    """The chain rule for betainc(dfn / 2, dfd / 2, q / (1 + q)), or, for the upper tail, for betainc(dfd / 2, dfn / 2, 1 / (1 + q))."""
+    sign = -1.0 if upper else 1.0
+
+    def chain(slope: Callable) -> Callable:
+        def partial(out: Any, dfn: Any, dfd: Any, x: Any) -> Any:
+            inside = ew.and_(ew.and_(ew.gt(dfn, like(x, 0)), ew.gt(dfd, like(x, 0))), ew.ge(x, like(x, 0)))
+            dfn, dfd, x = (ew.select(inside, v, like(v, 1)) for v in (dfn, dfd, x))
+            share, rest = _shares(dfn, dfd, x)
+            ab = (0.5 * dfd, 0.5 * dfn, rest) if upper else (0.5 * dfn, 0.5 * dfd, share)
+            return ew.select(inside, slope(dfn, dfd, x, ab, ew.square(rest)), like(x, 0))
+
+        return partial
+
+    def by_share(ab: Any, share_slope: Any) -> Any:
+        return sign * ew.strong_product(beta_density(*ab), share_slope)
+
+    def by_shape(ab: Any, k: int) -> Any:
+        return 0.5 * betainc_ab(*ab, j=1 - k, k=k)
+
+    return (chain(lambda dfn, dfd, x, ab, r: by_shape(ab, int(upper)) + by_share(ab, ew.strong_product(x, r) / dfd)),
+            chain(lambda dfn, dfd, x, ab, r: by_shape(ab, int(not upper)) - by_share(ab, ew.strong_product(x, r) * (dfn / dfd) / dfd)),
+            chain(lambda dfn, dfd, x, ab, r: by_share(ab, r * (dfn / dfd))))
+
+
+_gamma_rates = lambda: [Sample([np.array([0.4, 1.0, 2.5, 2.0]), np.array([0.3, 1.7, 2.5, 1.0]), np.array([1.2, 0.3, 1.1, 0.7])])]
+gdtr = scipy_function("gdtr", _of_gdtr(1.0), _gamma_rates)
+gdtrc = scipy_function("gdtrc", _of_gdtr(-1.0), _gamma_rates)
+fdtr = scipy_function("fdtr", _of_fdtr(False), _gamma_rates)
+fdtrc = scipy_function("fdtrc", _of_fdtr(True), _gamma_rates)
+
+__all__ = ["beta_density", "beta_kernel", "betainc", "betainc_ab", "betaincc", "betainccinv", "betaincinv", "fdtr", "fdtrc", "gamma_density", "gammainc", "gammainc_a", "gammaincc", "gammainccinv", "gammaincinv", "gdtr", "gdtrc", "in_double"]

@@ -66,12 +66,12 @@ spence = scipy_function("spence", lambda out, x: -_constants(hyp2f1, 1, 1, 2)(1 
 def _cosm1(x: Any) -> Any:
     """-2 sin(x / 2)^2, also near other multiples of 2 pi, where cos(x) - 1 has lost its digits."""
     half = np.sin(x * x.dtype.type(0.5))
-    return -2 * (half * half)
+    return 0 - 2 * (half * half)  # 0.0 at 0, not -0.0
 
 
 def _cosm1_element(x: sc.Expr) -> sc.Expr:
     half = sc.sin(x * 0.5)
-    return -2.0 * (half * half)
+    return 0.0 - 2.0 * (half * half)
 
 
 cosm1 = elementwise("cosm1", _cosm1, scalar=_cosm1_element, kinds="f", partials=lambda out, x: -ew.sin(x), samples=points(-2.0, 0.3, 1.4))

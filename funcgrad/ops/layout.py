@@ -100,7 +100,7 @@ def _reshape_groups(old: tuple, new: tuple) -> list[tuple[list[int], list[int]]]
 def _reshape_lower(index: tuple, read: Any, *, shape: tuple) -> sc.Expr:
     old = read.shape
     if math.prod(shape) == 0:
-        return read(tuple(_index(0) for _ in old))
+        return sc.const(0, read.dtype)  # no element is ever read, and none could be
     position: list[Any] = [_index(0)] * len(old)
     for left, right in _reshape_groups(old, shape):
         flat = _index(0)

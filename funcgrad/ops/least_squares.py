@@ -22,12 +22,12 @@ from .samples import Sample, array
 
 
 def cutoff(s: Any, rcond: float) -> Any:
-    """1 / s, and 0 for singular values of at most rcond times the largest one."""
+    """1 / s, and 0 for singular values of at most rcond times the largest one; NaN stays NaN, and is no rank less."""
     if not s.shape[-1]:
         return s
     last = len(s.shape) - 1
     largest = layout.broadcast(reduction.reduce_max(s, axes=(last,)), shape=tuple(s.shape), dims=tuple(range(last)))
-    kept = elementwise.gt(s, largest * elementwise.like(s, rcond))
+    kept = elementwise.not_(elementwise.le(s, largest * elementwise.like(s, rcond)))
     safe = elementwise.select(kept, s, elementwise.like(s, 1))
     return elementwise.select(kept, elementwise.div(elementwise.like(s, 1), safe), elementwise.like(s, 0))
 

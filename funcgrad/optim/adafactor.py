@@ -14,7 +14,7 @@ from .base import GradientTransformation, chain, required
 from .clipping import clip_by_block_rms
 from .ema import ema
 from .masking import MaskOrFn
-from .moments import first_step, next_step, number_like, squared
+from .moments import first_step, mean, next_step, number_like, squared
 from .normalizing import scale_by_param_block_rms
 from .scaling import ScalarOrSchedule, scale, scale_by_learning_rate
 from .weight_decay import add_decayed_weights
@@ -112,10 +112,10 @@ def scale_by_factored_rms(
                 whole = average(whole, square)
                 return g / fnp.sqrt(whole), rows, columns, whole
             small, large = axes
-            rows = average(rows, fnp.mean(square, axis=large))
-            columns = average(columns, fnp.mean(square, axis=small))
-            mean = fnp.mean(rows, axis=small - (small > large), keepdims=True)
-            root = fnp.expand_dims(fnp.sqrt(rows / mean), large) * fnp.expand_dims(fnp.sqrt(columns), small)
+            rows = average(rows, mean(square, axis=large))
+            columns = average(columns, mean(square, axis=small))
+            middle = mean(rows, axis=small - (small > large), keepdims=True)
+            root = fnp.expand_dims(fnp.sqrt(rows / middle), large) * fnp.expand_dims(fnp.sqrt(columns), small)
             return g / root, rows, columns, whole
 
         parts = [tree.tree_leaves(part) for part in (updates, state.v_row, state.v_col, state.v)]

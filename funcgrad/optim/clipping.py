@@ -8,7 +8,7 @@ from .. import numpy as fnp
 from .. import tree
 from ..numpy.promotion import array_operand
 from .base import GradientTransformation, required, stateless
-from .moments import number_like, refuse_complex, scaled, squared
+from .moments import mean, number_like, refuse_complex, scaled, squared
 
 
 def squared_norm(updates: Any) -> Any:
@@ -87,7 +87,7 @@ def clip_by_block_rms(threshold: Any) -> GradientTransformation:
     """
 
     def clipped(u: Any) -> Any:
-        size = safe_root(fnp.mean(squared(u)))
+        size = safe_root(mean(squared(u)))
         return u / fnp.maximum(size / number_like(threshold, size), number_like(1.0, size))
 
     return stateless(lambda updates, params: tree.tree_map(clipped, updates))

@@ -62,6 +62,15 @@ def refuse_complex(updates: Any, where: str) -> None:
         )
 
 
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean along axes, 0 where there is nothing: a leaf without elements has no part in anything."""
+    x = array_operand(x)
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
+    if all(x.shape[d] for d in axes):
+        return fnp.mean(x, axis=axis, keepdims=keepdims)
+    return fnp.sum(x, axis=axis, keepdims=keepdims)
+
+
 def moving_average(values: Any, averages: Any, decay: Any) -> Any:
     """decay * average + (1 - decay) * value."""
     return tree.tree_map(

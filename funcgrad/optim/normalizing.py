@@ -9,7 +9,7 @@ from .. import tree
 from ..numpy.promotion import array_operand
 from .base import GradientTransformation, required, stateless
 from .clipping import global_norm
-from .moments import number_like, squared
+from .moments import mean, number_like, squared
 
 
 def _root(square: Any, least: Any) -> Any:
@@ -24,7 +24,7 @@ def _length(x: Any, least: Any) -> Any:
 
 
 def _rms(x: Any, least: Any) -> Any:
-    return _root(fnp.mean(squared(x)), least)
+    return _root(mean(squared(x)), least)
 
 
 def normalize() -> GradientTransformation:
@@ -72,7 +72,7 @@ def centralize() -> GradientTransformation:
 
     def centered(g: Any) -> Any:
         g = array_operand(g)
-        return g - fnp.mean(g, axis=tuple(range(1, g.ndim)), keepdims=True) if g.ndim > 1 else g
+        return g - mean(g, axis=tuple(range(1, g.ndim)), keepdims=True) if g.ndim > 1 else g
 
     return stateless(lambda updates, params: tree.tree_map(centered, updates))
 

@@ -80,9 +80,11 @@ def scale_by_sm3(b1: Any = 0.9, b2: Any = 1.0, eps: Any = 1e-8) -> GradientTrans
 
 
 def _largest(t: Any) -> list[Any]:
-    """For each axis the largest elements over the others."""
+    """For each axis the largest elements over the others; 0 where there are none."""
     if t.ndim == 1:
         return [t]
+    if t.size == 0:
+        return [fnp.zeros((n,), t.dtype) for n in t.shape]
     return [fnp.max(t, axis=tuple(d for d in range(t.ndim) if d != i)) for i in range(t.ndim)]
 
 

@@ -65,15 +65,21 @@ def _multivariate(key: Any, mean: Any, cov: Any, lead: tuple[int, ...], method: 
     return mean + fnp.matmul(_FACTORS[method](cov), x[..., None])[..., 0]
 
 
-def _eigen_factor(cov: Any, order: int = 1) -> Any:
+def _eigen_factor(cov: Any) -> Any:
     values, vectors = fnp.linalg.eigh(cov)
-    return (vectors * fnp.sqrt(fnp.maximum(values, 0))[..., None, :])[..., ::order]
+    return vectors * fnp.sqrt(fnp.maximum(values, 0))[..., None, :]
+
+
+def _singular_factor(cov: Any) -> Any:
+    """Eigenvectors again, but with the signs that LAPACK's singular vectors have."""
+    vectors, values, _ = fnp.linalg.svd(0.5 * (cov + fnp.swapaxes(cov, -1, -2)))
+    return vectors * fnp.sqrt(values)[..., None, :]
 
 
 _FACTORS = {
     "cholesky": lambda cov: fnp.linalg.cholesky(cov),
     "eigh": _eigen_factor,
-    "svd": lambda cov: _eigen_factor(cov, -1),
+    "svd": _singular_factor,
 }
 
 

@@ -117,10 +117,11 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
         axes: over which axes, by default all.
 
     Returns:
-        An array of floating or complex numbers. Compiled code calls NumPy for real operands.
+        An array of floating or complex numbers; of an operand without elements, an empty float64 array of one axis.
+        Compiled code calls NumPy for real operands.
 
     Raises:
-        ValueError: as for `convolve`, or the other axes do not broadcast.
+        ValueError: as for `convolve` but for empty operands, or the other axes do not broadcast.
 
     Example:
         >>> import numpy as np, funcgrad as fg
@@ -129,6 +130,8 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
 
     Reference: scipy.signal.fftconvolve
     """
+    if _nothing(in1, in2):
+        return np.zeros(0)  # as SciPy has it, of one axis
     x, y = _pair("fftconvolve", in1, in2, mode, axes)
     if x.ndim == 0:
         return ufuncs.multiply(x, y)
@@ -275,6 +278,12 @@ def _without_line(x: Any) -> Any:
     n = x.shape[-1]
     lines = np.linalg.qr(np.stack([np.ones(n), np.arange(1.0, n + 1) / n], axis=1))[0].astype(x.dtype)
     return x - linear.matmul(linear.matmul(x, lines), lines.T)
+
+
+def _nothing(in1: Any, in2: Any) -> bool:
+    """Whether an operand, of as many axes as the other, has no elements."""
+    x, y = array_operand(in1, "fftconvolve"), array_operand(in2, "fftconvolve")
+    return x.ndim == y.ndim and 0 in (*x.shape, *y.shape)
 
 
 def _pair(name: str, in1: Any, in2: Any, mode: str, axes: Any = None) -> tuple[Any, Any]:

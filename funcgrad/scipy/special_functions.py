@@ -310,9 +310,12 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> An
     """
     _inexact("comb", exact)
     n, k = promotion.same_shape(floats("comb", N, k), "comb")
-    n = n + k - 1 if repetition else n
     zero = like(n, 0)
-    outside = ew.or_(ew.or_(ew.gt(k, n), ew.lt(n, zero)), ew.lt(k, zero))
+    if repetition:
+        lone = ew.and_(ew.eq(k, zero), ew.or_(ew.eq(n, zero), ew.eq(n, like(n, math.inf))))  # choosing nothing, one way
+        ways = gamma_functions.binom(ew.select(lone, like(n, 1), n + k - 1)[()], k[()])
+        return ew.select(lone, like(n, 1), ways)[()]
+    outside = ew.not_(ew.and_(ew.and_(ew.le(k, n), ew.ge(n, zero)), ew.ge(k, zero)))  # of NaN, 0, as in SciPy
     value = gamma_functions.binom(ew.select(outside, like(n, 1), n)[()], ew.select(outside, zero, k)[()])
     return ew.select(outside, zero, value)[()]
 

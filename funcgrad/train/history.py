@@ -42,8 +42,18 @@ class History(dict):
                 column.append(None)
 
     def extend(self, metrics: dict[str, Any]) -> None:
-        """Add many rows at once, such as `make_epoch` returns: arrays whose first axis counts the rows."""
+        """Add many rows at once, such as `make_epoch` returns: arrays whose first axis counts the rows.
+
+        Raises:
+            ValueError: when the arrays differ in length, or something has no axis that counts rows.
+        """
         columns = {name: _plain(value) for name, value in metrics.items()}
+        for name, column in columns.items():
+            if not isinstance(column, list):
+                raise ValueError(
+                    f"History.extend: {name!r} is {column!r}, which has no axis that counts rows.\n"
+                    "Fix: use append for one row, or give an array with an entry for each row."
+                )
         if len({len(c) for c in columns.values()}) > 1:
             raise ValueError(f"History.extend: columns differ in length: { {k: len(v) for k, v in columns.items()} }.")
         for row in zip(*columns.values()):

@@ -42,11 +42,24 @@ def _pair(predictions: Any, targets: Any, where: str) -> tuple[Any, Any]:
     return p, t
 
 
+def _mean(values: Any) -> Any:
+    """The mean; of nothing NaN, without a warning, as in compiled code."""
+    return fnp.mean(values) if values.size else values.dtype.type(math.nan)
+
+
+def _label_score(scores: Any, labels: Any, missing: float) -> Any:
+    """The score of each label; `missing` for a label that is no class, such as -1."""
+    inside = (labels >= 0) & (labels < scores.shape[-1])
+    known = fnp.where(inside, labels, 0)
+    own = fnp.take_along_axis(scores, known[..., None], axis=-1)[..., 0]
+    return fnp.where(inside, own, missing)
+
+
 # --- classes ----------------------------------------------------------------------------------------------------------
 
 
 def accuracy(predictions: Any, labels: Any) -> Any:
-    """The share of predictions that are right.
+    """The share of predictions that are right; NaN of no predictions.
 
     Args:
         predictions: classes, or scores [..., classes].
@@ -61,7 +74,7 @@ def accuracy(predictions: Any, labels: Any) -> Any:
         np.float64(0.5)
     """
     predicted, labels = _classes(predictions, labels, "train.accuracy")
-    return fnp.mean(promotion.convert(predicted == labels, FLOAT))
+    return _mean(promotion.convert(predicted == labels, FLOAT))
 
 
 def top_k_accuracy(scores: Any, labels: Any, k: int = 5) -> Any:
@@ -69,7 +82,7 @@ def top_k_accuracy(scores: Any, labels: Any, k: int = 5) -> Any:
 
     Args:
         scores: [..., classes].
-        labels: true classes [...].
+        labels: true classes [...]; one that is no class, such as -1, is never right.
         k: how many.
 
     Raises:
@@ -86,12 +99,12 @@ def top_k_accuracy(scores: Any, labels: Any, k: int = 5) -> Any:
         raise ValueError(
             f"{where}: scores must be [..., classes] and labels [...], got {scores.shape}, {labels.shape}."
         )
-    own = fnp.take_along_axis(scores, labels[..., None], axis=-1)
+    own = _label_score(scores, labels, math.nan)[..., None]
     earlier = np.arange(scores.shape[-1]) < labels[..., None]
     # What is neither smaller nor equal counts as larger, so that NaN is never right.
     behind = (scores < own) | ((scores == own) & fnp.logical_not(earlier))
     rank = fnp.sum(fnp.logical_not(behind), axis=-1)
-    return fnp.mean(promotion.convert(rank < k, FLOAT))
+    return _mean(promotion.convert(rank < k, FLOAT))
 
 
 def confusion_matrix(predictions: Any, labels: Any, classes: int) -> Any:
@@ -202,7 +215,7 @@ def roc_auc(scores: Any, labels: Any) -> Any:
         labels: truth values, or 0 and 1 [n].
 
     Returns:
-        A number; NaN when all labels are equal.
+        A number; NaN when all labels are equal, or when a score is NaN, which has no rank.
 
     Raises:
         ValueError: when the arrays are not of one shape [n].
@@ -224,7 +237,8 @@ def roc_auc(scores: Any, labels: Any) -> Any:
     count = fnp.sum(positive)
     pairs = count * (scores.shape[0] - count)
     wins = fnp.sum(rank * positive) - count * (count + 1) / 2
-    return fnp.where(pairs == 0, math.nan, wins / fnp.where(pairs == 0, 1.0, pairs))[()]
+    undefined = (pairs == 0) | fnp.any(fnp.isnan(scores))
+    return fnp.where(undefined, math.nan, wins / fnp.where(pairs == 0, 1.0, pairs))[()]
 
 
 def perplexity(logits: Any, labels: Any, mask: Any = None) -> Any:
@@ -232,7 +246,7 @@ def perplexity(logits: Any, labels: Any, mask: Any = None) -> Any:
 
     Args:
         logits: [..., classes].
-        labels: true classes [...].
+        labels: true classes [...]; one that is no class, such as -1, has to be masked, or the result is NaN.
         mask: which places count [...]; None for all.
 
     Raises:
@@ -250,12 +264,14 @@ def perplexity(logits: Any, labels: Any, mask: Any = None) -> Any:
             f"{where}: logits must be [..., classes] and labels [...], got {logits.shape}, {labels.shape}."
         )
     largest = fnp.max(logits, axis=-1)
-    total = fnp.log(fnp.sum(fnp.exp(logits - largest[..., None]), axis=-1)) + largest
-    loss = total - fnp.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
+    loss = fnp.log(fnp.sum(fnp.exp(logits - largest[..., None]), axis=-1)) + largest
+    loss = loss - _label_score(logits, labels, math.nan)
     if mask is None:
-        return fnp.exp(fnp.mean(loss))
+        return fnp.exp(_mean(loss))
     weight = promotion.convert(promotion.array_operand(mask, where), loss.dtype)
-    return fnp.exp(fnp.sum(fnp.where(weight == 0, 0, loss * weight)) / fnp.sum(weight))
+    total = fnp.sum(weight)
+    share = fnp.sum(fnp.where(weight == 0, 0, loss * weight)) / fnp.where(total == 0, 1, total)
+    return fnp.exp(fnp.where(total == 0, math.nan, share))
 
 
 # --- regression -------------------------------------------------------------------------------------------------------
@@ -273,7 +289,7 @@ def mean_absolute_error(predictions: Any, targets: Any) -> Any:
         np.float64(1.5)
     """
     p, t = _pair(predictions, targets, "train.mean_absolute_error")
-    return fnp.mean(fnp.absolute(p - t))
+    return _mean(fnp.absolute(p - t))
 
 
 def mean_squared_error(predictions: Any, targets: Any) -> Any:
@@ -288,13 +304,13 @@ def mean_squared_error(predictions: Any, targets: Any) -> Any:
         np.float64(2.5)
     """
     p, t = _pair(predictions, targets, "train.mean_squared_error")
-    return fnp.mean(fnp.square(p - t))
+    return _mean(fnp.square(p - t))
 
 
 def r2(predictions: Any, targets: Any) -> Any:
     """The coefficient of determination, 1 - sum (t - p)^2 / sum (t - mean t)^2 over axis 0; the mean of the others.
 
-    Where the targets are constant it is 1 for exact predictions and 0 else.
+    Where the targets are constant it is 1 for exact predictions and 0 else; NaN where there are none.
 
     Raises:
         ValueError: when the shapes differ.
@@ -305,6 +321,8 @@ def r2(predictions: Any, targets: Any) -> Any:
         np.float64(0.7857)
     """
     p, t = _pair(predictions, targets, "train.r2")
+    if p.size == 0:
+        return p.dtype.type(math.nan)
     rest = fnp.sum(fnp.square(t - p), axis=0)
     total = fnp.sum(fnp.square(t - fnp.mean(t, axis=0)), axis=0)
     constant = total == 0

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_modes import assert_same, eager, staged
 
+import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad import errors
 from funcgrad.core.avals import aval_of
@@ -180,3 +181,37 @@ def test_shapes_of_iteration_and_unpacking() -> None:
         first, second = t
         assert first.shape == second.shape == (3,)
         assert len(t) == 2 and len(list(t.flat)) == 6
+
+
+TRUTHS = [
+    True, False, (True, False), (None, False), (0, True), (slice(1, None), True, -1), (True, [0, 1]), ([1], slice(None), False, True),
+    (..., True, [0, 2]), (True, np.array([True, False])), (np.array(False), 1), (np.bool_(True), [[0], [1]], slice(None, None, -1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", TRUTHS, ids=str)
+def test_truth_values_are_indices_without_an_axis(index: Any) -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+    want = x[index]
+    for run in (eager, staged):
+        assert_same(run(lambda t: t[index], [x]), want, f"x[{index}]")
+        written, added, tripled = x.copy(), x.copy(), x.copy()
+        written[index] = 7.0
+        np.add.at(added, index, want + 1.0)
+        np.multiply.at(tripled, index, 3.0)
+        assert_same(run(lambda t: t.at[index].set(7.0), [x]), written, f"set {index}")
+        assert_same(run(lambda t: t.at[index].add(want + 1.0), [x]), added, f"add {index}")
+        assert_same(run(lambda t: t.at[index].multiply(3.0), [x]), tripled, f"multiply {index}")
+        assert_same(run(lambda t: t.at[index].get(mode="fill"), [x]), want, f"get {index}")
+
+
+def test_truth_values_as_indices_in_derivatives_batches_and_compiled_code() -> None:
+    x = np.arange(6.0).reshape(2, 3)
+    loss = lambda t: np.sum(t[True, 1:] ** 2) + np.sum(t[None, False]) + np.sum(t.at[True, 0].set(3.0))  # noqa: E731
+    expected = np.array([[0.0, 0.0, 0.0], [7.0, 9.0, 11.0]])
+    assert_same(fg.grad(loss)(x), expected, "grad")
+    assert_same(fg.jit(fg.grad(loss))(x), expected, "jit")
+    assert_same(fg.vmap(lambda t: t[True, 0])(x), x[:, :1], "vmap")
+    assert_same(fg.grad(lambda t: t[True][0] * 2.0)(1.0), np.float64(2.0), "of a number")
+    with pytest.raises(errors.ConcretizationError, match="a boolean index"):
+        fg.jit(lambda t, c: t[c])(x, True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...numpy import promotion, reductions, selection
 from ...numpy.promotion import array_operand
 from ...ops import decompositions, elementwise, layout
@@ -126,7 +128,8 @@ def lu(
     if permute_l:
         return _rows(lower, selection.argsort(order, axis=-1)), upper
     if p_indices:
-        return selection.argsort(order, axis=-1), lower, upper
+        rows = promotion.convert(selection.argsort(order, axis=-1), np.dtype(np.int32))
+        return rows, lower, upper
     return swap(decompositions.permutation_matrix(order, packed)), lower, upper
 
 
