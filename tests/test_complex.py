@@ -482,7 +482,7 @@ COMPILED: dict[str, tuple[Callable[..., Any], tuple]] = {
     "a batch of while loops": (fg.vmap(lambda z: lax.while_loop(lambda c: abs(c) < 10, lambda c: c * 2 + 1j, z)), (W,)),
     "a branch": (lambda z: lax.cond(z.real > 0, lambda z: z * 2, lambda z: -z, z), (Z,)),
     "a loop": (lambda z: lax.fori_loop(0, 3, lambda i, c: c * z + i, z), (W,)),
-    "eigenvalues": (lambda a: fnp.linalg.eig(a)[0], (A.real,)),
+    "eigenvalues": (lambda a: fnp.linalg.eig(a)[0], (np.array([[1.0, 2.0], [-3.0, 4.0]]),)),
     "a solution": (fg.grad(lambda b: fnp.sum(fnp.abs(fnp.linalg.solve(A, b)) ** 2)), (B,)),
     "moved parts": (lambda z: (fnp.concatenate([z, z[::-1]]), z[1:], fnp.roll(z, 1)), (W,)),
     "nothing": (lambda z: fnp.sum(z), (np.zeros(0, complex),)),

@@ -31,10 +31,36 @@ PYTHON: dict[str, tuple[int, Callable, Callable]] = {
 }  # fmt: skip
 LEFT_OUT = {
     "hyp0f1": "SciPy's own code prints that it divides by zero", "hyp1f1": "SciPy takes minutes", "hyp2f1": "SciPy takes minutes",
+    "wofz": "takes complex numbers only", "wright_bessel": "SciPy takes minutes",
     "kn": "SciPy takes an infinite order for an integer", "yn": "the same, and its recurrence loses digits",
 }  # fmt: skip
 # SciPy says that there are no events where the mean is 0, even at most NaN of them.
 NAN_HERE = {"pdtr": [(NAN, 0.0), (NAN, -0.0)], "pdtrc": [(NAN, 0.0), (NAN, -0.0)]}
+
+
+# SciPy is NaN at infinities where these are their limits, or the other way round.
+LEFT_OUT |= dict.fromkeys(
+    [
+        "agm",
+        "bdtr",
+        "bdtrc",
+        "bdtri",
+        "fdtri",
+        "gdtria",
+        "gdtrix",
+        "jve",
+        "nbdtr",
+        "nbdtrc",
+        "nbdtri",
+        "nrdtrimn",
+        "nrdtrisd",
+        "pdtri",
+        "yve",
+        "zetac",
+    ],
+    "limits",
+)
+LEFT_OUT |= {name: "SciPy counts up to an integer degree" for name in table.UFUNCS if name.startswith("eval_")}
 
 
 def functions(count: int) -> dict[str, tuple[Callable, Callable]]:

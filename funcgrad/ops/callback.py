@@ -211,11 +211,18 @@ def _in_numpy_batch(size: int, args: list, axes: list, operation: Primitive, arg
     return (list(found), list(axis)) if operation.multiple_results else ([found], [axis])
 
 
+def _in_numpy_linearize(*primals: Any, operation: Primitive, arguments: tuple) -> tuple[list, Callable]:
+    found, tangent_map = operation.linearize(*primals, **dict(arguments))
+    if operation.multiple_results:
+        return found, tangent_map
+    return [found], lambda *tangents: [tangent_map(*tangents)]
+
+
 # An operation on complex numbers or float16, inside a compiled program; made when nothing is differentiated any more.
 in_numpy = library(
-    "in_numpy", _in_numpy_impl, aval=_in_numpy_aval, batch=_in_numpy_batch, lower=lowering.Callback(), linearize=_refuse,
+    "in_numpy", _in_numpy_impl, aval=_in_numpy_aval, batch=_in_numpy_batch, lower=lowering.Callback(), linearize=_in_numpy_linearize,
     multiple_results=True,
-    samples=lambda: [Sample([np.array([3, 5]), np.array([2, -1])], dict(operation=elementwise.mul, arguments=())),
+    samples=lambda: [Sample([array(3), array(3)], dict(operation=elementwise.mul, arguments=())),
                      Sample([np.arange(6).reshape(2, 3)], dict(operation=layout.transpose, arguments=(("axes", (1, 0)),)))])  # fmt: skip
 
 # --- effects --------------------------------------------------------------------------------------------------------------

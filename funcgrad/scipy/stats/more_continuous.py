@@ -102,7 +102,7 @@ def _f_logpdf(z: Any, n: Any, m: Any) -> Any:
 f = Continuous(
     "f", "dfn dfd", HALF_LINE, positive, (1.0, 1.0),
     dict(
-        logpdf=_f_logpdf, cdf=lambda z, n, m: formulas.fdtr(n, m, z), sf=lambda z, n, m: formulas.fdtrc(n, m, z),
+        logpdf=_f_logpdf, cdf=lambda z, n, m: incomplete.fdtr(n, m, z), sf=lambda z, n, m: incomplete.fdtrc(n, m, z),
         ppf=lambda q, n, m: special_counts.fdtri(n, m, q), isf=lambda q, n, m: 1 / special_counts.fdtri(m, n, q),
     ),
 )  # fmt: skip
