@@ -119,6 +119,7 @@ def has_no_results(prim: Primitive) -> bool:
 # --- complex numbers ------------------------------------------------------------------------------------------------
 
 HOLOMORPHIC = """
+    in_numpy
     add sub neg mul div strong_product square reciprocal integer_power power exp exp2 expm1 log log2 log10 log1p sqrt
     rsqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh select copy checkpoint_name convert
     broadcast reshape transpose concatenate pad slice flip dynamic_slice dynamic_update_slice gather scatter scatter_add
