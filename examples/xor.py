@@ -154,7 +154,7 @@ def draw(params: dict[str, np.ndarray], path: Path) -> None:
     for score in (points @ params["w1"] + params["b1"]).T:
         axes.contour(x, y, score.reshape(x.shape), levels=[0], colors="gray", linestyles="dashed")
     axes.scatter(*INPUTS.T, c=TARGETS, cmap="RdBu", edgecolors="black", s=80)
-    axes.set(title="Answer of the network; each hidden neuron draws one line", xlabel="a", ylabel="b", aspect="equal")
+    axes.set(title="Answer; where hidden neurons say 1/2", xlabel="a", ylabel="b", aspect="equal")
     figure.colorbar(answers)
     figure.savefig(path)
 
