@@ -1,7 +1,7 @@
 """What a swinging pendulum tells about itself: parameters of a differential equation from noisy measurements.
 
-    python examples/pendulum.py                       fit, with error bars
-    python examples/pendulum.py --out picture.png     and draw, if matplotlib is there
+    python examples/pendulum.py                       fit, with error bars, and draw
+    python examples/pendulum.py --out picture.png     draw to this file
 
 The angle obeys  angle'' = -g / length sin(angle) - friction angle'.  Length, friction and the way it was let go are
 unknown; the angle was read every tenth of a second, each time a little wrong.
@@ -14,6 +14,7 @@ unknown; the angle was read every tenth of a second, each time a little wrong.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def error_bars(params: Any) -> Any:
     return fg.tree.unflatten(treedef, list(deviations))
 
 
-def draw(path: str, readings: np.ndarray, params: Any, influence: np.ndarray) -> None:
+def draw(path: Path, readings: np.ndarray, params: Any, influence: np.ndarray) -> None:
     """The readings, the fitted curve, and what each reading says about the length."""
     import matplotlib
 
@@ -77,7 +78,7 @@ def main(argv: list[str] | None = None) -> Any:
     """Measure, fit, and say how sure the fit is; the fitted parameters are returned."""
     parser = argparse.ArgumentParser(description="parameters of a pendulum from noisy angles")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", help="draw to this file")
+    parser.add_argument("--out", type=Path, default=Path("pendulum.png"), help="where to draw")
     options = parser.parse_args(argv)
 
     noise = np.random.default_rng(options.seed).normal(size=TIMES.size)
@@ -89,9 +90,8 @@ def main(argv: list[str] | None = None) -> Any:
         print(f"{path[-1].key:10} {value:8.4f} +- {deviation:.4f}   {truth:8.4f}")
     influence = fg.grad(lambda readings: fitted(readings)["length"])(readings)
     print(f"the reading that says most about the length: at {TIMES[np.argmax(np.abs(influence))]:.1f} s")
-    if options.out:
-        draw(options.out, readings, params, influence)
-        print(f"picture: {options.out}")
+    draw(options.out, readings, params, influence)
+    print(f"picture: {options.out}")
     return params
 
 

@@ -1,6 +1,6 @@
 """Two ways to a gradient, side by side: nudge every weight and look, or go backwards once.
 
-    python examples/xor.py                     100,000 steps both ways
+    python examples/xor.py                     100,000 steps both ways, and a picture
     python examples/xor.py --steps 2000        a quick look
 
 The network is the smallest one that needs a hidden layer: two inputs, two hidden neurons, one output, nine numbers to
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,9 @@ def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-def predict(params: Any) -> Any:
-    """What the network answers to each of the four inputs."""
-    hidden = sigmoid(INPUTS @ params["w1"] + params["b1"])
+def predict(params: Any, inputs: Any = INPUTS) -> Any:
+    """What the network answers to each of the inputs."""
+    hidden = sigmoid(inputs @ params["w1"] + params["b1"])
     return sigmoid(hidden @ params["w2"] + params["b2"])
 
 
@@ -141,20 +142,41 @@ def compare_training(params: dict[str, np.ndarray], steps: int) -> dict[str, np.
     return exact
 
 
+def draw(params: dict[str, np.ndarray], path: Path) -> None:
+    """The answer over the plane of inputs, the lines where hidden neurons are at 1/2, and the four inputs."""
+    from matplotlib.figure import Figure  # only drawing needs it
+
+    x, y = np.meshgrid(np.linspace(-0.5, 1.5, 200), np.linspace(-0.5, 1.5, 200))
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    axes = (figure := Figure(figsize=(5, 4.5), layout="constrained")).add_subplot()
+    levels = np.linspace(0, 1, 11)
+    answers = axes.contourf(x, y, predict(params, points).reshape(x.shape), levels, cmap="RdBu", alpha=0.7)
+    for score in (points @ params["w1"] + params["b1"]).T:
+        axes.contour(x, y, score.reshape(x.shape), levels=[0], colors="gray", linestyles="dashed")
+    axes.scatter(*INPUTS.T, c=TARGETS, cmap="RdBu", edgecolors="black", s=80)
+    axes.set(title="Answer; where hidden neurons say 1/2", xlabel="a", ylabel="b", aspect="equal")
+    figure.colorbar(answers)
+    figure.savefig(path)
+
+
 def main(argv: list[str] | None = None) -> np.ndarray:
     """Compare gradients, their cost, and training; the answers of the trained network are returned."""
     parser = argparse.ArgumentParser(description="learn XOR by nudging and by grad")
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("xor.png"), help="where to draw")
     options = parser.parse_args(argv)
 
     params = initial_parameters(2, options.seed)
     compare_gradients(params)
     compare_cost([2, 16, 128, 1024])
-    answers = predict(compare_training(params, options.steps))
+    params = compare_training(params, options.steps)
+    answers = predict(params)
     print("a b   a xor b   the network says")
     for (a, b), target, answer in zip(INPUTS, TARGETS, answers):
         print(f"{a:.0f} {b:.0f}   {target:7.0f}   {answer:.3f}")
+    draw(params, options.out)
+    print(f"picture: {options.out}")
     return answers
 
 

@@ -108,3 +108,15 @@ def test_split_keeps_single_precision_and_passes_arguments_on() -> None:
     updates, _ = optimizer.update(2 * z, optimizer.init(z), z, value=np.float32(25.0))
     assert updates.dtype == np.complex64
     np.testing.assert_allclose(updates, -0.25 * 2 * z, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["flatten", "adam", "acprop", "sam"])
+def test_real_leaves_beside_complex_ones_stay_real_and_compiled_steps_are_the_same(name: str) -> None:
+    make, kind = cases.CASES[name]
+    start, goal = {"w": START["w"] * (1 - 0.5j), "b": START["b"]}, {"w": CENTRE["w"] + 0.3j, "b": CENTRE["b"]}
+    found = run(make(optim), kind, distance(goal), start, 3)
+    assert found["w"].dtype == np.complex128 and found["b"].dtype == np.float64
+    compiled = fg.jit(lambda p: run(make(optim), kind, distance(goal), p, 3))(start)
+    for leaf in found:
+        assert compiled[leaf].dtype == found[leaf].dtype
+        np.testing.assert_allclose(compiled[leaf], found[leaf], rtol=1e-10, atol=1e-13)

@@ -179,3 +179,8 @@ def test_sophia_and_momo_say_what_they_need() -> None:
     for make in (optim.momo, optim.momo_adam):
         with pytest.raises(ValueError, match=rf"{make.__name__}: the update needs the value of the loss"):
             make().update(x, make().init(x), x)
+
+
+def test_complex_numbers_are_refused_with_what_to_do() -> None:
+    with pytest.raises(TypeError, match=r"projection_simplex: .* complex.\nFix: project real and imaginary parts"):
+        p.projection_simplex(np.array([1j, 2.0]))

@@ -65,6 +65,8 @@ def test_bad_trees() -> None:
         train.gradient_flow({})
     with pytest.raises(ValueError, match="the parameters have another structure"):
         train.gradient_flow({"a": np.ones(2)}, [np.ones(2)])
+    with pytest.raises(ValueError, match=r"\['a'\] has shape \(2,\), and its parameters \(3,\)"):
+        train.gradient_flow({"a": np.ones(2)}, {"a": np.ones(3)})
 
 
 def test_sensitivities_are_the_slopes() -> None:

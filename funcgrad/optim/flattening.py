@@ -9,6 +9,7 @@ from .. import numpy as fnp
 from .. import tree
 from ..numpy.promotion import array_operand, convert
 from .base import GradientTransformation, GradientTransformationExtraArgs, with_extra_args_support
+from .moments import is_complex
 
 
 def joined(values: Any) -> Any:
@@ -22,7 +23,10 @@ def cut(flat: Any, pattern: Any) -> Any:
     for leaf in map(array_operand, tree.tree_leaves(pattern)):
         shape = tuple(leaf.shape)
         size = math.prod(shape)
-        pieces.append(convert(fnp.reshape(flat[at : at + size], shape), leaf.dtype))
+        piece = fnp.reshape(flat[at : at + size], shape)
+        if is_complex(piece) and not is_complex(leaf):
+            piece = fnp.real(piece)  # a real leaf beside complex ones moves along the real line
+        pieces.append(convert(piece, leaf.dtype))
         at += size
     return tree.tree_unflatten(tree.tree_structure(pattern), pieces)
 

@@ -53,13 +53,13 @@ def is_complex(x: Any) -> bool:
     return array_operand(x).dtype.kind == "c"
 
 
-def refuse_complex(updates: Any, where: str) -> None:
+WRAP = "wrap the whole optimizer, as in split_real_and_imaginary(optimizer), which sees two real arrays."
+
+
+def refuse_complex(updates: Any, where: str, fix: str = WRAP) -> None:
     """Raise for a pytree with complex leaves, for algorithms that order numbers or know them as real."""
     if any(is_complex(leaf) for leaf in tree.tree_leaves(updates)):
-        raise TypeError(
-            f"{where}: its formulas are for real numbers, and a leaf is complex.\n"
-            "Fix: wrap the whole optimizer, as in split_real_and_imaginary(optimizer), which sees two real arrays."
-        )
+        raise TypeError(f"{where}: its formulas are for real numbers, and a leaf is complex.\nFix: {fix}")
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:

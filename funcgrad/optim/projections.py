@@ -34,6 +34,8 @@ __all__ = [
     "projection_vector",
 ]
 
+_PARTS = "project real and imaginary parts as two real arrays."
+
 
 def projection_non_negative(tree: Any) -> Any:
     """The nearest tree without negative entries: max(x, 0).
@@ -43,7 +45,7 @@ def projection_non_negative(tree: Any) -> Any:
         >>> projection_non_negative({"a": np.array([-1.0, 2.0])})
         {'a': array([0., 2.])}
     """
-    refuse_complex(tree, "projection_non_negative")
+    refuse_complex(tree, "projection_non_negative", _PARTS)
     return trees.tree_map(lambda x: fnp.maximum(x, number_like(0.0, x)), tree)
 
 
@@ -65,7 +67,7 @@ def projection_box(tree: Any, lower: Any, upper: Any) -> Any:
         >>> projection_box({"a": np.array([-1.0, 0.5, 2.0])}, 0.0, 1.0)
         {'a': array([0. , 0.5, 1. ])}
     """
-    refuse_complex(tree, "projection_box")
+    refuse_complex(tree, "projection_box", _PARTS)
     bounds = _spread(lower, tree), _spread(upper, tree)
     return trees.tree_map(lambda x, a, b: fnp.clip(x, number_like(a, x), number_like(b, x)), tree, *bounds)
 
@@ -132,7 +134,7 @@ def projection_simplex(tree: Any, scale: Any = 1.0) -> Any:
 
     Reference: J. Duchi et al., Efficient projections onto the l1-ball for learning in high dimensions, ICML 2008.
     """
-    refuse_complex(tree, "projection_simplex")
+    refuse_complex(tree, "projection_simplex", _PARTS)
     if not sum(array_operand(leaf).size for leaf in trees.tree_leaves(tree)):
         raise ValueError("projection_simplex: the tree has no entries, so no sum but 0.")
     flat = joined(tree)
@@ -148,7 +150,7 @@ def projection_l1_sphere(tree: Any, scale: Any = 1.0) -> Any:
         >>> projection_l1_sphere(np.array([-0.5, 1.2]))
         array([-0.15,  0.85])
     """
-    refuse_complex(tree, "projection_l1_sphere")
+    refuse_complex(tree, "projection_l1_sphere", _PARTS)
     return tree_mul(trees.tree_map(fnp.sign, tree), projection_simplex(trees.tree_map(fnp.absolute, tree), scale))
 
 
@@ -221,6 +223,6 @@ def projection_halfspace(x: Any, a: Any, b: Any) -> Any:
         >>> projection_halfspace(np.array([0.5, 3.0]), np.array([2.0, 0.0]), 2.0)
         array([0.5, 3. ])
     """
-    refuse_complex(x, "projection_halfspace")
+    refuse_complex(x, "projection_halfspace", _PARTS)
     step = (b - tree_vdot(a, x)) / tree_norm(a, squared=True)
     return tree_add_scale(x, fnp.minimum(step, number_like(0.0, step)), a)

@@ -90,7 +90,7 @@ def gradient_flow(gradients: Any, params: Any = None) -> GradientFlow:
         A `GradientFlow`.
 
     Raises:
-        ValueError: when there is no gradient, or the structures differ.
+        ValueError: when there is no gradient, or structures or shapes differ.
 
     Example:
         >>> import numpy as np
@@ -110,6 +110,10 @@ def gradient_flow(gradients: Any, params: Any = None) -> GradientFlow:
     if params is not None and tree.tree_structure(params) != tree.tree_structure(gradients):
         raise ValueError("gradient_flow: the parameters have another structure than the gradients.")
     beside = [None] * len(paths) if params is None else tree.tree_leaves(params)
+    for (path, g), p in zip(paths, beside):
+        if p is not None and np.shape(g) != np.shape(p):
+            place = tree.keystr(path) or "the gradient"
+            raise ValueError(f"gradient_flow: {place} has shape {np.shape(g)}, and its parameters {np.shape(p)}.")
     leaves = tuple(_leaf(tree.keystr(path) or "parameter", g, p) for (path, g), p in zip(paths, beside))
     verdict, where = _verdict(leaves, params is not None)
     return GradientFlow(leaves, verdict, where, REMEDIES[verdict])

@@ -10,13 +10,13 @@ from example_scripts import is_png, load, run
 
 
 def test_a_pendulum_is_measured_and_drawn(tmp_path: Path) -> None:
-    lines = run("pendulum", tmp_path, "--out", "picture.png")
+    lines = run("pendulum", tmp_path)
     rows = [re.fullmatch(r"(\w+) +(-?\d+\.\d+) \+- (\d+\.\d+) +(-?\d+\.\d+)", line).groups() for line in lines[1:5]]
     assert [name for name, *_ in rows] == ["friction", "length", "angle", "speed"]
     for _, fitted, deviation, truth in rows:
         assert 0 < float(deviation) < 0.1 and abs(float(fitted) - float(truth)) < 3 * float(deviation)
-    assert lines[-1] == "picture: picture.png"
-    assert is_png(tmp_path / "picture.png")
+    assert lines[-1] == "picture: pendulum.png"
+    assert is_png(tmp_path / "pendulum.png")
 
 
 def test_the_curve_is_that_of_a_pendulum_that_loses_energy() -> None:
