@@ -7,6 +7,8 @@ interrupt at any of these places.
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -82,3 +84,33 @@ def test_an_interrupt_anywhere_leaves_nothing_behind(name: str) -> None:
             lax.axis_index("i")
     assert reached > 20
     np.testing.assert_array_equal(task(), expected)
+
+
+FORK_BESIDE_COMPILATION = """
+import gc, os, threading
+import numpy as np, funcgrad as fg
+
+inside, done = threading.Event(), threading.Event()
+
+
+def slow(x):
+    inside.set()
+    done.wait(20)
+    return x + 1.0
+
+
+thread = threading.Thread(target=lambda: fg.jit(slow)(np.ones(2)))
+thread.start()
+inside.wait()
+if os.fork() == 0:
+    os._exit(0 if gc.isenabled() else 1)
+child = os.wait()[1]
+done.set()
+thread.join()
+assert child == 0 and gc.isenabled()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_garbage_is_collected_in_a_process_forked_while_a_thread_compiles() -> None:
+    subprocess.run([sys.executable, "-c", FORK_BESIDE_COMPILATION], check=True, timeout=60)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -96,13 +98,31 @@ def _without_collections() -> Iterator[None]:
     """Keeps the garbage collector from looking again and again at the many objects of a program, all of which live: at
     1000 layers that is a quarter of the time of compilation, and grows faster than the program.
     """
-    enabled = gc.isenabled()
+    enabled, me = gc.isenabled(), threading.get_ident()
     try:
+        if enabled:
+            _paused_by.add(me)
         gc.disable()
         yield
     finally:
         if enabled:
             gc.enable()
+            _paused_by.discard(me)
+
+
+_paused_by: set[int] = set()  # threads that turned collections off
+
+
+def _collect_in_child() -> None:
+    """In the child of a fork, the thread that would turn collections on again does not exist."""
+    others = _paused_by - {threading.get_ident()}
+    if others and others == _paused_by:
+        gc.enable()
+    _paused_by.difference_update(others)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_collect_in_child)
 
 
 def _no_function(*args: Any, **kwargs: Any) -> Any:

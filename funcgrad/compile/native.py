@@ -321,7 +321,8 @@ def _link(objects: Sequence[bytes], names: Sequence[str], symbols: Mapping[str, 
     builder = llvm.JITLibraryBuilder().add_current_process()
     for data in objects:
         builder.add_object_img(data)
-    with generator.at_work(), _lock:
+    # In this order, in which a fork takes them, too: it would else hold the lock that one at work waits for.
+    with _lock, generator.at_work():
         for name, address in {**_symbols, **symbols}.items():
             builder.import_symbol(name, address)
         for name in names:

@@ -241,3 +241,31 @@ for at_work in generator.at_work(), native._lock:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_process_may_fork_while_a_thread_compiles() -> None:
     subprocess.run([sys.executable, "-c", FORK], check=True, timeout=120)
+
+
+FORKS_BESIDE_LINKING = """
+import os, threading
+from funcgrad.compile import native
+
+code = native.compile_object("define i64 @three() { ret i64 3 }")
+done = False
+
+
+def link():
+    while not done:
+        native.load_object(code, ["three"])
+
+
+for _ in range(2):
+    threading.Thread(target=link, daemon=True).start()
+for _ in range(50):
+    if os.fork() == 0:
+        os._exit(0)
+    assert os.wait()[1] == 0
+done = True
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_forks_and_threads_that_link_do_not_wait_for_each_other() -> None:
+    subprocess.run([sys.executable, "-c", FORKS_BESIDE_LINKING], check=True, timeout=60)
