@@ -17,6 +17,7 @@ from ..core.avals import ShapedArray, native_dtype
 from ..core.printing import format_program
 from ..core.program import Program
 from ..core.tracing import Tracer, check_array
+from ..forks import importing
 from . import recording as rec
 
 KINDS = {float: "pyfloat", int: "pyint", bool: "pybool", complex: "pycomplex"}
@@ -48,7 +49,8 @@ class Lowered:
         return self.traced.program
 
     def _lowered(self) -> Any:
-        from ..compile.pipeline import lower_program
+        with importing:
+            from ..compile.pipeline import lower_program
 
         if self._stages is None:
             self._stages = lower_program(self.program, len(self.traced.captures))
@@ -82,7 +84,8 @@ class Lowered:
 
     def compile(self) -> CompiledFunction:
         """Machine code, as a function of the same arguments (static ones left out) that checks nothing but them."""
-        from ..compile.executable import build
+        with importing:
+            from ..compile.executable import build
 
         t = self.traced
         executable, code = build(t.program, t.kinds, t.captures, t.donated)

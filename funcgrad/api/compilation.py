@@ -22,6 +22,7 @@ from .. import errors, tree
 from ..core.avals import aval_of, shaped
 from ..core.program import Program
 from ..core.tracing import Tracer, state, trace
+from ..forks import importing
 from ..ops.calls import compiled_call, set_executor
 from . import misses
 from . import recording as rec
@@ -281,7 +282,8 @@ class Jitted(functools.partial):
         return Traced(program, captures, out_tree, kinds, donated)
 
     def _compile(self, leaves: Sequence[Any], treedef: Any, args: tuple, kwargs: dict) -> _Entry:
-        from ..compile.executable import begin, build
+        with importing:
+            from ..compile.executable import begin, build
 
         begin()
         with _without_collections():
@@ -368,7 +370,8 @@ def _execute(program: Program) -> Callable[..., Any]:
     """Run a program compiled; the executable is remembered on the program."""
     run = program.memo.get("executable")
     if run is None:
-        from ..compile.executable import build
+        with importing:
+            from ..compile.executable import build
 
         launch = build(program, ["array"] * len(program.inputs))[0].call
         avals = program.in_avals

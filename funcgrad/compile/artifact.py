@@ -16,6 +16,7 @@ import numpy as np
 from ..core.avals import ShapedArray, shaped
 from ..core.primitive import Primitive
 from ..core.program import Eqn, Var
+from ..forks import importing
 from ..records import record
 from . import callback, native
 
@@ -111,7 +112,8 @@ class Artifact:
 
 def _define(symbols: Sequence[str]) -> None:
     """Ask those who make known the functions that machine code calls; where it was compiled, they were asked before."""
-    from . import blas_threads, lapack, library, scipy_library, thread_pool  # programs of plain loops do without
+    with importing:
+        from . import blas_threads, lapack, library, scipy_library, thread_pool  # programs of plain loops do without
 
     scipy_library.define_scipy_symbols(symbols)
     if native.undefined(symbols):

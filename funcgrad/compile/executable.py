@@ -17,7 +17,8 @@ import numpy as np
 
 from .. import config
 from ..core.program import Program
-from . import cache, native
+from ..forks import fork_safe_lock, importing
+from . import cache
 from .artifact import Artifact
 from .callback import raise_pending
 from .launcher import InputSpec, OutputSpec, launcher_kind, make_launcher
@@ -120,7 +121,8 @@ def _stored(
 def _compiled(
     program: Program, name: str | None, kinds: Sequence[str], constants: list, donated: Sequence[int]
 ) -> tuple[Executable, bytes]:
-    from . import pipeline  # most of the compiler; what is found on disk does without
+    with importing:
+        from . import pipeline  # most of the compiler; what is found on disk does without
 
     compiled = pipeline.compile_program(program, len(constants))
     artifact = pipeline.artifact_of(compiled, len(constants), donated)
@@ -130,7 +132,7 @@ def _compiled(
 
 
 _begun = False
-_launcher_lock = native.fork_safe_lock()
+_launcher_lock = fork_safe_lock()
 
 
 def begin() -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +26,7 @@ from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from .. import config
+from ..forks import at_fork
 
 Pipeline = Literal["full", "light"]
 T = TypeVar("T")
@@ -130,17 +130,18 @@ def _before_fork() -> None:
         _gate.acquire()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_gate.release, after_in_child=_gate.release)
+# llvmlite's own lock, which every short call takes: the last of all, since those who are at work need it to end.
+_llvmlite_lock = getattr(ffi.lib._lock, "_lock", threading.RLock())
+at_fork(_llvmlite_lock.acquire, _llvmlite_lock.release)
+at_fork(_before_fork, _gate.release)
 
 
 def _mend_lock() -> None:
     """Let go of llvmlite's lock where an interrupt (Ctrl-C, a signal handler that raises) made a call of llvmlite's
     forget it: in this thread one can take it again, but the threads beside it would wait for ever.
     """
-    lock = getattr(ffi.lib._lock, "_lock", None)
-    while hasattr(lock, "_is_owned") and lock._is_owned():
-        lock.release()
+    while _llvmlite_lock._is_owned():  # type: ignore[attr-defined]
+        _llvmlite_lock.release()
 
 
 # --- the machine ------------------------------------------------------------------------------------------------------

@@ -16,15 +16,14 @@ process.
 
 from __future__ import annotations
 
-import os
 import struct
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import llvmlite
 import llvmlite.binding as llvm
 
+from ..forks import fork_safe_lock
 from . import generator
 from .generator import Pipeline
 
@@ -34,22 +33,12 @@ __all__ = [
     "compile_object",
     "compile_text",
     "define_symbols",
-    "fork_safe_lock",
     "load_object",
     "optimized",
     "target_key",
     "undefined",
     "vector_bits",
 ]
-
-
-def fork_safe_lock() -> threading.RLock:
-    """A lock that nobody holds in the child of a fork: else it would wait for a thread that it does not have."""
-    made = threading.RLock()
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=made.acquire, after_in_parent=made.release, after_in_child=made.release)
-    return made
-
 
 _lock = fork_safe_lock()  # of the linkers, which all threads share
 _symbols: dict[str, int] = {}
