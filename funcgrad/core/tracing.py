@@ -378,10 +378,13 @@ def scipy_call() -> str | None:
     frame, found = sys._getframe(1), None
     while frame is not None and is_internal(frame.f_code.co_filename):
         code, (_, _, place) = frame.f_code, frame.f_code.co_filename.partition(f"{_SITE}scipy{os.sep}")
-        package = place.split(os.sep)[0]
-        if place.count(os.sep) and not package.startswith("_"):
-            public = code.co_name[0] != "_" and hasattr(sys.modules.get(f"scipy.{package}"), code.co_name)
-            found = f"scipy.{package}.{code.co_name}" if public else found or f"scipy.{package}"
+        package, name = place.split(os.sep)[0], code.co_name
+        if package == "_lib" and callable(frame.f_locals.get("f")):  # a decorator of a function f
+            inner = frame.f_locals["f"]
+            package, name = (inner.__module__.split(".") + [""])[1], inner.__name__
+        if place.count(os.sep) and package and not package.startswith("_"):
+            public = name[0] != "_" and hasattr(sys.modules.get(f"scipy.{package}"), name)
+            found = f"scipy.{package}.{name}" if public else found or f"scipy.{package}"
         frame = frame.f_back
     return found
 

@@ -179,8 +179,10 @@ def argsort(
 
 
 def _complex_order(x: Any, axis: int) -> Any:
-    """Positions that sort complex numbers."""
-    return lexsort((ew.imag(x), ew.real(x)), axis)
+    """Positions that sort complex numbers; those with a NaN are last, and of them those whose real part is one."""
+    re, im = ew.real(x), ew.imag(x)
+    missing = ew.convert(ew.isnan(im), dtype=np.dtype(np.int8)) + 2 * ew.convert(ew.isnan(re), dtype=np.dtype(np.int8))
+    return lexsort((im, re, missing), axis)
 
 
 @numpy_function
@@ -230,9 +232,9 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     """
     keys = [array_operand(k, "lexsort") for k in keys]
     axis = one_axis(axis, keys[0].ndim, "lexsort")
-    order = sorting.argsort(keys[0], axis=axis)
+    order = argsort(keys[0], axis)
     for key in keys[1:]:
-        order = along(order, sorting.argsort(along(key, order, axis), axis=axis), axis)
+        order = along(order, argsort(along(key, order, axis), axis), axis)
     return order
 
 
