@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import errors
 from . import primitive
-from .avals import PYTHON_SCALARS, ShapedArray, aval_of, is_supported, is_weak, shaped
+from .avals import PYTHON_SCALARS, ShapedArray, aval_of, is_supported, is_weak, native_dtype, shaped
 from .primitive import Primitive
 from .program import Atom, Eqn, Literal, Program, Var, as_function, evaluate, holds_effects, silent
 
@@ -390,11 +390,15 @@ def scipy_call() -> str | None:
 
 
 def check_array(value: Any, where: str) -> Any:
-    """Accept what can be traced (arrays, numbers, Tracers), convert what NumPy would, refuse the rest by name."""
+    """Accept what can be traced (arrays, numbers, Tracers), convert what NumPy would, refuse the rest by name.
+
+    Arrays in the other byte order become native ones, which is what their types say (`avals.shaped`).
+    """
     if type(value) is Tracer or isinstance(value, PYTHON_SCALARS):
         return value
     if isinstance(value, (np.ndarray, np.generic)) and is_supported(value.dtype):
-        return value if type(value) is np.ndarray else plain_array(value, where)
+        value = value if type(value) is np.ndarray else plain_array(value, where)
+        return value if value.dtype.isnative else value.astype(native_dtype(value.dtype))
     _refuse(value, where)
 
 

@@ -170,7 +170,9 @@ def argsort(
 
     Reference: numpy.argsort
     """
-    x, axis = _sort_axis(a, axis, "argsort")
+    x, axis = _sort_axis(
+        a, None if not np.ndim(a) and axis in (-1, 0) else axis, "argsort"
+    )  # a number has one position
     if not descending:
         return sorting.argsort(x, axis=axis) if x.dtype.kind != "c" else _complex_order(x, axis)
     backwards = argsort(layout.flip(x, axes=(axis,)), axis)
