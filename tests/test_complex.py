@@ -526,3 +526,8 @@ def test_order_with_missing_parts_compiled() -> None:
     np.testing.assert_array_equal(order, np.argsort(z, kind="stable"))
     np.testing.assert_array_equal(by_z, np.lexsort((k, z)))
     np.testing.assert_array_equal(by_k, np.lexsort((z, k)))
+
+
+def test_digitize_takes_real_numbers_only() -> None:
+    with pytest.raises(TypeError, match="digitize: x may not be complex, as in NumPy; use searchsorted"):
+        fg.jit(lambda z: np.digitize(z, np.arange(3.0)))(np.array([1 + 1j]))

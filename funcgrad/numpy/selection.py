@@ -264,6 +264,8 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
 
     Reference: numpy.digitize
     """
+    if getattr(x, "dtype", None) is not None and x.dtype.kind == "c":
+        raise TypeError("digitize: x may not be complex, as in NumPy; use searchsorted, or x.real, x.imag or abs(x)")
     edges = concrete(bins, "the order of the bins of digitize")
     side = "left" if right else "right"
     if edges.size > 1 and edges[0] > edges[-1]:
