@@ -511,3 +511,23 @@ def test_real_parts_of_a_program_are_fused_beside_complex_ones() -> None:
 
     kernels = fg.jit(f).lower(X, W).as_text("source")
     assert kernels.count("def kernel_") == 1
+
+
+def test_order_with_missing_parts_compiled() -> None:
+    """NaN in one part, in both, beside infinities; ties of keys."""
+    parts = np.array([1.0, np.nan, 2.0, -np.inf, np.inf, 0.0])
+    z = np.random.default_rng(0).permutation((parts[:, None] + 0j).repeat(4, 1).ravel())
+    z.imag = np.resize([0.0, np.nan, -1.0, np.inf, np.nan], z.shape)
+    k = np.resize([1.0 + 1j, 1.0, 2.0, 1.0 - 1j], z.shape)
+    sorted_, order, by_z, by_k = fg.jit(
+        lambda z, k: (np.sort(z), np.argsort(z), np.lexsort((k, z)), np.lexsort((z, k)))
+    )(z, k)
+    np.testing.assert_array_equal(sorted_, np.sort(z))
+    np.testing.assert_array_equal(order, np.argsort(z, kind="stable"))
+    np.testing.assert_array_equal(by_z, np.lexsort((k, z)))
+    np.testing.assert_array_equal(by_k, np.lexsort((z, k)))
+
+
+def test_digitize_takes_real_numbers_only() -> None:
+    with pytest.raises(TypeError, match="digitize: x may not be complex, as in NumPy; use searchsorted"):
+        fg.jit(lambda z: np.digitize(z, np.arange(3.0)))(np.array([1 + 1j]))

@@ -31,35 +31,20 @@ PYTHON: dict[str, tuple[int, Callable, Callable]] = {
 }  # fmt: skip
 LEFT_OUT = {
     "hyp0f1": "SciPy's own code prints that it divides by zero", "hyp1f1": "SciPy takes minutes", "hyp2f1": "SciPy takes minutes",
+    "lpmv": "SciPy counts up to an infinite degree for half a minute; finite ones are compared below",
     "wofz": "takes complex numbers only", "wright_bessel": "SciPy takes minutes",
     "kn": "SciPy takes an infinite order for an integer", "yn": "the same, and its recurrence loses digits",
 }  # fmt: skip
+# Where SciPy's value is an accident, ours is left out of the comparison and held by a test below: the routines behind
+# `yve` are complex, which have no number at 0 and lose the sign of an infinity; at the median, the quantile of
+# `nrdtrimn` and `nrdtrisd` is 7e-17 of rounding; a negative binomial distribution without failures is none, except to
+# `nbdtri` at the ends; `gdtria` of b = 0 does not look at x, `gdtrix` at a = 0 is NaN for b = 0 only.
+ACCIDENTS: dict[str, Callable[..., Any]] = {
+    "yve": lambda v, x: (x == 0) | (v == 1e5), "nrdtrimn": lambda p, std, x: p == 0.5, "nrdtrisd": lambda mn, p, x: p == 0.5,
+    "nbdtri": lambda k, n, y: ~((n >= 1) & np.isfinite(n)), "gdtria": lambda p, b, x: (p == 0) & (b == 0), "gdtrix": lambda a, b, p: (a == 0) & (b == 0),
+}  # fmt: skip
 # SciPy says that there are no events where the mean is 0, even at most NaN of them.
 NAN_HERE = {"pdtr": [(NAN, 0.0), (NAN, -0.0)], "pdtrc": [(NAN, 0.0), (NAN, -0.0)]}
-
-
-# SciPy is NaN at infinities where these are their limits, or the other way round.
-LEFT_OUT |= dict.fromkeys(
-    [
-        "agm",
-        "bdtr",
-        "bdtrc",
-        "bdtri",
-        "fdtri",
-        "gdtria",
-        "gdtrix",
-        "jve",
-        "nbdtr",
-        "nbdtrc",
-        "nbdtri",
-        "nrdtrimn",
-        "nrdtrisd",
-        "pdtri",
-        "yve",
-        "zetac",
-    ],
-    "limits",
-)
 LEFT_OUT |= {name: "SciPy counts up to an integer degree" for name in table.UFUNCS if name.startswith("eval_")}
 
 
@@ -79,21 +64,40 @@ def grid(count: int, dtype: Any) -> list[np.ndarray]:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
 def test_values_at_odd_arguments(count: int, dtype: Any) -> None:
     """The same numbers, infinities and NaN as SciPy's."""
-    known, args = functions(count), grid(count, dtype)
-    results = fg.jit(lambda *xs: {name: ours(*xs) for name, (ours, _) in known.items()})(*args)
-    for name, (_, theirs) in known.items():
+    pairs, args = functions(count), grid(count, dtype)
+    results = fg.jit(lambda *xs: {name: ours(*xs) for name, (ours, _) in pairs.items()})(*args)
+    for name, (_, theirs) in pairs.items():
         expected = theirs(*[a.astype(np.float64) for a in args])
         for got, want in zip(*[v if isinstance(v, tuple) else (v,) for v in (results[name], expected)]):
             assert got.dtype == dtype, name
             want = np.where(_listed(NAN_HERE.get(name, []), args), NAN, want)
             # Zeros of functions that oscillate are where the sizes of the terms tell how exact a number can be.
+            known = ~ACCIDENTS.get(name, lambda *xs: np.zeros(xs[0].shape, bool))(*args)
             rtol, atol = (1e-12, 1e-15) if dtype == np.float64 else (1e-6, 1e-37)
-            np.testing.assert_allclose(got, want.astype(dtype), rtol=rtol, atol=atol, err_msg=name)
+            np.testing.assert_allclose(got[known], want.astype(dtype)[known], rtol=rtol, atol=atol, err_msg=name)
 
 
 def _listed(points: list[tuple[float, ...]], args: list[np.ndarray]) -> Any:
     hits = [np.all([(a == p) | (np.isnan(a) & np.isnan(p)) for a, p in zip(args, point)], axis=0) for point in points]
     return np.any(hits, axis=0) if hits else np.zeros(args[0].shape, bool)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_values_where_scipy_has_accidents() -> None:
+    v, zero = np.array([0.0, 0.5, 1.0, -1.0]), np.zeros(4)
+    ours = fg.jit(
+        lambda v, z: (
+            special.yve(v, z), special.yve(1e5, 1.0 + v), special.nrdtrimn(0.5, 2.0, v), special.nrdtrisd(1.0, 0.5, v),
+            special.nbdtri(3, v - 1.0, z), special.gdtria(z, z, 1.0), special.gdtrix(z, z, 1.0),
+        )
+    )(v, zero)  # fmt: skip
+    np.testing.assert_array_equal(ours[0], real.yv(v, zero))
+    np.testing.assert_array_equal(ours[1], -INF)
+    np.testing.assert_allclose(ours[2], v, atol=1e-15)
+    np.testing.assert_array_equal(ours[3], [-INF, -INF, NAN, -INF])
+    np.testing.assert_array_equal(ours[4], NAN)
+    np.testing.assert_array_equal(ours[5], 0.0)
+    np.testing.assert_array_equal(ours[6], INF)
 
 
 def test_what_scipy_loses_to_overflow_is_kept() -> None:
@@ -130,6 +134,21 @@ def test_slopes_where_values_have_limits() -> None:
     with np.errstate(divide="ignore"):
         assert fg.grad(special.zeta)(2000.0) == 0.0 and fg.grad(special.entr)(0.0) == np.inf
     assert fg.grad(special.fdtr, (0, 1, 2))(2.0, 3.0, np.inf) == (0.0, 0.0, 0.0)
+
+
+def test_quantiles_at_the_ends_do_not_move() -> None:
+    """Their slope in the parameters is 0, and not 0 / 0."""
+    for p in (0.0, 1.0):
+        for f in (special.betaincinv, special.betainccinv):
+            assert fg.grad(f, (0, 1))(1.5, 2.5, p) == (0.0, 0.0) == fg.jit(fg.grad(f, (0, 1)))(1.5, 2.5, p)
+        for f in (special.gammaincinv, special.gammainccinv):
+            assert fg.grad(f)(1.5, p) == fg.grad(fg.grad(f))(1.5, p) == 0.0
+    assert fg.grad(special.fdtri, (0, 1))(3.0, 3.0, 0.0) == (0.0, 0.0)
+
+
+def test_legendre_functions_at_odd_finite_arguments() -> None:
+    args = [a.ravel() for a in np.meshgrid(SMALL[np.isfinite(SMALL)], *[np.append(SMALL[np.isfinite(SMALL)], NAN)] * 2)]
+    np.testing.assert_allclose(fg.jit(special.lpmv)(*args), real.lpmv(*args), rtol=1e-12)
 
 
 def test_spacing_of_zeros() -> None:

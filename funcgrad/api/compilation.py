@@ -379,7 +379,8 @@ def _execute(program: Program) -> Callable[..., Any]:
         def run(*args: Any) -> Any:
             outs = launch(*args)
             if outs is None:
-                outs = launch(*[np.array(x, a.dtype, order="C", copy=True) for x, a in zip(args, avals)])
+                # As `compact`: astype, other than np.array, replaces the dtype objects that unpickled arrays carry.
+                outs = launch(*[np.asarray(x).astype(a.dtype, order="C", copy=True) for x, a in zip(args, avals)])
             return outs
 
         program.memo["executable"] = run

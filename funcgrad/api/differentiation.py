@@ -390,7 +390,8 @@ def matching(purpose: str, what: str, of: str, given: Any, expected: Sequence[An
             raise TypeError(
                 f"{purpose}: the {what} at {path} has type {have}, but its {of} has type {want}; they must be equal."
             )
-        out.append(g if type(g) is Tracer or want is have else np.asarray(g, want.dtype)[()])
+        native = want is have and getattr(g, "dtype", want.dtype).isnative
+        out.append(g if type(g) is Tracer or native else np.asarray(g, want.dtype)[()])
     return out
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import errors
 from . import primitive
-from .avals import PYTHON_SCALARS, ShapedArray, aval_of, is_supported, is_weak, shaped
+from .avals import PYTHON_SCALARS, ShapedArray, aval_of, is_supported, is_weak, native_dtype, shaped
 from .primitive import Primitive
 from .program import Atom, Eqn, Literal, Program, Var, as_function, evaluate, holds_effects, silent
 
@@ -378,20 +378,27 @@ def scipy_call() -> str | None:
     frame, found = sys._getframe(1), None
     while frame is not None and is_internal(frame.f_code.co_filename):
         code, (_, _, place) = frame.f_code, frame.f_code.co_filename.partition(f"{_SITE}scipy{os.sep}")
-        package = place.split(os.sep)[0]
-        if place.count(os.sep) and not package.startswith("_"):
-            public = code.co_name[0] != "_" and hasattr(sys.modules.get(f"scipy.{package}"), code.co_name)
-            found = f"scipy.{package}.{code.co_name}" if public else found or f"scipy.{package}"
+        package, name = place.split(os.sep)[0], code.co_name
+        if package == "_lib" and callable(frame.f_locals.get("f")):  # a decorator of a function f
+            inner = frame.f_locals["f"]
+            package, name = (inner.__module__.split(".") + [""])[1], inner.__name__
+        if place.count(os.sep) and package and not package.startswith("_"):
+            public = name[0] != "_" and hasattr(sys.modules.get(f"scipy.{package}"), name)
+            found = f"scipy.{package}.{name}" if public else found or f"scipy.{package}"
         frame = frame.f_back
     return found
 
 
 def check_array(value: Any, where: str) -> Any:
-    """Accept what can be traced (arrays, numbers, Tracers), convert what NumPy would, refuse the rest by name."""
+    """Accept what can be traced (arrays, numbers, Tracers), convert what NumPy would, refuse the rest by name.
+
+    Arrays in the other byte order become native ones, which is what their types say (`avals.shaped`).
+    """
     if type(value) is Tracer or isinstance(value, PYTHON_SCALARS):
         return value
     if isinstance(value, (np.ndarray, np.generic)) and is_supported(value.dtype):
-        return value if type(value) is np.ndarray else plain_array(value, where)
+        value = value if type(value) is np.ndarray else plain_array(value, where)
+        return value if value.dtype.isnative else value.astype(native_dtype(value.dtype))
     _refuse(value, where)
 
 

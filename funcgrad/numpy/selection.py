@@ -170,7 +170,9 @@ def argsort(
 
     Reference: numpy.argsort
     """
-    x, axis = _sort_axis(a, axis, "argsort")
+    x, axis = _sort_axis(
+        a, None if not np.ndim(a) and axis in (-1, 0) else axis, "argsort"
+    )  # a number has one position
     if not descending:
         return sorting.argsort(x, axis=axis) if x.dtype.kind != "c" else _complex_order(x, axis)
     backwards = argsort(layout.flip(x, axes=(axis,)), axis)
@@ -179,8 +181,10 @@ def argsort(
 
 
 def _complex_order(x: Any, axis: int) -> Any:
-    """Positions that sort complex numbers."""
-    return lexsort((ew.imag(x), ew.real(x)), axis)
+    """Positions that sort complex numbers; those with a NaN are last, and of them those whose real part is one."""
+    re, im = ew.real(x), ew.imag(x)
+    missing = ew.convert(ew.isnan(im), dtype=np.dtype(np.int8)) + 2 * ew.convert(ew.isnan(re), dtype=np.dtype(np.int8))
+    return lexsort((im, re, missing), axis)
 
 
 @numpy_function
@@ -230,9 +234,9 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     """
     keys = [array_operand(k, "lexsort") for k in keys]
     axis = one_axis(axis, keys[0].ndim, "lexsort")
-    order = sorting.argsort(keys[0], axis=axis)
+    order = argsort(keys[0], axis)
     for key in keys[1:]:
-        order = along(order, sorting.argsort(along(key, order, axis), axis=axis), axis)
+        order = along(order, argsort(along(key, order, axis), axis), axis)
     return order
 
 
@@ -260,6 +264,8 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
 
     Reference: numpy.digitize
     """
+    if getattr(x, "dtype", None) is not None and x.dtype.kind == "c":
+        raise TypeError("digitize: x may not be complex, as in NumPy; use searchsorted, or x.real, x.imag or abs(x)")
     edges = concrete(bins, "the order of the bins of digitize")
     side = "left" if right else "right"
     if edges.size > 1 and edges[0] > edges[-1]:

@@ -47,13 +47,13 @@ def cov(
             weights = w if weights is None else ufuncs.multiply(weights, w)
     if weights is None:
         centred = ufuncs.subtract(x, reductions.mean(x, axis=1, keepdims=True))
-        total, scaled = x.shape[1] - ddof, centred
+        total, scaled = max(x.shape[1] - ddof, 0), centred
     else:
         mean, norm = reductions.average(x, axis=1, weights=weights, returned=True)
         norm = norm[0] if hasattr(norm, "shape") and norm.shape else norm
         centred = ufuncs.subtract(x, manipulation.expand_dims(mean, 1))
         correction = ddof if aweights is None else ddof * reductions.sum(ufuncs.multiply(weights, aweights)) / norm
-        total, scaled = norm - correction, ufuncs.multiply(centred, weights)
+        total, scaled = ufuncs.maximum(norm - correction, 0), ufuncs.multiply(centred, weights)
     product = linear.contract(scaled, ufuncs.conjugate(centred), ((1,), (1,)))
     return manipulation.squeeze(ufuncs.divide(product, total))
 

@@ -244,11 +244,18 @@ gammainc_a = elementwise(
     partials=(lambda out, a, x, *, k: gammainc_a(a, x, k=k + 1), _gammainc_a_x))
 gammainc_a.lower = lowering.Compose(_gammainc_a)
 
+
+def _moved(change: Any, density: Any) -> Any:
+    """The derivative of a quantile in a parameter; 0 at the ends, which stay where they are."""
+    still = ew.eq(change, like(change, 0))
+    return ew.select(still, like(change, 0), -change / ew.select(still, like(change, 1), density))
+
+
 _quantiles = lambda: [Sample([np.array([0.6, 1.0, 2.5, 0.7]), np.array([0.3, 0.8, 0.5, 0.7])])]
 gammaincinv = scipy_function("gammaincinv", samples=_quantiles, partials=(
-    lambda out, a, p: -gammainc_a(a, out, k=1) / gamma_density(a, out), lambda out, a, p: 1 / gamma_density(a, out)))
+    lambda out, a, p: _moved(gammainc_a(a, out, k=1), gamma_density(a, out)), lambda out, a, p: 1 / gamma_density(a, out)))
 gammainccinv = scipy_function("gammainccinv", samples=_quantiles, partials=(
-    lambda out, a, q: -gammainc_a(a, out, k=1) / gamma_density(a, out), lambda out, a, q: -1 / gamma_density(a, out)))
+    lambda out, a, q: _moved(gammainc_a(a, out, k=1), gamma_density(a, out)), lambda out, a, q: -1 / gamma_density(a, out)))
 
 # --- the incomplete beta function ---------------------------------------------------------------------------------------------------
 
@@ -327,9 +334,12 @@ def _of_betainc(sign: float) -> tuple[Callable, ...]:
 
 
 def _of_inverse(sign: float) -> tuple[Callable, ...]:
-    """By the implicit function rule at x = out."""
-    return (lambda out, a, b, y: -betainc_ab(a, b, out, j=1, k=0) / beta_density(a, b, out), lambda out, a, b, y: -betainc_ab(a, b, out, j=0, k=1) / beta_density(a, b, out),
-            lambda out, a, b, y: sign / beta_density(a, b, out))
+    """By the implicit function rule at x = out; at the ends, which stay where they are, 0 in the parameters."""
+
+    def slope(j: int, k: int) -> Callable:
+        return lambda out, a, b, y: _moved(betainc_ab(a, b, out, j=j, k=k), beta_density(a, b, out))
+
+    return slope(1, 0), slope(0, 1), lambda out, a, b, y: sign / beta_density(a, b, out)
 
 
 betainc = scipy_function("betainc", _of_betainc(1.0), _beta_points)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from matrix_exceptions import EXCEPTIONS, NOT_SAMPLED
-from matrix_table import DTYPES, TABLE, arguments, function_of, reference_of, values
+from matrix_exceptions import EXCEPTIONS, FURTHER_EXCEPTIONS, NOT_SAMPLED
+from matrix_table import DTYPES, FURTHER_DTYPES, TABLE, arguments, function_of, reference_of, values
 from numpy_modes import eager, staged
 
 import funcgrad as fg
@@ -104,6 +104,13 @@ def cells() -> Iterator[Cell]:
                 if mode in ("grad", "jvp") and (not dtype.startswith("float") or not has_derivative(name)):
                     continue
                 yield Cell(name, mode, dtype)
+
+
+def further(dtype: str) -> list[Cell]:
+    """The cells of a dtype of which only values and dtypes are held, compiled; NumPy takes them all."""
+    found = [Cell(name, "jit", dtype) for name in TABLE if not refused(name, dtype)]
+    listed = lambda c: (c.name, dtype) in FURTHER_EXCEPTIONS or (c.name, dtype, "jit") in FURTHER_EXCEPTIONS  # noqa: E731
+    return [c for c in found if not excepted(c) and not listed(c)]
 
 
 def excepted(cell: Cell) -> str | None:
@@ -316,6 +323,8 @@ def counts() -> str:
         f"{len(fnp.__all__)} public names: {len(public)} functions sampled, {len(NOT_SAMPLED)} listed without sample, "
         f"{len(fnp.__all__) - len(public) - len(NOT_SAMPLED)} types, constants and modules",
         f"{len(through_numpy())} functions called as numpy.<name> on traced values",
+        f"{sum(len(further(d)) for d in FURTHER_DTYPES)} cells of {len(FURTHER_DTYPES)} further dtypes, eager and "
+        f"compiled; {len(FURTHER_EXCEPTIONS)} exceptions",
         f"{len(every)} cells, {len(listed)} of them exceptions ({len(EXCEPTIONS)} entries)",
     ]
     for mode in MODES:

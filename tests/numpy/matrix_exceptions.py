@@ -30,10 +30,12 @@ EXCEPTIONS: dict[tuple[str, ...], str] = {
     **{("nextafter", mode): "a step function of the bits: its derivative is 0, as in JAX" for mode in ("grad", "jvp")},
 }  # fmt: skip
 
-_ORDER = "no order of complex numbers here (docs/complex.md)"
+_ORDER = "these are of real numbers here (docs/complex.md)"
 _WRAPS = "NumPy's differences of unsigned integers wrap around"
-EAGER_EXCEPTIONS: dict[tuple[str, str], str] = {
+_LOOKS = "looks at values to choose the dtype of its result"
+FURTHER_EXCEPTIONS: dict[tuple[str, ...], str] = {  # (function, dtype) for eager and compiled code, or with "jit"
     **{(name, dtype): _ORDER for dtype in ("complex64", "complex128") for name in
-       "nanmedian digitize histogram histogram_bin_edges".split()},
+       "nanmedian histogram histogram_bin_edges".split()},
     **{("unwrap", dtype): _WRAPS for dtype in ("uint8", "uint64")},
+    **{("real_if_close", dtype, "jit"): _LOOKS for dtype in ("complex64", "complex128")},
 }  # fmt: skip

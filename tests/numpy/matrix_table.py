@@ -24,7 +24,15 @@ FIXED: dict[str, Any] = dict(
     k=np.array([2, 0, 1]), c=np.array([[True, False, True], [False, True, True]]), b=np.array([True, False, True]), u=np.array([[3, 200, 17], [255, 0, 64]], np.uint8),
 )  # fmt: skip
 DTYPES = ("float64", "float32", "int64", "bool")
-EAGER_DTYPES = ("float16", "int8", "uint8", "int32", "uint64", "complex64", "complex128")  # values and dtypes only
+FURTHER_DTYPES = (
+    "float16",
+    "int8",
+    "uint8",
+    "int32",
+    "uint64",
+    "complex64",
+    "complex128",
+)  # values and dtypes, eager and compiled
 
 
 def values(dtype: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +39,7 @@ LAYOUTS: dict[str, Any] = {
     "transposed": BASE.T.copy().T, "big-endian": BASE.astype(">f8"), "big-endian float32": BASE.astype(">f4"), "not aligned": unaligned(BASE),
     "no rows": np.zeros((0, 6)), "no columns": np.zeros((4, 0)), "no axes": np.array(0.7), "NumPy scalar": np.float64(0.7), "float16": BASE.astype(np.float16),
     "subclass": BASE.view(Labelled), "reversed axes": BASE.reshape(2, 2, 6).transpose(2, 0, 1), "one element": np.ones((1, 1)),
+    "unpickled": pickle.loads(pickle.dumps(BASE)), "made native": BASE.astype(">f8").astype(np.dtype(">f8").newbyteorder("=")),
 }  # fmt: skip
 
 
@@ -71,6 +74,22 @@ def test_layouts(name: str, run: str) -> None:
     assert type(result) is np.ndarray or isinstance(result, np.generic)
     assert result.dtype == native.dtype
     assert np.array_equal(x, before) and not np.shares_memory(result, x)
+
+
+@pytest.mark.parametrize(
+    "f", [np.sum, np.mean, np.std, np.prod, np.cumprod, np.sort, np.max, np.linalg.norm], ids=lambda f: f.__name__
+)
+def test_functions_called_on_the_other_byte_order(f: Callable) -> None:
+    """As operand itself, and not only as what another function made of it."""
+    x = BASE.astype(">f8")
+    loss = lambda x: np.sum(f(x))  # noqa: E731
+    expected = fg.grad(loss)(BASE)
+    for result in (fg.grad(loss)(x), fg.vjp(loss, x)[1](np.array(1.0, ">f8"))[0], fg.jit(fg.grad(loss))(x)):
+        np.testing.assert_allclose(result, expected, rtol=1e-12)
+    np.testing.assert_allclose(fg.jvp(loss, (x,), (x,))[1], np.sum(expected * BASE), rtol=1e-12)
+    np.testing.assert_allclose(fg.vmap(loss)(x), [loss(row) for row in BASE], rtol=1e-12)
+    total, rows = fg.lax.scan(lambda c, row: (c + loss(row), loss(row)), np.zeros((), ">f8"), x)
+    np.testing.assert_allclose(total, np.sum(rows), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", [n for n in sorted(LAYOUTS) if np.ndim(LAYOUTS[n])])
@@ -125,3 +144,13 @@ def test_integers_and_truth_values_of_every_size() -> None:
             assert run(lambda v: np.sum(np.where(v > 1, v, 1) * 2.5))(x) == expected
         with pytest.raises(TypeError, match="only floating-point numbers have derivatives"):
             fg.grad(f)(x)
+
+
+def test_positions_in_a_number_and_covariance_of_nothing() -> None:
+    """NumPy's argsort takes an array without axes; with no more observations than ddof a covariance is NaN or infinite."""
+    np.testing.assert_array_equal(fg.jit(np.argsort)(1.5), np.argsort(np.array(1.5)))
+    for x, ddof in ((np.zeros((3, 0)), 1), (BASE, 6), (BASE, 7)):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = np.cov(x, ddof=ddof)
+            np.testing.assert_array_equal(fg.jit(lambda x, d=ddof: np.cov(x, ddof=d))(x), expected)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import matrix
 import pytest
 from matrix import Cell
-from matrix_exceptions import EAGER_EXCEPTIONS, EXCEPTIONS, NOT_SAMPLED
-from matrix_table import EAGER_DTYPES, TABLE
+from matrix_exceptions import EXCEPTIONS, FURTHER_EXCEPTIONS, NOT_SAMPLED
+from matrix_table import FURTHER_DTYPES, TABLE
 
 import funcgrad.numpy as fnp
 
 HOLDING = [cell for cell in matrix.cells() if not matrix.excepted(cell)]
 COMPILED = [cell for cell in HOLDING if cell.mode == "jit"]
 CHUNKS = [COMPILED[i : i + matrix.CHUNK] for i in range(0, len(COMPILED), matrix.CHUNK)]
+LARGER = 40  # functions that share one compilation where few are expected to fail
 
 
 def test_every_public_function_is_sampled_or_listed() -> None:
@@ -46,15 +47,28 @@ def test_an_exception_is_one(key: tuple[str, ...]) -> None:
             matrix.check(cell)
 
 
-@pytest.mark.parametrize("dtype", EAGER_DTYPES)
-def test_dtypes_that_are_not_compiled(dtype: str) -> None:
+@pytest.mark.parametrize("dtype", FURTHER_DTYPES)
+def test_further_dtypes(dtype: str) -> None:
     for name in TABLE:
-        if (name, dtype) in EAGER_EXCEPTIONS:
+        if (name, dtype) in FURTHER_EXCEPTIONS:
             with pytest.raises(AssertionError):
                 matrix.check_eager(name, dtype)
         else:
             matrix.check_eager(name, dtype)
-    assert [name for name, of in EAGER_EXCEPTIONS if of == dtype and name not in TABLE] == []
+    assert [key for key in FURTHER_EXCEPTIONS if key[1] == dtype and key[0] not in TABLE] == []
+
+
+@pytest.mark.parametrize("dtype", FURTHER_DTYPES)
+def test_further_dtypes_compiled(dtype: str) -> None:
+    cells = matrix.further(dtype)
+    for i in range(0, len(cells), LARGER):
+        matrix.check_jit(cells[i : i + LARGER])
+
+
+@pytest.mark.parametrize("key", sorted(FURTHER_EXCEPTIONS), ids=" ".join)
+def test_an_exception_of_a_further_dtype_is_one(key: tuple[str, ...]) -> None:
+    with pytest.raises(Exception, match=r"\S"):
+        matrix.check_jit([Cell(key[0], "jit", key[1])])
 
 
 def test_at_least_170_functions_are_called_by_their_numpy_names() -> None:
