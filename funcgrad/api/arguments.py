@@ -6,7 +6,6 @@ arguments into the chosen values and a function that puts other values in their 
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import operator
 from collections.abc import Callable, Sequence
@@ -138,6 +137,8 @@ class Choice:
 
     def _unknown(self, name: str, parameters: dict[str, inspect.Parameter]) -> str:
         names = [n for n, p in parameters.items() if p.kind not in _COLLECTORS]
+        import difflib
+
         near = difflib.get_close_matches(name, names, 1)
         fix = f"did you mean {near[0]!r}?" if near else "use one of these names, or argnums."
         return f"{self._title()}: it has no parameter {name!r}; it has {', '.join(names) or 'none'}.\nFix: {fix}"

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -139,26 +138,10 @@ def debug_print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> N
     del ordered
     if not isinstance(fmt, str):
         raise TypeError(f"debug.print: the first argument must be a format string, got {fmt!r}.")
-    _FormatCheck().format(fmt, *args, **kwargs)
+    from .formats import FormatCheck  # importing the formatter takes 6 ms
+
+    FormatCheck().format(fmt, *args, **kwargs)
     _debug("debug.print", lambda *a, **k: print(fmt.format(*a, **k)), ("print", fmt), args, kwargs)
-
-
-class _FormatCheck(string.Formatter):
-    """Goes through a format string without formatting, to see that it fits its arguments."""
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        return ""
-
-    def convert_field(self, value: Any, conversion: Any) -> Any:
-        return value
-
-    def check_unused_args(self, used_args: Any, args: Any, kwargs: Any) -> None:
-        unused = [i for i in range(len(args)) if i not in used_args] + [k for k in kwargs if k not in used_args]
-        if unused:
-            raise ValueError(
-                f"debug.print: the format string does not use the arguments {unused}.\n"
-                "Fix: name them in the string as {} or {name}; an f-string is formatted too early."
-            )
 
 
 def _name(callback: Callable) -> str:

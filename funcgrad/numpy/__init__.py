@@ -8,7 +8,6 @@ name raises AttributeError and names the nearest ones.
 
 from __future__ import annotations
 
-import difflib as _difflib
 from typing import NoReturn as _NoReturn
 
 import numpy as _np
@@ -122,6 +121,8 @@ __array_namespace_info__ = _np.__array_namespace_info__
 
 
 def __getattr__(name: str) -> _NoReturn:
-    close = _difflib.get_close_matches(name, __all__, n=3, cutoff=0.5)
+    import difflib
+
+    close = difflib.get_close_matches(name, __all__, n=3, cutoff=0.5)
     hint = f"; the nearest names are {', '.join(close)}" if close else ""
     raise AttributeError(f"funcgrad.numpy has no {name!r}{hint}. docs/numpy.md lists all functions")

@@ -7,7 +7,6 @@ again.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -70,6 +69,8 @@ def out_refused(name: str) -> str:
 
 def nearest(name: str) -> str:
     """The supported functions whose names are closest to a missing one."""
+    import difflib
+
     close = difflib.get_close_matches(name, BY_NAME, n=3, cutoff=0.55)
     return f"nearest supported: {', '.join(close)}" if close else "no supported function has a similar name"
 

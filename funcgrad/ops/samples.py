@@ -14,13 +14,14 @@ import numpy as np
 
 from ..records import field, record
 
-_rng = np.random.default_rng(20240607)
+_seed = 20240607
+_rng: Any = None  # made at first use: importing `numpy.random` takes 6 ms
 
 
 def restart(name: str) -> None:
     """Let the numbers of `array` depend on nothing but `name` and the calls after this one."""
-    global _rng
-    _rng = np.random.default_rng(zlib.crc32(name.encode()))
+    global _rng, _seed
+    _rng, _seed = None, zlib.crc32(name.encode())
 
 
 @record
@@ -38,6 +39,9 @@ class Sample:
 def array(*shape: int, low: float = -2.0, high: float = 2.0, dtype: Any = np.float64) -> Any:
     """Numbers of a shape, all different by a fixed share of the interval and away from zero, so that no kink is near.
     """
+    global _rng
+    if _rng is None:
+        _rng = np.random.default_rng(_seed)
     count = int(np.prod(shape))
     width = (high - low) / max(count, 1)
     values = low + width * (_rng.permutation(count) + _rng.uniform(0.2, 0.8, count))
