@@ -3,18 +3,21 @@
 import importlib as _importlib
 from typing import Any as _Any
 
-from . import numpy
-from .api.callbacks import io_callback, pure_callback
-from .api.closures import closure_convert
-from .api.compilation import ShapeDtypeStruct, eval_shape, jit, make_program
-from .api.custom import custom_gradient, custom_jvp, custom_vjp, custom_vmap, stop_gradient
-from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
-from .api.jacobians import elementwise_grad, gauss_newton_vp, hessian, hvp, jacfwd, jacobian, jacrev
-from .api.kernels import njit_op
-from .api.recording import clear_caches
-from .api.rematerialization import checkpoint, checkpoint_name, checkpoint_policies, print_saved_residuals, remat
-from .api.transposition import linear_transpose
-from .api.vectorization import vmap
+from .garbage import without_collections as _without_collections
+
+with _without_collections():
+    from . import numpy
+    from .api.callbacks import io_callback, pure_callback
+    from .api.closures import closure_convert
+    from .api.compilation import ShapeDtypeStruct, eval_shape, jit, make_program
+    from .api.custom import custom_gradient, custom_jvp, custom_vjp, custom_vmap, stop_gradient
+    from .api.differentiation import grad, jvp, linearize, value_and_grad, vjp
+    from .api.jacobians import elementwise_grad, gauss_newton_vp, hessian, hvp, jacfwd, jacobian, jacrev
+    from .api.kernels import njit_op
+    from .api.recording import clear_caches
+    from .api.rematerialization import checkpoint, checkpoint_name, checkpoint_policies, print_saved_residuals, remat
+    from .api.transposition import linear_transpose
+    from .api.vectorization import vmap
 
 __version__ = "0.1.0"
 # Loaded at first use, so that `import funcgrad` stays cheap.

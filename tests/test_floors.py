@@ -14,7 +14,7 @@ import pytest
 import funcgrad
 
 ROOT = Path(funcgrad.__file__).parent
-BASE = {"tree", "pretty", "errors", "records", "forks", "config"}
+BASE = {"tree", "pretty", "errors", "records", "forks", "garbage", "config"}
 FLOOR = {"core": 1, "transforms": 2, "ops": 3, "numpy": 4, "compile": 4, "api": 5}
 TOP = 6
 # What an upward import would need to name a reason for. There is none.

@@ -6,14 +6,10 @@ unflattens.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
-import os
 import sys
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +19,7 @@ from ..core.avals import aval_of, shaped
 from ..core.program import Program
 from ..core.tracing import Tracer, state, trace
 from ..forks import importing
+from ..garbage import without_collections
 from ..ops.calls import compiled_call, set_executor
 from . import misses
 from . import recording as rec
@@ -92,38 +89,6 @@ def _is_copying() -> bool:
     while frame is not None and not frame.f_globals.get("__name__", "").endswith("cloudpickle.cloudpickle"):
         frame = frame.f_back
     return frame is not None
-
-
-@contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """Keeps the garbage collector from looking again and again at the many objects of a program, all of which live: at
-    1000 layers that is a quarter of the time of compilation, and grows faster than the program.
-    """
-    enabled, me = gc.isenabled(), threading.get_ident()
-    try:
-        if enabled:
-            _paused_by.add(me)
-        gc.disable()
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-            _paused_by.discard(me)
-
-
-_paused_by: set[int] = set()  # threads that turned collections off
-
-
-def _collect_in_child() -> None:
-    """In the child of a fork, the thread that would turn collections on again does not exist."""
-    others = _paused_by - {threading.get_ident()}
-    if others and others == _paused_by:
-        gc.enable()
-    _paused_by.difference_update(others)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_collect_in_child)
 
 
 def _no_function(*args: Any, **kwargs: Any) -> Any:
@@ -286,7 +251,7 @@ class Jitted(functools.partial):
             from ..compile.executable import begin, build
 
         begin()
-        with _without_collections():
+        with without_collections():
             traced = self._trace(leaves, treedef, args, kwargs)
             executable, _ = build(traced.program, traced.kinds, traced.captures, traced.donated)
         return _Entry(treedef, traced.out_tree, executable)
