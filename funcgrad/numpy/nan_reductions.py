@@ -122,12 +122,9 @@ def nanvar(
 
     Reference: numpy.nanvar
     """
-    x, valid = _split_nan(a, "nanvar")
-    options = _given(mean=mean, correction=correction)
-    valid = _both(valid, where)
-    value = reductions.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=valid, **options)
-    ddof = ddof if correction is NO_VALUE else correction
-    return _with_freedom(value, valid, axis, ddof, keepdims, integers=x.dtype.kind not in "fc")
+    return _spread(
+        "nanvar", reductions.var, a, axis, dtype, ddof, keepdims, where, _given(mean=mean, correction=correction)
+    )
 
 
 @numpy_function
@@ -147,18 +144,31 @@ def nanstd(
 
     Reference: numpy.nanstd
     """
-    x, valid = _split_nan(a, "nanstd")
-    options = _given(mean=mean, correction=correction)
+    return _spread(
+        "nanstd", reductions.std, a, axis, dtype, ddof, keepdims, where, _given(mean=mean, correction=correction)
+    )
+
+
+def _spread(
+    name: str,
+    plain: Callable,
+    a: Any,
+    axis: Any,
+    dtype: Any,
+    ddof: Any,
+    keepdims: Any,
+    where: Any,
+    options: dict[str, Any],
+) -> Any:
+    """The variance or deviation without NaN, and NaN where no degree of freedom is left, which for integers, as without
+    NaN, is a division by 0.
+    """
+    x, valid = _split_nan(a, name)
     valid = _both(valid, where)
-    value = reductions.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=valid, **options)
-    ddof = ddof if correction is NO_VALUE else correction
-    return _with_freedom(value, valid, axis, ddof, keepdims, integers=x.dtype.kind not in "fc")
-
-
-def _with_freedom(value: Any, valid: Any, axis: Any, ddof: Any, keepdims: Any, integers: bool) -> Any:
-    """NaN where no degree of freedom is left, which for integers, as without NaN, is a division by 0."""
-    if integers:
+    value = plain(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=valid, **options)
+    if x.dtype.kind not in "fc":
         return value
+    ddof = options.get("correction", ddof)
     count = reductions.sum(valid, axis=axis, keepdims=keepdims)
     return ew.select(ufuncs.greater(count, ddof), value, ew.like(value, math.nan))
 
