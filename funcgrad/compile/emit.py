@@ -22,7 +22,7 @@ from .kernel import For, Kernel, expressions, statements, walk
 from .library import blas_prelude
 from .llvm import KernelEmitter, memory_type
 from .matrices import LapackCall, emit_lapack
-from .modules import deal
+from .modules import deal, whole
 from .outline import Outliner
 from .plan import Plan
 from .products import emit_multiply
@@ -123,11 +123,10 @@ class EntryEmitter:
             calls = "\n".join(f"  call void @part_{k}(ptr %table)" for k in range(len(parts)))
             functions.append(f"define void @entry(ptr noalias %table) nounwind {{\n{calls}\n  ret void\n}}\n")
         functions += self.step_table.functions.values()
+        callers = [*self.preludes.values(), *functions]
         if self.has_no_loops():
-            return NO_LOOPS + "\n".join(
-                [*self.declarations.values(), *self.preludes.values(), *(k.text for k in kernels), *functions]
-            )
-        return deal(self.declarations, kernels, [*self.preludes.values(), *functions])
+            return NO_LOOPS + whole(self.declarations, kernels, callers)
+        return deal(self.declarations, kernels, callers)
 
     def has_no_loops(self) -> bool:
         """Whether the module is straight-line code, which LLVM need not look at long."""

@@ -18,7 +18,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Literal, TypeVar
 
 import llvmlite.binding as llvm
@@ -73,7 +73,7 @@ def each_module(llvm_text: str, pipeline: Pipeline, use: Callable[[llvm.TargetMa
 
     texts = llvm_text.split(NEXT_MODULE)
     _mend_lock()
-    return [one(texts[0])] if len(texts) == 1 else _in_threads([lambda text=text: one(text) for text in texts])  # type: ignore[misc]
+    return [one(texts[0])] if len(texts) == 1 else _in_threads([partial(one, text) for text in texts])
 
 
 def _in_threads(tasks: Sequence[Callable[[], T]]) -> list[T]:
@@ -149,15 +149,18 @@ def _mend_lock() -> None:
 
 @cache
 def processor() -> str:
+    """The name of the processor, as LLVM has it."""
     return llvm.get_host_cpu_name()
 
 
 @cache
 def features() -> str:
+    """What the processor can do: `+avx2,-sse4a,...`."""
     return llvm.get_host_cpu_features().flatten()
 
 
 def make_machine() -> llvm.TargetMachine:
+    """A code generator for this processor, for one thread at a time."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     # The small model keeps constants and calls PC-relative; the large one spends a register and a 10-byte move on each

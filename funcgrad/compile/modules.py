@@ -64,7 +64,7 @@ def deal(shared: Mapping[str, str], kernels: Sequence[KernelText], callers: Sequ
     lines = weight + sum(u.lines for u in units)
     count = min(MOST, lines // max(LEAST_LINES, repeated), len(units) + bool(home))
     if count < 2:
-        return "\n".join([*shared.values(), *(k.text for k in kernels), *callers])
+        return whole(shared, kernels, callers)
     parts: list[list[_Unit]] = [[] for _ in range(count)]
     weights = [weight] + [0] * (count - 1)
     for unit in sorted(units, key=lambda u: -u.lines):
@@ -75,6 +75,11 @@ def deal(shared: Mapping[str, str], kernels: Sequence[KernelText], callers: Sequ
     own = [[*home, *callers], *([] for _ in parts[1:])]
     modules = [_module(rest, declared, part, texts) for part, texts in zip(parts, own)]
     return NEXT_MODULE.join(filter(None, modules))
+
+
+def whole(shared: Mapping[str, str], kernels: Sequence[KernelText], callers: Sequence[str]) -> str:
+    """The text of one module with all functions."""
+    return "\n".join([*shared.values(), *(k.text for k in kernels), *callers])
 
 
 def _kernel_unit(kernel: KernelText) -> _Unit:

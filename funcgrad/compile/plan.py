@@ -29,7 +29,7 @@ from .lower import OWN_KERNEL, lower_group, notes_of
 from .matrices import plan_matrices
 from .matrix_layout import operands
 from .parallel import divide
-from .prepare import without_machine_types
+from .prepare import has_machine_type, without_machine_types
 from .rewrite import own_arrays_in_memory
 from .row_fusion import fuse_rows
 from .running import lower_running
@@ -86,7 +86,7 @@ class Planner:
     def temporary(self, shape: tuple, dtype: Any) -> Buffer:
         """A fresh temporary."""
         b = Buffer("temporary", len(self.plan.temporaries), shape, np.dtype(dtype))
-        b.stack = self.depth > 0 and b.nbytes <= STACK_BYTES and b.dtype.kind != "c" and b.dtype.char != "e"
+        b.stack = self.depth > 0 and b.nbytes <= STACK_BYTES and has_machine_type(b.dtype)
         self.plan.temporaries.append(b)
         return b
 

@@ -52,8 +52,12 @@ def without_machine_types(program: Program) -> Program:
 
 def has_machine_types(eqn: Eqn) -> bool:
     """Whether all that an equation reads and computes is of types that machine code is generated for."""
-    dtypes = [a.aval.dtype for a in (*eqn.inputs, *eqn.outs)]
-    return all(dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.char != "e" for dtype in dtypes)
+    return all(has_machine_type(a.aval.dtype) for a in (*eqn.inputs, *eqn.outs))
+
+
+def has_machine_type(dtype: Any) -> bool:
+    """Whether machine code is generated for numbers of a dtype."""
+    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.char != "e"
 
 
 def _inside(program: Program) -> Program:
